@@ -1,0 +1,3 @@
+"""The queue of prompts: the one authority on a prompt's life."""
+
+from __future__ import annotations

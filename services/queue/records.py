@@ -1,0 +1,184 @@
+"""The queue's records: prompts, attempts, events, executors.
+
+Inside the queue and in every client; over gRPC they are the messages of `silverprint.queue.v1` and
+`silverprint.executor.v1` (see `services.queue.convert`). Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from services.graph.events import ExecutionEvent, is_durable
+
+
+class PromptState(enum.Enum):
+    """Where a prompt is in its life."""
+
+    PENDING = "pending"  #: waits for an executor
+    RUNNING = "running"  #: an executor holds its lease
+    SUCCEEDED = "succeeded"  #: all outputs were produced
+    FAILED = "failed"  #: a node failed, or the attempts were used up
+    INTERRUPTED = "interrupted"  #: interrupted while it ran
+    CANCELLED = "cancelled"  #: taken back while it waited
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing can happen to the prompt any more."""
+        return self not in (PromptState.PENDING, PromptState.RUNNING)
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt as a caller hands it in."""
+
+    graph_json: bytes
+    extra_data_json: bytes = b"{}"
+    #: chosen by the caller, or empty for a random UUID
+    prompt_id: str = ""
+    client_id: str = ""
+    #: the place in the queue, smaller is earlier; None for the next one
+    number: float | None = None
+    #: before everything that waits
+    front: bool = False
+    #: only these output nodes; None for all
+    only_outputs: tuple[str, ...] | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The answer to a submission."""
+
+    prompt_id: str
+    number: float
+    #: JSON object of the errors of nodes that will not run
+    node_errors_json: bytes
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One executor's try at a prompt."""
+
+    number: int
+    executor_id: str
+    started_at: float
+    ended_at: float | None = None
+    outcome: str = ""
+
+
+class Submitted(msgspec.Struct, frozen=True, tag=True):
+    """The prompt has its place in the queue."""
+
+
+class Assigned(msgspec.Struct, frozen=True, tag=True):
+    """An executor got the lease."""
+
+    executor_id: str
+    attempt: int
+
+
+class Requeued(msgspec.Struct, frozen=True, tag=True):
+    """The executor was lost or gave the prompt back; what happened in the attempt is void."""
+
+    reason: str
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag=True):
+    """Taken back while it waited."""
+
+
+LifecycleEvent = Submitted | Assigned | Requeued | Cancelled
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to a prompt."""
+
+    prompt_id: str
+    #: counts up per prompt over all its attempts
+    sequence: int
+    happened_at: float
+    client_id: str
+    body: LifecycleEvent | ExecutionEvent
+    #: prompts that wait or run just after it; only on events that change a prompt's state
+    queue_remaining: int = 0
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether a watcher who comes later must still be told."""
+        return isinstance(self.body, LifecycleEvent) or is_durable(self.body)
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt and what became of it."""
+
+    prompt_id: str
+    state: PromptState
+    number: float
+    graph_json: bytes
+    extra_data_json: bytes
+    client_id: str
+    output_node_ids: tuple[str, ...]
+    submitted_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    attempts: tuple[Attempt, ...] = ()
+    #: the durable events, once it has finished
+    events: tuple[Event, ...] = ()
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to run a prompt until a deadline; the token is new for every attempt."""
+
+    prompt_id: str
+    token: str
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """What an executor is to run."""
+
+    lease: Lease
+    attempt: int
+    graph_json: bytes
+    extra_data_json: bytes
+    output_node_ids: tuple[str, ...]
+    previews_wanted: bool
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """An accelerator, or the CPU where there is none; sizes in bytes."""
+
+    name: str
+    type: str
+    index: int | None
+    vram_total: int
+    vram_free: int
+    torch_vram_total: int
+    torch_vram_free: int
+
+
+class HostInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts about an executor's host; sizes in bytes."""
+
+    os: str
+    python_version: str
+    torch_version: str
+    ram_total: int
+    ram_free: int
+
+
+class Executor(msgspec.Struct, frozen=True, kw_only=True):
+    """An executor whose stream is open."""
+
+    executor_id: str
+    host: str
+    version: str
+    slots: int
+    free_slots: int
+    devices: tuple[Device, ...]
+    host_info: HostInfo
+    connected_at: float
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """How many prompts are in which state."""
+
+    pending: int
+    running: int

@@ -1,0 +1,122 @@
+"""What executors and the queue say to each other on the Work stream.
+
+The rules are in `protos/silverprint/executor/v1/worker.proto`; these are its messages as records.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from services.graph.events import ExecutionEvent
+from services.queue.records import Assignment, Device, HostInfo, Lease
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True):
+    """First on every stream: who is dialling, and what it still holds."""
+
+    executor_id: str
+    host: str
+    version: str
+    slots: int
+    #: empty until the worker has loaded its nodes
+    catalogue_digest: str
+    devices: tuple[Device, ...]
+    host_info: HostInfo
+    held_leases: tuple[Lease, ...] = ()
+
+
+class CataloguePublication(msgspec.Struct, frozen=True):
+    """The node classes of an executor; `digest` is the BLAKE3 of the JSON."""
+
+    digest: str
+    definitions_json: bytes
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """The executor lives; renews the leases it names."""
+
+    free_slots: int
+    leases: tuple[Lease, ...]
+    devices: tuple[Device, ...]
+    host_info: HostInfo
+
+
+class TimedEvent(msgspec.Struct, frozen=True):
+    """An event and when it happened, by the executor's clock, in seconds since the epoch."""
+
+    happened_at: float
+    event: ExecutionEvent
+
+
+class EventBatch(msgspec.Struct, frozen=True):
+    """What happened under one lease, oldest first; a terminal event ends the lease."""
+
+    lease: Lease
+    events: tuple[TimedEvent, ...]
+
+
+class LeaseRelease(msgspec.Struct, frozen=True):
+    """Gives a prompt back without a result."""
+
+    lease: Lease
+    reason: str
+    counts_as_attempt: bool
+
+
+class Complaint(msgspec.Struct, frozen=True):
+    """What a node class says against its own inputs (VALIDATE_INPUTS)."""
+
+    #: None when it is about the node as a whole
+    input: str | None
+    message: str
+    #: set when the class raised instead of answering
+    exception_type: str | None = None
+
+
+class ValidationAnswer(msgspec.Struct, frozen=True):
+    """Answers a `Validation`: the complaints by node id."""
+
+    request_id: str
+    complaints: dict[str, list[Complaint]]
+
+
+ExecutorMessage = Hello | CataloguePublication | Heartbeat | EventBatch | LeaseRelease | ValidationAnswer
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """Answers `Hello`."""
+
+    catalogue_wanted: bool
+    #: seconds that a lease lasts after it was granted or last renewed
+    lease_duration: float
+
+
+class LeaseLost(msgspec.Struct, frozen=True):
+    """Stop that prompt and forget it; report nothing more."""
+
+    lease: Lease
+    reason: str
+
+
+class Interruption(msgspec.Struct, frozen=True):
+    """Interrupt exactly this run."""
+
+    lease: Lease
+
+
+class Validation(msgspec.Struct, frozen=True):
+    """Ask the classes of these nodes to check their inputs."""
+
+    request_id: str
+    graph_json: bytes
+    node_ids: tuple[str, ...]
+
+
+class PreviewDemand(msgspec.Struct, frozen=True):
+    """Somebody began or ceased to watch a running prompt."""
+
+    lease: Lease
+    wanted: bool
+
+
+QueueMessage = Welcome | Assignment | LeaseLost | Interruption | Validation | PreviewDemand

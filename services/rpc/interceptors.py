@@ -1,0 +1,73 @@
+"""Server interceptors: they turn raised errors into statuses, for unary and streaming handlers alike."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+
+from services.errors import ServiceError
+from services.rpc.status import status_of
+
+log = logging.getLogger(__name__)
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Ends a call with the status of the error that its handler raised.
+
+    What is not a `ServiceError` is a bug of ours: it is logged with its traceback, and the
+    caller is told INTERNAL without particulars.
+    """
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """Wrap the handler by the shape of its response."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        method = handler_call_details.method
+        if handler.response_streaming:
+            return _streaming(handler, method)
+        return _unary(handler, method)
+
+
+def _unary(handler: Any, method: str) -> grpc.RpcMethodHandler:
+    behavior = handler.stream_unary if handler.request_streaming else handler.unary_unary
+
+    async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await behavior(request, context)
+        except Exception as error:
+            await _abort(context, method, error)
+
+    make = grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
+    return make(answer, handler.request_deserializer, handler.response_serializer)
+
+
+def _streaming(handler: Any, method: str) -> grpc.RpcMethodHandler:
+    behavior = handler.stream_stream if handler.request_streaming else handler.unary_stream
+
+    async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        try:
+            async for response in behavior(request, context):
+                yield response
+        except Exception as error:
+            await _abort(context, method, error)
+
+    make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
+    return make(answer, handler.request_deserializer, handler.response_serializer)
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], method: str, error: Exception) -> NoReturn:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if isinstance(error, ServiceError):
+        await context.abort(status_of(error), error.message)
+    log.error("%s failed", method, exc_info=error)
+    await context.abort(grpc.StatusCode.INTERNAL, "internal error, see the log of the service")
+    raise AssertionError("abort always raises")

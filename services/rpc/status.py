@@ -1,0 +1,37 @@
+"""The one table between errors and gRPC statuses."""
+
+from __future__ import annotations
+
+import grpc
+
+from services import errors
+
+STATUS: dict[type[errors.ServiceError], grpc.StatusCode] = {
+    errors.ServiceError: grpc.StatusCode.INTERNAL,
+    errors.InvalidArgument: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    errors.AlreadyExists: grpc.StatusCode.ALREADY_EXISTS,
+    errors.FailedPrecondition: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.Aborted: grpc.StatusCode.ABORTED,
+    errors.OutOfRange: grpc.StatusCode.OUT_OF_RANGE,
+    errors.ResourceExhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
+    errors.DataLoss: grpc.StatusCode.DATA_LOSS,
+    errors.PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
+    errors.Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    errors.Unimplemented: grpc.StatusCode.UNIMPLEMENTED,
+}
+
+_ERROR = {status: error for error, status in STATUS.items()}
+
+
+def status_of(error: errors.ServiceError) -> grpc.StatusCode:
+    """The status of an error: that of its nearest class in the table."""
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def error_of(rpc_error: grpc.aio.AioRpcError) -> errors.ServiceError:
+    """The error that a server raised, or that the transport made of its absence."""
+    cls = _ERROR.get(rpc_error.code(), errors.ServiceError)
+    return cls(rpc_error.details() or None)
