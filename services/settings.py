@@ -1,8 +1,8 @@
 """Settings: one frozen dataclass per process, filled from flags and `SILVERPRINT_…` variables.
 
-A field becomes the flag `--its-name` and the variable `SILVERPRINT_ITS_NAME`; the flag wins. Fields are
-declared with `setting(default, "what it means")`; fields of type bool become `--flag` / `--no-flag`, tuples may be repeated
-(and are split at the path separator in a variable).
+A field becomes the flag `--its-name` and the variable `SILVERPRINT_ITS_NAME`; the flag wins. Fields are declared with
+`setting(default, "what it means")`. Fields of type bool become `--flag` / `--no-flag`; tuples may be repeated (and are
+split at the path separator in a variable).
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ PREFIX = "SILVERPRINT_"
 
 S = TypeVar("S")
 
+#: The default of a field that has none: it is a positional argument of the command.
+REQUIRED: Any = object()
+
 
 def setting(default: Any, help: str) -> Any:
     """A settings field with its default value and a sentence for `--help`."""
@@ -33,8 +36,14 @@ def settings(cls: type[S]) -> type[S]:
     return dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
 
-def add_flags(parser: argparse.ArgumentParser, cls: type[Any], environment: Mapping[str, str] = os.environ) -> None:
+def add_flags(
+    parser: argparse.ArgumentParser,
+    cls: type[Any],
+    environment: Mapping[str, str] = os.environ,
+) -> None:
     """Declare one flag per field of `cls`, with defaults from the environment.
+
+    A field whose default is `REQUIRED` becomes a positional argument.
 
     Raises:
         InvalidArgument: a variable's value does not fit its field.
@@ -42,6 +51,9 @@ def add_flags(parser: argparse.ArgumentParser, cls: type[Any], environment: Mapp
     types = typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
         kind, many = _element_type(types[field.name])
+        if field.default is REQUIRED:
+            parser.add_argument(field.name, type=kind, help=field.metadata["help"])
+            continue
         variable = PREFIX + field.name.upper()
         default = field.default
         if variable in environment:
@@ -51,7 +63,9 @@ def add_flags(parser: argparse.ArgumentParser, cls: type[Any], environment: Mapp
         if kind is bool:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=help)
         elif many:
-            parser.add_argument(flag, action=_Append, type=kind, default=default, help=help, metavar=kind.__name__.upper())
+            parser.add_argument(
+                flag, action=_Append, type=kind, default=default, help=help, metavar=kind.__name__.upper()
+            )
         else:
             parser.add_argument(flag, type=kind, default=default, help=help, metavar=kind.__name__.upper())
 

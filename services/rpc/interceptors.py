@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 
@@ -13,8 +13,10 @@ from services.rpc.status import status_of
 
 log = logging.getLogger(__name__)
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Ends a call with the status of the error that its handler raised.
 
     What is not a `ServiceError` is a bug of ours: it is logged with its traceback, and the
@@ -23,9 +25,9 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+    ) -> Handler | None:
         """Wrap the handler by the shape of its response."""
         handler = await continuation(handler_call_details)
         if handler is None:
@@ -36,8 +38,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return _unary(handler, method)
 
 
-def _unary(handler: Any, method: str) -> grpc.RpcMethodHandler:
-    behavior = handler.stream_unary if handler.request_streaming else handler.unary_unary
+def _unary(handler: Handler, method: str) -> Handler:
+    behavior: Any = handler.stream_unary if handler.request_streaming else handler.unary_unary
 
     async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
@@ -49,8 +51,8 @@ def _unary(handler: Any, method: str) -> grpc.RpcMethodHandler:
     return make(answer, handler.request_deserializer, handler.response_serializer)
 
 
-def _streaming(handler: Any, method: str) -> grpc.RpcMethodHandler:
-    behavior = handler.stream_stream if handler.request_streaming else handler.unary_stream
+def _streaming(handler: Handler, method: str) -> Handler:
+    behavior: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
 
     async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         try:

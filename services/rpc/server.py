@@ -46,7 +46,8 @@ class RunningServer:
 async def serve(listen: str, servicers: Sequence[Servicer]) -> AsyncIterator[RunningServer]:
     """Serve `servicers` on `listen` ("host:port", port 0 for a free one) until the block ends.
 
-    Health says SERVING from the start; on the way out it says NOT_SERVING, and calls in flight get `STOP_GRACE` seconds.
+    Health says SERVING from the start; on the way out it says NOT_SERVING, and calls in flight get
+    `STOP_GRACE` seconds.
 
     Raises:
         Unavailable: the address cannot be listened on.

@@ -1,0 +1,3 @@
+"""The `silverprint` command: the local stack, single services, and a client to try them with."""
+
+from __future__ import annotations

@@ -1,0 +1,77 @@
+"""The command line: which subcommands there are and what they take."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services import __version__
+from services.command import process
+from services.errors import ServiceError
+from services.settings import add_flags, from_flags
+
+#: Exit code for what the user has to mend: a bad flag, a taken port, an unreadable folder.
+USAGE_ERROR = 2
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """A subcommand; its module is imported only when it is called for."""
+
+    name: str
+    help: str
+    module: str
+    #: the settings class in the module
+    settings: str = "Settings"
+    #: takes the settings, returns the exit code
+    main: str = "main"
+
+
+SUBCOMMANDS = [
+    Subcommand("up", "run the whole local stack until Ctrl-C", "services.command.up"),
+    Subcommand("run", "submit a workflow to a running stack and save its pictures", "services.command.run"),
+    Subcommand("demo", "start a stack, make one picture, stop", "services.command.demo"),
+    *(
+        Subcommand(name, f"run the {name} service alone", f"services.{name}.service")
+        for name in ("queue", "files", "executor", "gateway")
+    ),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    chosen = next((sub for sub in SUBCOMMANDS if given and given[0] == sub.name), None)
+    parser = _overview()
+    if chosen is None:
+        parser.parse_args(given)
+        parser.print_help()
+        return USAGE_ERROR
+    try:
+        return _run(chosen, given[1:])
+    except ServiceError as error:
+        print(f"silverprint {chosen.name}: {error.message}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def _overview() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="silverprint", description="ComfyUI workflows as a platform.")
+    parser.add_argument("--version", action="version", version=f"silverprint {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for sub in SUBCOMMANDS:
+        subparsers.add_parser(sub.name, help=sub.help, add_help=False)
+    return parser
+
+
+def _run(sub: Subcommand, arguments: Sequence[str]) -> int:
+    module = importlib.import_module(sub.module)
+    settings_class: type[Any] = getattr(module, sub.settings)
+    parser = argparse.ArgumentParser(prog=f"silverprint {sub.name}", description=module.__doc__)
+    add_flags(parser, settings_class)
+    settings = from_flags(settings_class, parser.parse_args(arguments))
+    command: Callable[[Any], int] | None = getattr(module, sub.main, None)
+    return command(settings) if command else process.run_service(sub.name, module.run, settings)

@@ -1,0 +1,155 @@
+"""The local stack: which processes it consists of, how they find each other, in which order they stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from services.command.child import Child
+from services.errors import InvalidArgument, Unavailable
+from services.settings import setting, settings
+
+#: Seconds that each group of processes has to end; the whole stack stops within 5 seconds.
+STOP_GRACE = 1.5
+#: Seconds in which the gateway must answer.
+START_TIMEOUT = 60.0
+
+_COLOURS = {"queue": "\x1b[36m", "files": "\x1b[33m", "executor": "\x1b[35m", "gateway": "\x1b[32m"}
+
+
+@settings
+class StackSettings:
+    """What the local stack takes."""
+
+    host: str = setting("127.0.0.1", "address that the gateway listens on")
+    port: int = setting(8188, "port that the gateway listens on, 0 for a free one")
+    data: Path = setting(Path("data"), "folder for the queue, input, output and temp")
+    models: tuple[Path, ...] = setting((Path("models"),), "folder with checkpoints/, loras/ and so on")
+    custom_nodes: tuple[Path, ...] = setting((Path("custom_nodes"),), "folder with node packs")
+    device: str = setting("auto", "where models run: auto, cpu, cuda, cuda:1, mps")
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """A stack whose gateway answers."""
+
+    #: where clients connect to
+    url: str
+    children: dict[str, Child]
+    #: ends when a child cannot go on
+    failed: asyncio.Task[str]
+
+
+@asynccontextmanager
+async def running_stack(wanted: StackSettings) -> AsyncIterator[RunningStack]:
+    """Start the stack, wait until its gateway answers, and stop it in order at the end of the block.
+
+    Raises:
+        InvalidArgument: a folder cannot be used, the port is taken, or a service refused its settings.
+        Unavailable: the gateway did not answer in time.
+    """
+    _prepare_folders(wanted)
+    port = _claim_port(wanted.host, wanted.port)
+    children = _children(wanted, port)
+    tasks = {name: asyncio.create_task(child.keep_alive()) for name, child in children.items()}
+    failed = asyncio.create_task(_first_refusal(tasks))
+    url = f"http://{_reachable(wanted.host)}:{port}"
+    try:
+        await _until_answering(url, failed)
+        yield RunningStack(url, children, failed)
+    finally:
+        failed.cancel()
+        for group in (["gateway"], ["executor"], ["queue", "files"]):
+            await asyncio.gather(*(children[name].stop(STOP_GRACE) for name in group))
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
+    """The four processes. Their ports are chosen here, so that one that is started again is found again."""
+    queue, files, executor = (f"127.0.0.1:{_claim_port('127.0.0.1', 0)}" for _ in range(3))
+    data = str(wanted.data)
+    models = _repeated("--models", wanted.models)
+    commands: dict[str, list[str]] = {
+        "queue": ["--listen", queue, "--data", data],
+        "files": ["--listen", files, "--data", data, *models],
+        "gateway": ["--host", wanted.host, "--port", str(port), "--queue", queue, "--files", files],
+        "executor": [
+            *("--listen", executor, "--queue", queue, "--files", files),
+            *("--data", data, "--device", wanted.device),
+            *models,
+            *_repeated("--custom-nodes", wanted.custom_nodes),
+        ],
+    }
+    colours = _COLOURS if sys.stderr.isatty() else {}
+    return {name: Child(name, [name, *flags], colours.get(name, "")) for name, flags in commands.items()}
+
+
+def _repeated(flag: str, values: Sequence[Path]) -> list[str]:
+    return [part for value in values for part in (flag, str(value))]
+
+
+def _prepare_folders(wanted: StackSettings) -> None:
+    for folder in (wanted.data, *wanted.models, *wanted.custom_nodes):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            next(folder.iterdir(), None)
+        except OSError as error:
+            raise InvalidArgument(f"the folder {folder} cannot be used: {error.strerror}") from error
+
+
+def _claim_port(host: str, port: int) -> int:
+    """Find out that a port is free, or which one is for port 0.
+
+    Raises:
+        InvalidArgument: it is taken, or the host is not an address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a port number"
+            raise InvalidArgument(f"cannot listen on {host}:{port}: {reason}") from error
+        return int(probe.getsockname()[1])
+
+
+def _reachable(host: str) -> str:
+    """Where to reach a server that listens on `host`."""
+    if host in ("0.0.0.0", "", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+async def _first_refusal(tasks: dict[str, asyncio.Task[int]]) -> str:
+    """The name of the first child that refused to start."""
+    await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)
+    return next(name for name, task in tasks.items() if task.done())
+
+
+async def _until_answering(url: str, failed: asyncio.Task[str]) -> None:
+    async def poll() -> None:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            while True:
+                try:
+                    await client.get(f"{url}/health", timeout=2.0)
+                    return
+                except httpx.HTTPError:
+                    await asyncio.sleep(0.05)
+
+    polling = asyncio.create_task(poll())
+    done, _ = await asyncio.wait([polling, failed], timeout=START_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+    polling.cancel()
+    if failed in done:
+        raise InvalidArgument(f"{failed.result()} did not start, see its message above")
+    if not done:
+        raise Unavailable(f"the gateway did not answer at {url} within {START_TIMEOUT:.0f} s")
