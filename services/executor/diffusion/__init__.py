@@ -1,0 +1,1 @@
+"""Diffusion models in torch: everything between a checkpoint and a picture."""

@@ -1,0 +1,181 @@
+"""The CONDITIONING value, and its entries prepared for one sampling run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from services.executor.diffusion.denoiser import DiffusionModel
+
+Conditioning = Sequence[Sequence[Any]]
+"""What flows between nodes: a list of [embedding (batch, tokens, width), options] pairs.
+
+Options that sampling reads: `pooled_output` and sizes (by the model), `area`, `strength`, `mask`, `mask_strength`,
+`set_area_to_bounds`, `start_percent`, `end_percent`.
+"""
+
+FEATHER = 8  # cells over which an area's weight fades towards edges inside the picture
+SMALLEST_BOUNDS = 8  # cells; the least height and width of an area taken from a mask
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of the latent, in cells."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+
+    def of(self, x: Tensor) -> Tensor:
+        """Return the view of x (..., height, width) inside the rectangle."""
+        return x[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def contains(self, other: Region) -> bool:
+        """Whether the other rectangle lies inside this one."""
+        return (
+            self.top <= other.top
+            and self.left <= other.left
+            and self.top + self.height >= other.top + other.height
+            and self.left + self.width >= other.left + other.width
+        )
+
+    def clipped_to(self, height: int, width: int) -> Region:
+        """Return the part inside a latent of that size."""
+        return replace(self, height=min(self.height, height - self.top), width=min(self.width, width - self.left))
+
+
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """One entry of a conditioning, resolved for a latent's size.
+
+    Attributes:
+        context: (1 or batch, tokens, width) on the model's device.
+        vector: (1 or batch, features) pooled conditioning, if the family has one.
+        region: where it applies; None is everywhere.
+        weight: its share where conditions overlap, a number or (1 or batch, 1, height, width) of the region.
+        sigma_start, sigma_end: the noise levels between which it applies, from high to low.
+    """
+
+    context: Tensor
+    vector: Tensor | None = None
+    region: Region | None = None
+    weight: float | Tensor = 1.0
+    sigma_start: float = float("inf")
+    sigma_end: float = 0.0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it applies to every cell alike."""
+        return self.region is None and not isinstance(self.weight, Tensor)
+
+    def applies_at(self, sigma: float) -> bool:
+        """Whether the noise level lies in its range."""
+        return self.sigma_end <= sigma <= self.sigma_start
+
+
+def prepare(
+    model: DiffusionModel, positive: Conditioning, negative: Conditioning, latent: Tensor
+) -> tuple[list[Condition], list[Condition]]:
+    """Resolve both conditionings for a latent (batch, channels, height, width).
+
+    A condition with an area gets a partner over the same area on the other side, so that guidance compares like with
+    like there.
+    """
+    positives = [_condition(model, embedding, options, latent) for embedding, options in positive]
+    negatives = [_condition(model, embedding, options, latent) for embedding, options in negative]
+    for condition in list(positives):
+        _add_partner(negatives, condition)
+    for condition in list(negatives):
+        _add_partner(positives, condition)
+    return positives, negatives
+
+
+def _condition(model: DiffusionModel, embedding: Tensor, options: Mapping[str, Any], latent: Tensor) -> Condition:
+    height, width = latent.shape[-2:]
+    mask = _resolved_mask(options, latent)
+    region = _resolved_region(options, mask, height, width)
+    vector = model.vector(dict(options), height, width)
+    to_sigma = model.model_sampling.percent_to_sigma
+    return Condition(
+        context=embedding.to(model.device, torch.float32),
+        vector=None if vector is None else vector.to(model.device, torch.float32),
+        region=region,
+        weight=_weight(options, mask, region, latent),
+        sigma_start=to_sigma(options["start_percent"]) if "start_percent" in options else float("inf"),
+        sigma_end=to_sigma(options["end_percent"]) if "end_percent" in options else 0.0,
+    )
+
+
+def _resolved_mask(options: Mapping[str, Any], latent: Tensor) -> Tensor | None:
+    mask = options.get("mask")
+    if not isinstance(mask, Tensor):
+        return None
+    mask = mask.to(latent.device, torch.float32)
+    mask = mask.reshape(-1, 1, *mask.shape[-2:])
+    size = latent.shape[-2:]
+    return mask if mask.shape[-2:] == size else functional.interpolate(mask, size=size, mode="bilinear")
+
+
+def _resolved_region(options: Mapping[str, Any], mask: Tensor | None, height: int, width: int) -> Region | None:
+    area = options.get("area")
+    if area is None:
+        return (
+            _bounds(mask).clipped_to(height, width) if mask is not None and options.get("set_area_to_bounds") else None
+        )
+    if area[0] == "percentage":
+        tall, wide, top, left = area[1:]
+        area = max(1, round(tall * height)), max(1, round(wide * width)), round(top * height), round(left * width)
+    return Region(*area).clipped_to(height, width)
+
+
+def _bounds(mask: Tensor) -> Region:
+    rows, columns = (mask != 0).any(dim=0)[0].nonzero(as_tuple=True)
+    if not len(rows):
+        return Region(SMALLEST_BOUNDS, SMALLEST_BOUNDS, 0, 0)
+    top, left, bottom, right = int(rows.min()), int(columns.min()), int(rows.max()), int(columns.max())
+    return Region(max(SMALLEST_BOUNDS, bottom - top + 1), max(SMALLEST_BOUNDS, right - left + 1), top, left)
+
+
+def _weight(options: Mapping[str, Any], mask: Tensor | None, region: Region | None, latent: Tensor) -> float | Tensor:
+    strength = float(options.get("strength", 1.0))
+    if mask is not None:
+        return (mask if region is None else region.of(mask)) * float(options.get("mask_strength", 1.0)) * strength
+    if region is None:
+        return strength
+    height, width = latent.shape[-2:]
+    down = _feathered(region.height, region.top > 0, region.top + region.height < height)
+    across = _feathered(region.width, region.left > 0, region.left + region.width < width)
+    return (down[:, None] * across * strength)[None, None].to(latent.device)
+
+
+def _feathered(length: int, at_start: bool, at_end: bool) -> Tensor:
+    weights = torch.ones(length)
+    reach = min(FEATHER, length // 4)
+    ramp = torch.arange(1, reach + 1) / max(reach, 1)
+    if at_start:
+        weights[:reach] *= ramp
+    if at_end:
+        weights[length - reach :] *= ramp.flip(0)
+    return weights
+
+
+def _add_partner(conditions: list[Condition], other: Condition) -> None:
+    if other.region is None:
+        return
+    wider = [one for one in conditions if one.region is None or one.region.contains(other.region)]
+    if not wider:
+        return
+    with_region = [one for one in wider if one.region is not None]
+    closest = min(with_region, key=_cells) if with_region else wider[0]
+    if closest.region != other.region:
+        conditions.append(replace(other, context=closest.context, vector=closest.vector))
+
+
+def _cells(condition: Condition) -> int:
+    return condition.region.height * condition.region.width if condition.region else 0

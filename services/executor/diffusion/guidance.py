@@ -1,0 +1,126 @@
+"""Guidance: how predictions under several conditions become the one that is followed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from services.executor.diffusion.conditioning import Condition
+from services.executor.diffusion.denoiser import DiffusionModel, denoised_by
+
+LONGEST_REPEAT = 4  # a shorter context is repeated at most this often to share a batch with a longer one
+NO_WEIGHT = 1e-37  # where no condition applies the prediction is zero, not a division by zero
+
+
+class Guided(NamedTuple):
+    """The prediction that is followed, and the one without the positive condition where it was needed."""
+
+    denoised: Tensor
+    uncond: Tensor | None
+
+
+class ClassifierFreeGuidance:
+    """Move from the negative prediction through the positive one and beyond (Ho and Salimans 2022, equation 6).
+
+    Args:
+        scale: 1 is the positive prediction alone; the negative one is then not computed unless asked for.
+    """
+
+    def __init__(
+        self, model: DiffusionModel, positive: Sequence[Condition], negative: Sequence[Condition], scale: float
+    ) -> None:
+        self.model = model
+        self.positive = positive
+        self.negative = negative
+        self.scale = scale
+
+    def predict(self, x: Tensor, sigma: Tensor, *, with_uncond: bool = False) -> Guided:
+        """Predict the clean latent of x (batch, channels, height, width) at noise level sigma (0-dim, CPU)."""
+        if math.isclose(self.scale, 1.0) and not with_uncond:
+            return Guided(predictions(self.model, x, sigma, [self.positive])[0], None)
+        cond, uncond = predictions(self.model, x, sigma, [self.positive, self.negative])
+        return Guided(uncond + (cond - uncond) * self.scale, uncond)
+
+
+def predictions(model: DiffusionModel, x: Tensor, sigma: Tensor, sides: Sequence[Sequence[Condition]]) -> list[Tensor]:
+    """Return one prediction for each list of conditions, their averages by weight where they overlap.
+
+    Conditions that fit together run as one batch, the last ones first.
+    """
+    level = float(sigma)
+    active = [[condition for condition in side if condition.applies_at(level)] for side in sides]
+    pending = [(place, condition) for place, side in enumerate(active) for condition in side]
+    totals = [_Average(x, side) for side in active]
+    while pending:
+        first = pending[0][1]
+        batch = [entry for entry in reversed(pending) if _fits(entry[1], first)]
+        pending = [entry for entry in pending if not _fits(entry[1], first)]
+        outputs = _run(model, x, sigma, [condition for _, condition in batch])
+        for (place, condition), output in zip(batch, outputs, strict=True):
+            totals[place].add(condition, output)
+    return [total.result() for total in totals]
+
+
+class _Average:
+    def __init__(self, x: Tensor, conditions: Sequence[Condition]) -> None:
+        self._is_single = len(conditions) == 1 and conditions[0].is_whole
+        self._total = x if self._is_single else torch.zeros_like(x)
+        self._count = x if self._is_single else torch.full_like(x, NO_WEIGHT)
+
+    def add(self, condition: Condition, output: Tensor) -> None:
+        if self._is_single:
+            self._total = output
+            return
+        weight = condition.weight
+        if isinstance(weight, Tensor):
+            weight = repeated(weight, len(output))
+        _within(condition, self._total).add_(output * weight)
+        _within(condition, self._count).add_(weight)
+
+    def result(self) -> Tensor:
+        return self._total if self._is_single else self._total / self._count
+
+
+def _run(model: DiffusionModel, x: Tensor, sigma: Tensor, conditions: Sequence[Condition]) -> Sequence[Tensor]:
+    size = len(x)
+    tokens = math.lcm(*(condition.context.shape[1] for condition in conditions))
+    contexts = [
+        repeated(condition.context, size).repeat(1, tokens // condition.context.shape[1], 1) for condition in conditions
+    ]
+    vectors = [repeated(condition.vector, size) for condition in conditions if condition.vector is not None]
+    output = denoised_by(
+        model,
+        torch.cat([_within(condition, x) for condition in conditions]),
+        sigma,
+        torch.cat(contexts),
+        y=torch.cat(vectors) if vectors else None,
+    )
+    return output.chunk(len(conditions))
+
+
+def repeated(tensor: Tensor, size: int) -> Tensor:
+    """Bring the first dimension to `size` by repeating the items in order, or leaving the last ones out."""
+    if len(tensor) == size:
+        return tensor
+    return tensor.repeat(math.ceil(size / len(tensor)), *([1] * (tensor.dim() - 1)))[:size]
+
+
+def _within(condition: Condition, x: Tensor) -> Tensor:
+    return x if condition.region is None else condition.region.of(x)
+
+
+def _fits(one: Condition, other: Condition) -> bool:
+    if _size(one) != _size(other) or one.context.shape[2] != other.context.shape[2]:
+        return False
+    if (one.vector is None) != (other.vector is None):
+        return False
+    tokens = one.context.shape[1], other.context.shape[1]
+    return math.lcm(*tokens) // min(tokens) <= LONGEST_REPEAT
+
+
+def _size(condition: Condition) -> tuple[int, int] | None:
+    return None if condition.region is None else (condition.region.height, condition.region.width)

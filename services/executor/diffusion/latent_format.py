@@ -1,0 +1,53 @@
+"""The latent space of a model family: its channels, its scale, and roughly what it looks like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+RgbFactors = tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class LatentFormat:
+    """How latents of a family relate to what its network sees and to colours.
+
+    Attributes:
+        channels: of a latent.
+        scale_factor: multiplies encoded pictures to unit variance before sampling.
+        rgb_factors: for each channel what it adds to red, green and blue in -1..1, None when not known.
+        rgb_bias: the colour of a latent of zeros in -1..1.
+    """
+
+    channels: int = 4
+    scale_factor: float = 1.0
+    rgb_factors: RgbFactors | None = None
+    rgb_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def to_model(self, latent: Tensor) -> Tensor:
+        """Scale a latent of the autoencoder to the network's space."""
+        return latent * self.scale_factor
+
+    def from_model(self, latent: Tensor) -> Tensor:
+        """Scale a latent of the network's space back to the autoencoder's."""
+        return latent / self.scale_factor
+
+
+# Fitted by Keturn (2022) in "Decoding latents to RGB without upscaling", discuss.huggingface.co topic 23204.
+SD1_LATENTS = LatentFormat(
+    scale_factor=0.18215,
+    rgb_factors=((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
+)
+
+# Fitted by Vass (2024) in "Explaining the SDXL latent space", on 0..255: 60 there is 60 * 2 / 255 here.
+SDXL_LATENTS = LatentFormat(
+    scale_factor=0.13025,
+    rgb_factors=(
+        (0.4706, 0.4706, 0.4706),
+        (-0.4706, -0.0392, 0.0784),
+        (0.1961, 0.1176, -0.0392),
+        (-0.5490, -0.3922, -0.2745),
+    ),
+    rgb_bias=(0.1765, 0.0980, 0.0196),
+)

@@ -1,0 +1,194 @@
+"""One sampling run: from noise, conditionings and a schedule to a latent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from services.executor.diffusion.conditioning import Conditioning, prepare
+from services.executor.diffusion.denoiser import DiffusionModel
+from services.executor.diffusion.guidance import ClassifierFreeGuidance
+from services.executor.diffusion.model_sampling import ModelSampling
+from services.executor.diffusion.noise import SamplerNoise, initial_noise, seeded_generator
+from services.executor.diffusion.noise_mask import MaskedDenoiser, latent_mask
+from services.executor.diffusion.samplers import SAMPLERS, Denoise, Report, Sampler
+from services.executor.diffusion.schedules import sigmas_for
+
+Progress = Callable[[int, int, Tensor, Tensor], None]
+"""Called after each step's prediction with the step's index, the number of steps, the noisy latent and the denoised
+estimate, both in the model's space on its device. What it raises ends the run: interrupts take effect within a step.
+"""
+
+MAXIMUM_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class GuidedDenoiser:
+    """Guidance as samplers see it."""
+
+    guidance: ClassifierFreeGuidance
+
+    @property
+    def model_sampling(self) -> ModelSampling:
+        """The noise levels of the guided model."""
+        return self.guidance.model.model_sampling
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Return the denoised estimate."""
+        return self.guidance.predict(x, sigma).denoised
+
+    def with_uncond(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the denoised estimate and the one of the negative conditioning."""
+        denoised, uncond = self.guidance.predict(x, sigma, with_uncond=True)
+        return denoised, denoised if uncond is None else uncond
+
+
+def sample(
+    model: DiffusionModel,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent: Tensor,
+    *,
+    seed: int,
+    steps: int,
+    cfg: float,
+    sampler: str,
+    scheduler: str,
+    denoise: float = 1.0,
+    start_at_step: int | None = None,
+    end_at_step: int | None = None,
+    force_full_denoise: bool = False,
+    noise_mask: Tensor | None = None,
+    batch_index: Sequence[int] | None = None,
+    disable_noise: bool = False,
+    report: Progress | None = None,
+) -> Tensor:
+    """Denoise a latent as ComfyUI's KSampler and KSamplerAdvanced do.
+
+    Args:
+        latent: (batch, channels, height, width) in the autoencoder's space.
+        seed: 0 to 2**64 - 1.
+        cfg: guidance scale.
+        sampler: a name in `SAMPLERS`.
+        scheduler: a name in `SCHEDULERS`.
+        denoise: share of noise to begin with, 0..1.
+        start_at_step, end_at_step: the part of the schedule to run; the whole by default.
+        force_full_denoise: end at noise level zero even where the schedule is cut short.
+        noise_mask: (height, width) or (batch, ..., height, width) in 0..1, of any size; where it is 0 the latent stays.
+        batch_index: the items' places in the batch they were taken from, see `initial_noise`.
+        disable_noise: begin with the latent as it is, which holds the noise that an earlier run left.
+
+    Returns:
+        The latent (batch, channels, height, width) float32 on the CPU, in the autoencoder's space.
+
+    Raises:
+        ValueError: unknown sampler or scheduler.
+    """
+    if sampler not in SAMPLERS:
+        raise ValueError(f"unknown sampler {sampler!r}, expected one of {', '.join(SAMPLERS)}")
+    chosen = SAMPLERS[sampler]
+    sigmas = sigmas_for(
+        model.model_sampling,
+        scheduler,
+        steps,
+        denoise=denoise,
+        discard_penultimate=chosen.discards_penultimate_sigma,
+    )
+    sigmas = part_of(sigmas, start_at_step, end_at_step, force_full_denoise)
+    noise = torch.zeros_like(latent, dtype=torch.float32, device="cpu")
+    if not disable_noise:
+        noise = initial_noise(latent.shape, seed, batch_index)
+    return sample_sigmas(
+        model,
+        positive,
+        negative,
+        latent,
+        noise,
+        sigmas,
+        chosen,
+        cfg=cfg,
+        seed=seed,
+        noise_mask=noise_mask,
+        report=report,
+    )
+
+
+def part_of(sigmas: Tensor, start: int | None, end: int | None, force_full_denoise: bool) -> Tensor:
+    """Return the levels from step `start` to step `end`, none when the schedule is over before the start."""
+    if end is not None and end < len(sigmas) - 1:
+        sigmas = sigmas[: end + 1].clone()
+        if force_full_denoise:
+            sigmas[-1] = 0.0
+    if start is not None:
+        sigmas = sigmas[start:] if start < len(sigmas) - 1 else sigmas[:0]
+    return sigmas
+
+
+def sample_sigmas(
+    model: DiffusionModel,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent: Tensor,
+    noise: Tensor,
+    sigmas: Tensor,
+    sampler: Sampler,
+    *,
+    cfg: float,
+    seed: int,
+    noise_mask: Tensor | None = None,
+    report: Progress | None = None,
+) -> Tensor:
+    """Run a sampler over given noise levels, beginning with given noise; see `sample` for the other arguments."""
+    if len(sigmas) == 0:
+        return latent.float().cpu()
+    latent = latent.to(model.device, torch.float32)
+    latent = model.latent_format.to_model(latent) if latent.count_nonzero() else latent
+    guidance = ClassifierFreeGuidance(model, *prepare(model, positive, negative, latent), cfg)
+    result = run_sampler(
+        sampler, GuidedDenoiser(guidance), latent, noise, sigmas.cpu(), seed=seed, noise_mask=noise_mask, report=report
+    )
+    return model.latent_format.from_model(result).cpu()
+
+
+def run_sampler(
+    sampler: Sampler,
+    denoise: Denoise,
+    latent: Tensor,
+    noise: Tensor,
+    sigmas: Tensor,
+    *,
+    seed: int,
+    noise_mask: Tensor | None = None,
+    report: Progress | None = None,
+) -> Tensor:
+    """Add noise to a latent in the model's space, run the sampler, undo the scaling; mask what must stay."""
+    prediction = denoise.model_sampling.prediction
+    has_noise = bool(noise.any())
+    noise = noise.to(latent.device, torch.float32)
+    if noise_mask is not None:
+        kept = _mask_noise(noise, seed) if sampler.renews_mask_noise else noise
+        denoise = MaskedDenoiser(denoise, latent_mask(noise_mask, latent), latent, kept)
+    x = prediction.add_noise(sigmas[0], noise, latent, is_maximum=_is_maximum(denoise.model_sampling, float(sigmas[0])))
+    drawn = SamplerNoise(seed, noise.shape if has_noise else None)
+    x = sampler.function(denoise, x, sigmas, drawn, _steps_of(report, len(sigmas) - 1), **sampler.options)
+    return prediction.finish(sigmas[-1], x)
+
+
+def _mask_noise(noise: Tensor, seed: int) -> Tensor:
+    return torch.randn(noise.shape, generator=seeded_generator(seed + 1)).to(noise)
+
+
+def _is_maximum(model_sampling: ModelSampling, sigma: float) -> bool:
+    highest = float(model_sampling.sigma_max)
+    return sigma > highest or abs(sigma - highest) <= MAXIMUM_TOLERANCE * max(sigma, highest)
+
+
+def _steps_of(report: Progress | None, total: int) -> Report:
+    def step(index: int, x: Tensor, denoised: Tensor) -> None:
+        if report is not None:
+            report(index, total, x, denoised)
+
+    return step
