@@ -86,6 +86,8 @@ class Child:
             start_new_session=True,
             env={**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"},
         )
+        if self._stopping:  # `stop` came while the process was being made
+            self._process.terminate()
         copying = asyncio.create_task(self._copy_output(self._process))
         code = await self._process.wait()
         # A grandchild may hold the pipe open after the child is gone.

@@ -30,6 +30,8 @@ class StackSettings:
 
     host: str = setting("127.0.0.1", "address that the gateway listens on")
     port: int = setting(8188, "port that the gateway listens on, 0 for a free one")
+    queue_port: int = setting(8190, "loopback port of the queue's gRPC service, 0 for a free one")
+    files_port: int = setting(8191, "loopback port of the file service, 0 for a free one")
     data: Path = setting(Path("data"), "folder for the queue, input, output and temp")
     models: tuple[Path, ...] = setting((Path("models"),), "folder with checkpoints/, loras/ and so on")
     custom_nodes: tuple[Path, ...] = setting((Path("custom_nodes"),), "folder with node packs")
@@ -40,7 +42,7 @@ class StackSettings:
 class RunningStack:
     """A stack whose gateway answers."""
 
-    #: where clients connect to
+    #: where ComfyUI clients connect to
     url: str
     children: dict[str, Child]
     #: ends when a child cannot go on
@@ -75,7 +77,9 @@ async def running_stack(wanted: StackSettings) -> AsyncIterator[RunningStack]:
 
 def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
     """The four processes. Their ports are chosen here, so that one that is started again is found again."""
-    queue, files, executor = (f"127.0.0.1:{_claim_port('127.0.0.1', 0)}" for _ in range(3))
+    queue, files, executor = (
+        f"127.0.0.1:{_claim_port('127.0.0.1', port)}" for port in (wanted.queue_port, wanted.files_port, 0)
+    )
     data = str(wanted.data)
     models = _repeated("--models", wanted.models)
     commands: dict[str, list[str]] = {

@@ -1,0 +1,134 @@
+"""A real stack of real processes, started by the command that users start."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+PACKS = Path(__file__).resolve().parents[1] / "packs"
+EXAMPLE = Path(__file__).resolve().parents[2] / "services" / "command" / "examples" / "red_circle.json"
+
+#: Seconds until something that surely happens has happened, on a busy machine.
+PATIENCE = 60.0
+
+
+def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """The first true value of `condition`."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    pytest.fail(f"{what} did not happen within {patience:.0f} s")
+
+
+@dataclass
+class Stack:
+    """A running `silverprint up`."""
+
+    process: subprocess.Popen[str]
+    data: Path
+    url: str
+    queue: str
+    log: list[str] = field(default_factory=list)
+
+    def child(self, service: str) -> psutil.Process:
+        """The process of one service."""
+        return next(child for child in psutil.Process(self.process.pid).children() if service in child.cmdline())
+
+    def worker(self) -> psutil.Process:
+        """The executor's worker process, once it is there."""
+        found: list[psutil.Process] = wait_for(lambda: self.child("executor").children(), "a worker")
+        return found[0]
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The JSON that the gateway answers."""
+        return httpx.get(self.url + path, params=params, timeout=PATIENCE, trust_env=False).raise_for_status().json()
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        """The gateway's answer to a JSON body."""
+        return httpx.post(self.url + path, json=body, timeout=PATIENCE, trust_env=False)
+
+    def submit(self, graph: dict[str, Any], **more: Any) -> str:
+        """Queue a prompt; returns its id."""
+        answer = self.post("/prompt", {"prompt": graph, **more})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["prompt_id"])
+
+    def finished(self, prompt_id: str) -> dict[str, Any]:
+        """The history entry of a prompt, once it has ended."""
+        entry: dict[str, Any] = wait_for(
+            lambda: self.get(f"/history/{prompt_id}").get(prompt_id), f"the end of {prompt_id}"
+        )
+        return entry
+
+
+@contextmanager
+def running(data: Path, *flags: str) -> Iterator[Stack]:
+    """Start `silverprint up` on free ports, with the test packs, and end it for certain."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services", "up", "--port", "0", "--queue-port", "0", "--files-port", "0"]
+        + ["--data", str(data), "--models", str(data / "models"), "--custom-nodes", str(PACKS), *flags],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log: list[str] = []
+    reader = threading.Thread(target=_collect, args=(process, log), daemon=True)
+    reader.start()
+    descendants: list[psutil.Process] = []
+    try:
+        url = wait_for(lambda: _found(log, r"ready at (\S+)"), "readiness")
+        queue = wait_for(lambda: _found(log, r"queue .*listening on (\S+)"), "the queue's address")
+        yield Stack(process, data, url, queue, log)
+    finally:
+        if process.poll() is None:
+            descendants = psutil.Process(process.pid).children(recursive=True)
+            process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for descendant in descendants:
+            if descendant.is_running():
+                descendant.kill()
+        reader.join(5)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def _collect(process: subprocess.Popen[str], log: list[str]) -> None:
+    assert process.stderr is not None
+    log.extend(iter(process.stderr.readline, ""))
+
+
+def _found(log: list[str], pattern: str) -> str | None:
+    return next((match[1] for line in list(log) if (match := re.search(pattern, line))), None)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for all tests that leave it whole."""
+    with running(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture
+def example() -> dict[str, Any]:
+    """The example workflow, in API format."""
+    graph: dict[str, Any] = json.loads(EXAMPLE.read_bytes())
+    return graph

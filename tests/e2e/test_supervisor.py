@@ -1,0 +1,85 @@
+"""The supervisor: quick to answer, orderly to stop, nothing left behind."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.conftest import Stack, running, wait_for
+
+
+def descendants(stack: Stack) -> list[psutil.Process]:
+    return psutil.Process(stack.process.pid).children(recursive=True)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_everything_with_exit_code_0(signal_number: signal.Signals, tmp_path: Path) -> None:
+    with running(tmp_path) as stack:
+        stack.worker()
+        everything = descendants(stack)
+        assert len(everything) >= 5
+        stack.process.send_signal(signal_number)
+        assert stack.process.wait(5) == 0
+        assert gone(everything)
+
+
+def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
+    with running(tmp_path) as stack:
+        stack.worker()
+        everything = descendants(stack)
+        stack.process.kill()
+        wait_for(lambda: gone(everything), "the end of every process")
+
+
+def test_the_gateway_answers_before_torch_is_loaded(tmp_path: Path) -> None:
+    with running(tmp_path) as stack:
+        health = stack.get("/health")
+        loaded = any("torch" in mapped.path for mapped in stack.worker().memory_maps())
+        assert health["status"] in {"ok", "degraded"} or not loaded
+
+
+@pytest.mark.parametrize("service", ["queue", "files", "executor", "gateway"])
+def test_a_killed_service_is_started_again_and_work_goes_on(service: str, tmp_path: Path) -> None:
+    graph = {
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 255}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+    }
+    with running(tmp_path) as stack:
+        first = stack.submit(graph)
+        stack.finished(first)
+        killed = stack.child(service).pid
+        stack.child(service).kill()
+        wait_for(lambda: has_child_other_than(stack, service, killed), f"another {service}")
+        wait_for(lambda: answers(stack), "the gateway's answer")
+        graph["1"]["inputs"]["color"] = 7
+        entry = stack.finished(stack.submit(graph))
+        assert entry["status"]["status_str"] == "success"
+        assert stack.get(f"/history/{first}")[first]["status"]["status_str"] == "success"
+
+
+def has_child_other_than(stack: Stack, service: str, pid: int) -> bool:
+    children = psutil.Process(stack.process.pid).children()
+    return any(service in child.cmdline() and child.pid != pid for child in children if child.is_running())
+
+
+def answers(stack: Stack) -> bool:
+    try:
+        return httpx.get(f"{stack.url}/queue", timeout=5, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        time.sleep(0.1)
+        return False
+
+
+def test_services_without_torch_stay_light(stack: Stack) -> None:
+    for service in ("queue", "files", "gateway"):
+        megabytes = stack.child(service).memory_info().rss / 2**20
+        assert megabytes < 150, f"{service} takes {megabytes:.0f} MB"
