@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import grpc
+
 from silverprint.queue.v1 import queue_pb2, queue_pb2_grpc
 
 target, workflow = sys.argv[1:]
