@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from services.errors import InvalidArgument
+from services.graph import plain_json
 
 
 class NodeError(msgspec.Struct, frozen=True):
@@ -46,3 +48,24 @@ class PromptRejected(InvalidArgument):
         super().__init__(msgspec.json.decode(error_json, type=PromptError).message)
         self.error_json = error_json
         self.node_errors_json = node_errors_json
+
+    @classmethod
+    def because(
+        cls, type: str, message: str, details: str = "", node_errors: Mapping[str, NodeErrors] | None = None
+    ) -> PromptRejected:
+        """The rejection for one reason, with the errors of nodes that led to it."""
+        error = PromptError(type, message, details, {})
+        return cls(plain_json.dump(msgspec.structs.asdict(error)), encode_node_errors(node_errors or {}))
+
+
+def encode_node_errors(node_errors: Mapping[str, NodeErrors]) -> bytes:
+    """JSON object of node id to what is wrong with the node."""
+    return plain_json.dump({node_id: _to_json(errors) for node_id, errors in node_errors.items()})
+
+
+def _to_json(errors: NodeErrors) -> dict[str, Any]:
+    return {
+        "errors": [msgspec.structs.asdict(error) for error in errors.errors],
+        "dependent_outputs": errors.dependent_outputs,
+        "class_type": errors.class_type,
+    }

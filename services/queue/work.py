@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from services.graph.complaints import Complaint
 from services.graph.events import ExecutionEvent
 from services.queue.records import Assignment, Device, HostInfo, Lease
 
@@ -61,16 +62,6 @@ class LeaseRelease(msgspec.Struct, frozen=True):
     lease: Lease
     reason: str
     counts_as_attempt: bool
-
-
-class Complaint(msgspec.Struct, frozen=True):
-    """What a node class says against its own inputs (VALIDATE_INPUTS)."""
-
-    #: None when it is about the node as a whole
-    input: str | None
-    message: str
-    #: set when the class raised instead of answering
-    exception_type: str | None = None
 
 
 class ValidationAnswer(msgspec.Struct, frozen=True):

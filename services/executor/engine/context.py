@@ -1,0 +1,144 @@
+"""What a running node may know and ask of the outside: progress, interruption, files. Never a service."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from services.graph.events import ExecutionEvent, NodePreview, NodeProgress, NodeRef
+
+if TYPE_CHECKING:
+    from services.files.records import FileKind, FileName
+
+Emit = Callable[[ExecutionEvent], None]
+
+
+class Interrupted(BaseException):
+    """Somebody asked the running prompt to stop.
+
+    Not an `Exception`, so that a node which guards its work with `except Exception` stops all the same.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewImage:
+    """A picture of unfinished work, encoded only if somebody watches."""
+
+    #: "image/jpeg" or "image/png"
+    media_type: str
+    #: makes the encoded picture, at most 1 MiB
+    encode: Callable[[], bytes]
+
+
+class NodeFiles(Protocol):
+    """The files that a node may read and write; calls block.
+
+    Raises the errors of `services.errors`: `InvalidArgument` for a name that breaks the path rules, `NotFound` for a
+    file that is not there, `ResourceExhausted` when the disk is full.
+    """
+
+    def fetch(self, name: FileName) -> Path:
+        """A local copy, not to be changed."""
+        ...
+
+    def stat_digest(self, name: FileName) -> str:
+        """The BLAKE3 of the content."""
+        ...
+
+    def exists(self, name: FileName) -> bool:
+        """Whether there is such a file."""
+        ...
+
+    def save(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, data: bytes) -> FileName:
+        """Write a new file `PREFIX_00001_.EXTENSION`, numbered after those that are there."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunContext:
+    """What one run of a prompt knows of the outside.
+
+    The two events may be set and cleared from another thread while the prompt runs.
+    """
+
+    prompt_id: str
+    files: NodeFiles
+    #: set to make the run stop at the next step or node
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    #: set while somebody watches
+    previews_wanted: threading.Event = field(default_factory=threading.Event)
+
+    def raise_if_interrupted(self) -> None:
+        """Raise `Interrupted` when the run was asked to stop."""
+        if self.interrupted.is_set():
+            raise Interrupted
+
+
+class NodeContext:
+    """What one node may know and ask while it runs; made anew for every node."""
+
+    __slots__ = ("_emit", "_run", "node")
+
+    def __init__(self, run: RunContext, node: NodeRef, emit: Emit) -> None:
+        self._run = run
+        self._emit = emit
+        self.node = node
+
+    @property
+    def prompt_id(self) -> str:
+        """The prompt that the node is part of."""
+        return self._run.prompt_id
+
+    @property
+    def files(self) -> NodeFiles:
+        """The files that the node may read and write."""
+        return self._run.files
+
+    @property
+    def previews_wanted(self) -> bool:
+        """Whether somebody watches; a node need not make previews otherwise."""
+        return self._run.previews_wanted.is_set()
+
+    def progress(self, value: float, maximum: float, preview: PreviewImage | None = None) -> None:
+        """Report `value` of `maximum` units done, with a picture of what there is so far.
+
+        Raises:
+            Interrupted: the run was asked to stop.
+        """
+        self._run.raise_if_interrupted()
+        self._emit(NodeProgress(self.node, value, maximum))
+        if preview is not None and self.previews_wanted:
+            self._emit(NodePreview(self.node, preview.media_type, preview.encode()))
+
+    def raise_if_interrupted(self) -> None:
+        """Raise `Interrupted` when the run was asked to stop; for nodes with nothing to report."""
+        self._run.raise_if_interrupted()
+
+
+_current: ContextVar[NodeContext] = ContextVar("silverprint_node")
+
+
+def current_context() -> NodeContext:
+    """The context of the node that is running.
+
+    Raises:
+        LookupError: no node is running in this thread or task.
+    """
+    try:
+        return _current.get()
+    except LookupError:
+        raise LookupError("no node is running here") from None
+
+
+def enter_context(context: NodeContext) -> Token[NodeContext]:
+    """Make `context` the current one until `leave_context`; the engine does this, and tests of nodes."""
+    return _current.set(context)
+
+
+def leave_context(token: Token[NodeContext]) -> None:
+    """Undo `enter_context`."""
+    _current.reset(token)
