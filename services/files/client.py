@@ -1,0 +1,130 @@
+"""A file store that is another process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import grpc
+
+from services.files import convert
+from services.files.chunks import rechunked
+from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.stores.base import FilePage, FileStore, OpenFile
+from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
+from silverprint.files.v1 import files_pb2 as pb
+from silverprint.files.v1 import files_pb2_grpc
+
+#: Seconds that the digest of a file may take to compute: a large checkpoint on a slow disk.
+HASH_TIMEOUT = 600.0
+
+
+class FileClient(FileStore):
+    """The file service at a target; raises what the service raises, and `Unavailable` when it is not there."""
+
+    def __init__(self, target: str) -> None:
+        """A client of `host:port`; it connects when it is first used."""
+        self._channel = open_channel(target)
+        self._stub: files_pb2_grpc.FileServiceAsyncStub = files_pb2_grpc.FileServiceStub(self._channel)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._channel.close()
+
+    async def write(
+        self,
+        name: FileName,
+        chunks: AsyncIterable[bytes],
+        on_conflict: OnConflict,
+        *,
+        numbered_extension: str = "",
+        expected_blake3: str | None = None,
+        expected_size: int | None = None,
+    ) -> FileInfo:
+        with convert.message_errors():
+            header = pb.WriteHeader(
+                name=convert.name_to_message(name),
+                on_conflict=convert.policy_to_message(on_conflict),
+                numbered_extension=numbered_extension,
+                expected=convert.expected_to_message(expected_blake3, expected_size),
+            )
+        writing: Any = self._stub.Write()
+        try:
+            await _send(writing, header, chunks)
+            response: pb.WriteResponse = await call(writing)
+            return convert.info_from_message(response.file)
+        finally:
+            # Without effect on a call that is over; otherwise nothing may be left behind.
+            writing.cancel()
+
+    @asynccontextmanager
+    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[OpenFile]:
+        with convert.message_errors():
+            request = pb.ReadRequest(offset=offset, length=length)
+            if isinstance(source, FileName):
+                request.name.CopyFrom(convert.name_to_message(source))
+            else:
+                request.blake3 = source
+        reading: Any = self._stub.Read(request)
+        try:
+            responses: AsyncIterator[pb.ReadResponse] = stream(reading)
+            first = await anext(responses)
+            async with aclosing(_data(responses)) as chunks:
+                yield OpenFile(convert.info_from_message(first.file), chunks)
+        finally:
+            reading.cancel()
+
+    async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
+        request = pb.StatRequest(name=convert.name_to_message(name), digest_wanted=digest)
+        response = await call(self._stub.Stat(request, timeout=HASH_TIMEOUT if digest else CALL_TIMEOUT))
+        return convert.info_from_message(response.file)
+
+    async def list(
+        self,
+        kind: FileKind,
+        subfolder: str = "",
+        *,
+        recursive: bool = False,
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> FilePage:
+        with convert.message_errors():
+            request = pb.ListRequest(
+                kind=convert.kind_to_message(kind),
+                subfolder=subfolder,
+                recursive=recursive,
+                page_size=page_size,
+                page_token=page_token,
+            )
+        response = await call(self._stub.List(request, timeout=CALL_TIMEOUT))
+        return [convert.info_from_message(file) for file in response.files], response.next_page_token
+
+    async def delete(self, name: FileName) -> None:
+        await call(self._stub.Delete(pb.DeleteRequest(name=convert.name_to_message(name)), timeout=CALL_TIMEOUT))
+
+
+async def _send(writing: Any, header: pb.WriteHeader, chunks: AsyncIterable[bytes]) -> None:
+    """Send a content; stops early when the service has refused it, which the call then tells."""
+    size = 0
+    if not await _sent(writing, pb.WriteRequest(header=header)):
+        return
+    async for chunk in rechunked(chunks):
+        if not await _sent(writing, pb.WriteRequest(data=chunk)):
+            return
+        size += len(chunk)
+    if await _sent(writing, pb.WriteRequest(commit=pb.WriteCommit(size_bytes=size))):
+        await writing.done_writing()
+
+
+async def _sent(writing: Any, request: pb.WriteRequest) -> bool:
+    try:
+        await writing.write(request)
+    except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
+        return False
+    return True
+
+
+async def _data(responses: AsyncIterator[pb.ReadResponse]) -> AsyncGenerator[bytes, None]:
+    async for response in responses:
+        yield response.data

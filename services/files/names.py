@@ -1,0 +1,166 @@
+"""The path rules: what may be a name, how people's spellings become one, where a name lies on disk."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+
+from services.errors import InvalidArgument
+from services.files.records import FileKind, FileName
+
+#: What file systems allow for one part of a path, in UTF-8.
+MAX_PART_BYTES = 255
+
+#: Leaves room for the data directory in front, in the 4096 bytes that Linux allows for a path.
+MAX_SUBFOLDER_BYTES = 2048
+
+#: Kinds that ComfyUI lets a name end with, as in "cat.png [output]".
+_ANNOTATIONS = (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)
+
+# Control characters, line separators and halves of surrogate pairs: in no honest name, and trouble in headers and logs.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+# Windows opens a device for these, whatever extension follows.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?", re.IGNORECASE)
+
+
+def validate(name: FileName) -> None:
+    """Check that a file can have this name.
+
+    Raises:
+        InvalidArgument: it cannot; the message says why.
+    """
+    validate_subfolder(name.subfolder)
+    _validate_part(name.filename, "filename")
+    if name.kind is FileKind.MODELS and not name.subfolder:
+        raise InvalidArgument(f"{name.filename!r} is not a model's name: its subfolder starts with a model folder")
+
+
+def validate_subfolder(subfolder: str) -> None:
+    """Check that a folder can have this name; the empty one is the top.
+
+    Raises:
+        InvalidArgument: it cannot; the message says why.
+    """
+    if not subfolder:
+        return
+    if len(subfolder.encode("utf-8", "surrogatepass")) > MAX_SUBFOLDER_BYTES:
+        raise InvalidArgument(f"subfolder {_shortened(subfolder)} is longer than {MAX_SUBFOLDER_BYTES} bytes")
+    if subfolder.startswith("/"):
+        raise InvalidArgument(f"subfolder {subfolder!r} is absolute")
+    for part in subfolder.split("/"):
+        _validate_part(part, "subfolder")
+
+
+def is_valid(name: FileName) -> bool:
+    """Whether a file can have this name."""
+    try:
+        validate(name)
+    except InvalidArgument:
+        return False
+    return True
+
+
+def parse(kind: FileKind, subfolder: str, filename: str) -> FileName:
+    """The name that a person means: the subfolder may hold ".", "..", "//" and a trailing "/" while it stays inside.
+
+    Raises:
+        InvalidArgument: the subfolder leaves the kind's folder, or this is not a name.
+    """
+    name = FileName(kind, _normalised(subfolder, "subfolder"), filename)
+    validate(name)
+    return name
+
+
+def parse_path(kind: FileKind, path: str) -> FileName:
+    """The name behind a path relative to the kind's folder, such as "holiday/cat.png".
+
+    Raises:
+        InvalidArgument: as `parse`.
+    """
+    subfolder, filename = posixpath.split(_normalised(path, "path"))
+    return parse(kind, subfolder, filename)
+
+
+def parse_annotated(text: str, default: FileKind = FileKind.INPUT) -> FileName:
+    """The name behind ComfyUI's "holiday/cat.png [output]": a path, and the kind where it is not `default`.
+
+    Raises:
+        InvalidArgument: as `parse`.
+    """
+    for kind in _ANNOTATIONS:
+        path = text.removesuffix(f" [{kind.value}]")
+        if path != text:
+            return parse_path(kind, path)
+    return parse_path(default, text)
+
+
+def parse_prefix(kind: FileKind, text: str) -> FileName:
+    """The name to number behind ComfyUI's `filename_prefix`, such as "holiday/cat"; its filename is the prefix.
+
+    As in ComfyUI, "dir/" is the prefix "dir" at the top, and "" is the prefix ".".
+
+    Raises:
+        InvalidArgument: as `parse`.
+    """
+    subfolder, prefix = posixpath.split(_normalised(text, "filename prefix"))
+    name = FileName(kind, subfolder, prefix or ".")
+    validate(numbered(name, 1, ""))
+    return name
+
+
+def numbered(prefix: FileName, number: int, extension: str) -> FileName:
+    """The name with ComfyUI's counter: "cat" becomes "cat_00001_.png"."""
+    return FileName(prefix.kind, prefix.subfolder, f"{prefix.filename}_{number:05}_{extension}")
+
+
+def resolve(top: str, path: str) -> str:
+    """Where `path` lies under the folder `top` once all symbolic links are followed; neither needs to exist.
+
+    Args:
+        top: absolute, itself free of links.
+        path: relative, of valid parts.
+
+    Raises:
+        InvalidArgument: a link leads out of `top`.
+    """
+    place = os.path.realpath(os.path.join(top, path))
+    if place != top and not place.startswith(top.rstrip("/") + "/"):
+        raise InvalidArgument(f"{path!r} leads out of its folder")
+    return place
+
+
+def _normalised(path: str, what: str) -> str:
+    normal = posixpath.normpath(path)
+    if normal.startswith("/"):
+        raise InvalidArgument(f"{what} {_shortened(path)} is absolute")
+    if normal.split("/", 1)[0] == "..":
+        raise InvalidArgument(f"{what} {_shortened(path)} leaves its folder")
+    return "" if normal == "." else normal
+
+
+def _validate_part(part: str, what: str) -> None:
+    complaint = _complaint(part)
+    if complaint:
+        raise InvalidArgument(f"{what} part {_shortened(part)} {complaint}" if part else f"{what} has an empty part")
+
+
+def _complaint(part: str) -> str | None:
+    if part in ("", ".", ".."):
+        return "is not a name"
+    if "/" in part or "\\" in part:
+        return "holds a path separator"
+    if _FORBIDDEN.search(part):
+        return "holds a control character"
+    if _DRIVE.match(part):
+        return "starts with a drive letter"
+    if _DEVICE.fullmatch(part):
+        return "is reserved"
+    if len(part.encode()) > MAX_PART_BYTES:
+        return f"is longer than {MAX_PART_BYTES} bytes"
+    return None
+
+
+def _shortened(text: str) -> str:
+    return repr(text) if len(text) <= 100 else repr(text[:100] + "…")

@@ -1,0 +1,61 @@
+"""The file service's records: names, descriptions, what to do when a name is taken."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class FileKind(enum.Enum):
+    """What a file is for; the values are ComfyUI's words and the names of the folders."""
+
+    INPUT = "input"  #: what users brought
+    OUTPUT = "output"  #: what workflows made
+    TEMP = "temp"  #: what workflows showed; emptied when the service starts
+    USERDATA = "userdata"  #: settings and workflows of users
+    MODELS = "models"  #: checkpoints and the like; read-only
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the service only reads files of this kind."""
+        return self is FileKind.MODELS
+
+
+class FileName(msgspec.Struct, frozen=True):
+    """Where a file is found; `services.files.names` knows what may be in it."""
+
+    kind: FileKind
+    #: relative, "/" between parts, empty for the top; for models the first part is the model folder
+    subfolder: str
+    #: one path part
+    filename: str
+
+    @property
+    def path(self) -> str:
+        """Subfolder and filename, relative to the kind's folder."""
+        return f"{self.subfolder}/{self.filename}" if self.subfolder else self.filename
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}/{self.path}"
+
+
+class FileInfo(msgspec.Struct, frozen=True):
+    """What is known about a file."""
+
+    name: FileName
+    #: bytes
+    size: int
+    #: of the content, lowercase hex; None where it is not known yet
+    blake3: str | None
+    #: seconds since the epoch, to the microsecond
+    modified_at: float
+
+
+class OnConflict(enum.Enum):
+    """What to do when a name is taken."""
+
+    FAIL = "fail"  #: refuse
+    OVERWRITE = "overwrite"  #: replace, in one step
+    RENAME = "rename"  #: "name (1).ext", "name (2).ext"…, or the one that has this very content
+    NUMBER = "number"  #: the filename is a prefix: "PREFIX_00001_.ext", one above the highest number

@@ -1,0 +1,39 @@
+"""The file service as a process: settings, store, server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from services.files.servicer import file_servicer
+from services.files.stores.disk import DiskStore
+from services.rpc.server import serve
+from services.settings import setting, settings
+
+log = logging.getLogger(__name__)
+
+
+@settings
+class Settings:
+    """What can be set about the file service."""
+
+    listen: str = setting("127.0.0.1:8191", "address to serve gRPC on, port 0 for a free one")
+    data: Path = setting(Path("data"), "directory of input/, output/, temp/ and userdata/")
+    models: tuple[Path, ...] = setting((Path("models"),), "directory with a folder per kind of model; may be repeated")
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set.
+
+    Raises:
+        InvalidArgument: a directory cannot be read.
+        FailedPrecondition: another file service uses the data directory.
+        Unavailable: the address cannot be listened on.
+    """
+    async with (
+        DiskStore(settings.data, settings.models) as store,
+        serve(settings.listen, [file_servicer(store)]) as server,
+    ):
+        log.info("listening on %s", server.address)
+        await stop.wait()

@@ -1,0 +1,109 @@
+"""The file service over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from services.errors import DataLoss, InvalidArgument
+from services.files import convert
+from services.files.chunks import MAX_CHUNK_BYTES
+from services.files.records import FileName
+from services.files.stores.base import FileStore
+from services.rpc.server import Servicer
+from silverprint.files.v1 import files_pb2 as pb
+from silverprint.files.v1 import files_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class FileServicer(files_pb2_grpc.FileServiceServicer):
+    """Serves a store."""
+
+    def __init__(self, store: FileStore) -> None:
+        self._store = store
+
+    async def Write(self, request_iterator: AsyncIterator[pb.WriteRequest], context: Context) -> pb.WriteResponse:
+        requests = aiter(request_iterator)
+        header = await _header(requests)
+        blake3, size = convert.expected_from_message(header)
+        info = await self._store.write(
+            convert.name_from_message(header.name),
+            _content(requests),
+            convert.policy_from_message(header.on_conflict),
+            numbered_extension=header.numbered_extension,
+            expected_blake3=blake3,
+            expected_size=size,
+        )
+        return pb.WriteResponse(file=convert.info_to_message(info))
+
+    async def Read(self, request: pb.ReadRequest, context: Context) -> AsyncIterator[pb.ReadResponse]:
+        async with self._store.open(_source(request), offset=request.offset, length=request.length) as file:
+            yield pb.ReadResponse(file=convert.info_to_message(file.info))
+            async for chunk in file:
+                yield pb.ReadResponse(data=chunk)
+
+    async def Stat(self, request: pb.StatRequest, context: Context) -> pb.StatResponse:
+        name = convert.name_from_message(request.name)
+        info = await self._store.stat(name, digest=request.digest_wanted)
+        return pb.StatResponse(file=convert.info_to_message(info))
+
+    async def List(self, request: pb.ListRequest, context: Context) -> pb.ListResponse:
+        files, next_page_token = await self._store.list(
+            convert.kind_from_message(request.kind),
+            request.subfolder,
+            recursive=request.recursive,
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
+        return pb.ListResponse(files=map(convert.info_to_message, files), next_page_token=next_page_token)
+
+    async def Delete(self, request: pb.DeleteRequest, context: Context) -> pb.DeleteResponse:
+        await self._store.delete(convert.name_from_message(request.name))
+        return pb.DeleteResponse()
+
+
+def file_servicer(store: FileStore) -> Servicer:
+    """The servicer of a store, ready to be served."""
+    service = pb.DESCRIPTOR.services_by_name["FileService"].full_name
+    return Servicer(
+        service, lambda server: files_pb2_grpc.add_FileServiceServicer_to_server(FileServicer(store), server)
+    )
+
+
+async def _header(requests: AsyncIterator[pb.WriteRequest]) -> pb.WriteHeader:
+    first = await anext(requests, None)
+    if first is None or not first.HasField("header"):
+        raise InvalidArgument("the first message of a write is its header")
+    return first.header
+
+
+async def _content(requests: AsyncIterator[pb.WriteRequest]) -> AsyncIterator[bytes]:
+    """The data of a write. Its sender may die: only the commit tells the end from a cut."""
+    size = 0
+    async for request in requests:
+        match request.WhichOneof("message"):
+            case "data":
+                if len(request.data) > MAX_CHUNK_BYTES:
+                    raise InvalidArgument(f"a chunk of {len(request.data)} bytes is longer than {MAX_CHUNK_BYTES}")
+                size += len(request.data)
+                yield request.data
+            case "commit":
+                if request.commit.size_bytes != size:
+                    raise DataLoss(f"{size} bytes came, {request.commit.size_bytes} were sent")
+                return
+            case _:
+                raise InvalidArgument("after the header come data and a commit")
+    raise DataLoss(f"the write ended after {size} bytes without its commit")
+
+
+def _source(request: pb.ReadRequest) -> FileName | str:
+    match request.WhichOneof("source"):
+        case "name":
+            return convert.name_from_message(request.name)
+        case "blake3":
+            return request.blake3
+        case _:
+            raise InvalidArgument("neither a name nor a digest says what to read")

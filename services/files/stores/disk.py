@@ -1,0 +1,286 @@
+"""Files in a directory that people may browse and drop files into."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, Self, TypeVar
+
+from services.errors import Aborted, AlreadyExists, DataLoss, InvalidArgument, NotFound
+from services.files import names
+from services.files.chunks import CHUNK_BYTES, rechunked
+from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.stores import base, paging, placing
+from services.files.stores.data_folder import DataFolder, readable_folders
+from services.files.stores.digest_index import DigestIndex, Version
+from services.files.stores.digests import Digests
+from services.files.stores.disk_errors import disk_errors
+from services.files.stores.reading import Reading
+from services.files.stores.spool import Spool
+from services.files.stores.tree import Tree, sync_folder
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Files that are read or written at the same moment; more wait.
+WORKERS = 8
+
+#: Files that are hashed at the same moment; apart from the others, since a checkpoint takes many seconds.
+HASHERS = 2
+
+
+class DiskStore(base.FileStore):
+    """A folder per kind below a data directory, and any number of model folders.
+
+    Names are what the file system says: files put there by hand are seen at once. Digests are remembered in an
+    index that may be lost. One process uses a data directory at a time.
+    """
+
+    def __init__(self, data: Path, models: tuple[Path, ...] = ()) -> None:
+        """A store that opens with `async with`; entering raises as `DataFolder.open` does."""
+        self._data = data
+        self._models = models
+        self._workers = ThreadPoolExecutor(WORKERS, "files")
+        self._hashers = ThreadPoolExecutor(HASHERS, "digests")
+        self._hashing: dict[FileName, asyncio.Future[str]] = {}
+        self._counters = placing.Counters()
+
+    async def __aenter__(self) -> Self:
+        await self._in_thread(self._open)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self._close)
+
+    async def write(
+        self,
+        name: FileName,
+        chunks: AsyncIterable[bytes],
+        on_conflict: OnConflict,
+        *,
+        numbered_extension: str = "",
+        expected_blake3: str | None = None,
+        expected_size: int | None = None,
+    ) -> FileInfo:
+        base.check_target(name, on_conflict, numbered_extension)
+
+        if on_conflict is OnConflict.FAIL:
+            await self._in_thread(self._refuse_taken, name)
+
+        def commit(last: bytes) -> FileInfo:
+            with disk_errors(name):
+                try:
+                    digest = spool.finish(last)
+                    base.check_content(spool.size, digest, expected_size, expected_blake3)
+                    shelf = _Shelf(self._tree, self._digests, spool, digest)
+                    placed = placing.place(shelf, self._counters, name, on_conflict, numbered_extension)
+                    return shelf.info or self._describe(placed)
+                finally:
+                    spool.discard()
+
+        spool = Spool(str(self._folder.incoming))
+        try:
+            return await self._in_thread(commit, await self._receive(name, spool, chunks, expected_size))
+        finally:
+            if not spool.is_over:
+                self._later(spool.discard)
+
+    @asynccontextmanager
+    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
+        info, reading = await self._in_thread(self._start_reading, source)
+        try:
+            start, end = base.part_to_read(info.size, offset, length)
+            async with aclosing(self._chunks(info.name, reading, start, end)) as chunks:
+                yield base.OpenFile(info, chunks)
+        finally:
+            self._later(reading.close)
+
+    async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
+        info = await self._in_thread(self._describe, name)
+        if info.blake3 is None and digest:
+            await self._hash(name)
+            info = await self._in_thread(self._describe, name)
+        return info
+
+    async def list(
+        self,
+        kind: FileKind,
+        subfolder: str = "",
+        *,
+        recursive: bool = False,
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> base.FilePage:
+        names.validate_subfolder(subfolder)
+        return await self._in_thread(self._page, kind, subfolder, recursive, paging.page_limit(page_size), page_token)
+
+    async def delete(self, name: FileName) -> None:
+        base.check_writable(name.kind)
+        await self._in_thread(self._tree.remove, name)
+        await self._in_thread(self._digests.forget, name)
+
+    def _open(self) -> None:
+        models = readable_folders(self._models)
+        self._folder = DataFolder.open(self._data)
+        folders = {kind: [str(self._folder.folder(kind))] for kind in FileKind if not kind.is_read_only}
+        self._tree = Tree({**folders, FileKind.MODELS: models})
+        self._index = DigestIndex(self._folder.index)
+        self._digests = Digests(self._tree, self._index)
+
+    def _close(self) -> None:
+        self._workers.shutdown()
+        self._hashers.shutdown()
+        self._index.close()
+        self._folder.close()
+
+    def _in_thread(self, blocking: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        call = partial(blocking, *args, **kwargs)
+        return asyncio.get_running_loop().run_in_executor(self._workers, call)
+
+    def _later(self, blocking: Callable[[], None]) -> None:
+        """Clean up without waiting: whoever is cancelled must end now, and what is cleaned up nobody sees."""
+        try:
+            self._workers.submit(blocking)
+        except RuntimeError:  # the store is closed
+            blocking()
+
+    async def _receive(
+        self, name: FileName, spool: Spool, chunks: AsyncIterable[bytes], expected_size: int | None
+    ) -> bytes:
+        """Spool all chunks but the last, which is the answer: a small file takes one trip to a thread."""
+
+        def append(chunk: bytes) -> None:
+            with disk_errors(name):
+                spool.append(chunk)
+
+        size = 0
+        last = b""
+        writing: asyncio.Future[None] | None = None
+        async for chunk in rechunked(chunks):
+            size += len(chunk)
+            if expected_size is not None and size > expected_size:
+                raise DataLoss(f"more than the {expected_size} promised bytes came")
+            if writing:
+                await writing
+            writing = self._in_thread(append, last) if last else None
+            last = chunk
+        if writing:
+            await writing
+        return last
+
+    def _refuse_taken(self, name: FileName) -> None:
+        """Before a whole content is sent for nothing."""
+        try:
+            self._tree.find(name)
+        except NotFound:
+            return
+        raise AlreadyExists(f"{name} exists")
+
+    def _start_reading(self, source: FileName | str) -> tuple[FileInfo, Reading]:
+        if isinstance(source, FileName):
+            name, reading = source, Reading(source, self._tree.open(source))
+        else:
+            base.check_digest(source)
+            found = self._digests.open(source)
+            if found is None:
+                raise NotFound(f"there is no content with the digest {source}")
+            name, reading = found
+        return self._info(name, reading.version), reading
+
+    async def _chunks(self, name: FileName, reading: Reading, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """The bytes from start to end, one chunk read ahead."""
+
+        def read(position: int) -> bytes:
+            with disk_errors(name):
+                return reading.read(position, min(CHUNK_BYTES, end - position))
+
+        ahead: asyncio.Future[bytes] | None = None
+        try:
+            for position in range(start, end, CHUNK_BYTES):
+                chunk = await (ahead or self._in_thread(read, position))
+                following = position + CHUNK_BYTES
+                ahead = self._in_thread(read, following) if following < end else None
+                yield chunk
+        finally:
+            if ahead:
+                ahead.cancel()
+
+    async def _hash(self, name: FileName) -> None:
+        """Have the digest of a file computed, once for all who ask at the same time."""
+        if name not in self._hashing:
+            loop = asyncio.get_running_loop()
+            self._hashing[name] = loop.run_in_executor(self._hashers, self._digests.of, name)
+            self._hashing[name].add_done_callback(lambda _: self._hashing.pop(name))
+        await asyncio.shield(self._hashing[name])
+
+    def _page(self, kind: FileKind, subfolder: str, recursive: bool, limit: int, page_token: str) -> base.FilePage:
+        start = paging.position(page_token, subfolder)
+        page: list[FileInfo] = []
+        for entry in self._tree.walk(kind, subfolder, recursive):
+            if paging.sort_key(entry.name) <= start:
+                continue
+            status = self._tree.look(entry)
+            if status is None:
+                continue
+            if len(page) == limit:
+                return page, paging.token_after(page[-1].name)
+            page.append(self._info(entry.name, Version.of(status)))
+        return page, ""
+
+    def _describe(self, name: FileName) -> FileInfo:
+        _, status = self._tree.find(name)
+        return self._info(name, Version.of(status))
+
+    def _info(self, name: FileName, version: Version) -> FileInfo:
+        return _file_info(name, version, self._digests.known(name, version))
+
+
+class _Shelf:
+    """A finished spool that waits for its name on disk."""
+
+    def __init__(self, tree: Tree, digests: Digests, spool: Spool, digest: str) -> None:
+        self._tree = tree
+        self._digests = digests
+        self._spool = spool
+        self._digest = digest
+        #: once the content has its name
+        self.info: FileInfo | None = None
+
+    def put(self, name: FileName) -> bool:
+        path = self._tree.path_to_write(name)
+        try:
+            self._spool.link(path)
+        except FileExistsError:
+            return False
+        self._placed(name, path)
+        return True
+
+    def replace(self, name: FileName) -> None:
+        path = self._tree.path_to_write(name)
+        self._spool.rename(path)
+        self._placed(name, path)
+
+    def holds(self, name: FileName) -> bool:
+        try:
+            _, status = self._tree.find(name)
+            return status.st_size == self._spool.size and self._digests.of(name) == self._digest
+        except (NotFound, InvalidArgument, Aborted):
+            return False
+
+    def filenames(self, beside: FileName) -> list[str]:
+        return self._tree.filenames(beside.kind, beside.subfolder)
+
+    def _placed(self, name: FileName, path: str) -> None:
+        version = self._spool.version()
+        self._digests.remember(name, version, self._digest)
+        sync_folder(os.path.dirname(path))
+        self.info = _file_info(name, version, self._digest)
+
+
+def _file_info(name: FileName, version: Version, digest: str | None) -> FileInfo:
+    return FileInfo(name, version.size, digest, version.mtime_ns // 1_000 / 1e6)

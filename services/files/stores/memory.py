@@ -1,0 +1,148 @@
+"""Files in memory: for tests, gone with the process, one event loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import msgspec
+from blake3 import blake3
+
+from services.errors import InvalidArgument, NotFound
+from services.files import names
+from services.files.chunks import CHUNK_BYTES
+from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.stores import base, paging, placing
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    info: FileInfo
+    content: bytes
+
+
+class MemoryStore(base.FileStore):
+    """Files in a dictionary."""
+
+    def __init__(self, files: Mapping[FileName, bytes] | None = None) -> None:
+        """A store that holds `files` from the start, models too."""
+        self._counters = placing.Counters()
+        self._files: dict[FileName, _Stored] = {}
+        for name, content in (files or {}).items():
+            _Shelf(self._files, content).replace(name)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._files.clear()
+
+    async def write(
+        self,
+        name: FileName,
+        chunks: AsyncIterable[bytes],
+        on_conflict: OnConflict,
+        *,
+        numbered_extension: str = "",
+        expected_blake3: str | None = None,
+        expected_size: int | None = None,
+    ) -> FileInfo:
+        base.check_target(name, on_conflict, numbered_extension)
+        content = b"".join([chunk async for chunk in chunks])
+        shelf = _Shelf(self._files, content)
+        base.check_content(len(content), shelf.blake3, expected_size, expected_blake3)
+        return self._files[placing.place(shelf, self._counters, name, on_conflict, numbered_extension)].info
+
+    @asynccontextmanager
+    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
+        stored = self._by_digest(source) if isinstance(source, str) else self._get(source)
+        start, end = base.part_to_read(stored.info.size, offset, length)
+        yield base.OpenFile(stored.info, _sliced(stored.content, start, end))
+
+    async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
+        return self._get(name).info
+
+    async def list(
+        self,
+        kind: FileKind,
+        subfolder: str = "",
+        *,
+        recursive: bool = False,
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> base.FilePage:
+        names.validate_subfolder(subfolder)
+        limit = paging.page_limit(page_size)
+        start = paging.position(page_token, subfolder)
+        there = (name for name in self._files if name.kind is kind and _is_in(name, subfolder, recursive))
+        rest = sorted((name for name in there if paging.sort_key(name) > start), key=paging.sort_key)
+        page = [self._files[name].info for name in rest[:limit]]
+        return page, paging.token_after(page[-1].name) if len(rest) > limit else ""
+
+    async def delete(self, name: FileName) -> None:
+        base.check_writable(name.kind)
+        self._get(name)
+        del self._files[name]
+
+    def _get(self, name: FileName) -> _Stored:
+        names.validate(name)
+        if name not in self._files:
+            raise NotFound(f"there is no {name}")
+        return self._files[name]
+
+    def _by_digest(self, blake3: str) -> _Stored:
+        base.check_digest(blake3)
+        for stored in self._files.values():
+            if stored.info.blake3 == blake3:
+                return stored
+        raise NotFound(f"there is no content with the digest {blake3}")
+
+
+class _Shelf:
+    """A content that waits for its name in the dictionary."""
+
+    def __init__(self, files: dict[FileName, _Stored], content: bytes) -> None:
+        self._files = files
+        self._content = content
+        self.blake3 = blake3(content).hexdigest()
+
+    def put(self, name: FileName) -> bool:
+        if name in self._files or self._is_folder(name):
+            return False
+        self.replace(name)
+        return True
+
+    def replace(self, name: FileName) -> None:
+        if self._is_folder(name):
+            raise InvalidArgument(f"{name} is a folder")
+        if any(FileName(name.kind, *_split(folder)) in self._files for folder in _folders(name.subfolder)):
+            raise InvalidArgument(f"a part of {name.subfolder!r} is a file")
+        info = FileInfo(name, len(self._content), self.blake3, time.time_ns() // 1000 / 1e6)
+        self._files[name] = _Stored(info, self._content)
+
+    def holds(self, name: FileName) -> bool:
+        return name in self._files and self._files[name].info.blake3 == self.blake3
+
+    def filenames(self, beside: FileName) -> list[str]:
+        return [it.filename for it in self._files if (it.kind, it.subfolder) == (beside.kind, beside.subfolder)]
+
+    def _is_folder(self, name: FileName) -> bool:
+        return any(it.kind is name.kind and _is_in(it, name.path, recursive=True) for it in self._files)
+
+
+def _is_in(name: FileName, subfolder: str, recursive: bool) -> bool:
+    inside = recursive and (not subfolder or name.subfolder.startswith(subfolder + "/"))
+    return inside or name.subfolder == subfolder
+
+
+def _folders(subfolder: str) -> list[str]:
+    """The folder and those above it."""
+    parts = subfolder.split("/") if subfolder else []
+    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+
+def _split(path: str) -> tuple[str, str]:
+    subfolder, _, filename = path.rpartition("/")
+    return subfolder, filename
+
+
+async def _sliced(content: bytes, start: int, end: int) -> AsyncIterator[bytes]:
+    for position in range(start, end, CHUNK_BYTES):
+        yield content[position : min(position + CHUNK_BYTES, end)]

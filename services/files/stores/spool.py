@@ -1,0 +1,85 @@
+"""Contents on their way in: hashed and written where nobody looks, until they get a name."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+
+from blake3 import blake3
+
+from services.files.stores.digest_index import Version
+
+#: Written out in the background of an upload this often (bytes), so that the final sync has little left to do.
+SYNC_BYTES = 32 << 20
+
+
+class Spool:
+    """One content in a file of its own that no reader sees. Used from any thread, one at a time.
+
+    All methods raise `OSError`.
+    """
+
+    def __init__(self, folder: str) -> None:
+        """A content that comes into `folder`; the file is made with the first chunk."""
+        self._path = os.path.join(folder, uuid.uuid4().hex)
+        self._lock = threading.Lock()
+        self._file: int | None = None
+        self.is_over = False
+        self._hash = blake3()
+        self._unsynced = 0
+        self.size = 0
+
+    def append(self, chunk: bytes) -> None:
+        """Add to the content."""
+        with self._lock:
+            self._append(chunk)
+
+    def finish(self, chunk: bytes) -> str:
+        """Add the last of the content, make it durable and answer with its BLAKE3 digest."""
+        with self._lock:
+            self._append(chunk)
+            assert self._file is not None
+            os.fsync(self._file)
+            return self._hash.hexdigest()
+
+    def version(self) -> Version:
+        """Size and time of the finished file."""
+        assert self._file is not None
+        return Version.of(os.fstat(self._file))
+
+    def link(self, path: str) -> None:
+        """Give the finished file a path; `FileExistsError` when it is taken."""
+        os.link(self._path, path, follow_symlinks=False)
+
+    def rename(self, path: str) -> None:
+        """Give the finished file a path instead of what is there; the spool's own path is gone then."""
+        os.replace(self._path, path)
+
+    def discard(self) -> None:
+        """Remove the spool's own file; waits for an `append` that runs, and no other has an effect after it."""
+        with self._lock:
+            self.is_over = True
+            if self._file is None:
+                return
+            os.close(self._file)
+            self._file = None
+            try:
+                os.unlink(self._path)
+            except FileNotFoundError:
+                return
+
+    def _append(self, chunk: bytes) -> None:
+        if self.is_over:
+            raise FileNotFoundError(self._path)
+        if self._file is None:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+        self._hash.update(chunk)
+        self.size += len(chunk)
+        self._unsynced += len(chunk)
+        if self._unsynced >= SYNC_BYTES:
+            os.fdatasync(self._file)
+            self._unsynced = 0
