@@ -1,0 +1,126 @@
+"""Loading everything a checkpoint file holds, memory-mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from services.executor.diffusion.checkpoints.clip_structure import clip_text_spec
+from services.executor.diffusion.checkpoints.configuration import read_configuration
+from services.executor.diffusion.checkpoints.errors import CheckpointError
+from services.executor.diffusion.checkpoints.header import read_header
+from services.executor.diffusion.checkpoints.sampling_settings import latent_format, model_sampling
+from services.executor.diffusion.checkpoints.structure import Shapes, under
+from services.executor.diffusion.checkpoints.unet_structure import unet_spec
+from services.executor.diffusion.checkpoints.vae_structure import vae_spec
+from services.executor.diffusion.models.autoencoder import Autoencoder
+from services.executor.diffusion.models.clip_text import ClipText
+from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
+from services.executor.diffusion.models.unet import UNet
+from services.executor.diffusion.models.vae import Vae
+from services.executor.diffusion.text_encoding import TextEncoder
+
+UNET_PREFIX = "model.diffusion_model."
+VAE_PREFIX = "first_stage_model."
+TEXT_PREFIXES = ("cond_stage_model.transformer.", "cond_stage_model.")
+"""Files differ in whether `text_model.` stands directly below the conditioner or below a `transformer.` in it."""
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a checkpoint file holds; None for the parts that it does not hold."""
+
+    model: LatentDiffusionModel | None
+    clip: TextEncoder | None
+    vae: Autoencoder | None
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """The models in a Stable Diffusion 1 checkpoint, their weights being pages of the file.
+
+    Raises:
+        CheckpointError: the file is no safetensors file, is damaged, or holds none of the models this product knows.
+    """
+    header = read_header(path)
+    configuration = read_configuration(header.metadata)
+    text_prefix = next((prefix for prefix in TEXT_PREFIXES if under(header.shapes, prefix + "text_model.")), None)
+    has_unet = f"{UNET_PREFIX}input_blocks.0.0.weight" in header.shapes
+    has_vae = f"{VAE_PREFIX}decoder.conv_in.weight" in header.shapes
+    if not (has_unet or has_vae or text_prefix):
+        raise CheckpointError(f"{path.name} holds no known model; its weights are of {_described(header.shapes)}")
+    weights = _mapped(path)
+    return Checkpoint(
+        model=_diffusion_model(weights, configuration) if has_unet else None,
+        clip=_text_encoder(weights, text_prefix, configuration) if text_prefix else None,
+        vae=_autoencoder(weights, configuration) if has_vae else None,
+    )
+
+
+def _diffusion_model(weights: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> LatentDiffusionModel:
+    own = _under(weights, UNET_PREFIX)
+    spec = unet_spec(_shapes(own), configuration.get("unet", {}))
+    with torch.device("meta"):
+        unet = UNet(spec)
+    return LatentDiffusionModel(
+        _filled(unet, own, UNET_PREFIX), model_sampling(spec, configuration), latent_format(spec, configuration)
+    )
+
+
+def _autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> Autoencoder:
+    own = _under(weights, VAE_PREFIX)
+    spec = vae_spec(_shapes(own), configuration.get("vae", {}))
+    with torch.device("meta"):
+        vae = Vae(spec)
+    return Autoencoder(_filled(vae, own, VAE_PREFIX))
+
+
+def _text_encoder(weights: Mapping[str, Tensor], prefix: str, configuration: Mapping[str, Any]) -> TextEncoder:
+    # ComfyUI holds text encoders in fp16 and computes in float32 on CPUs; other roundings move every picture a little.
+    own = {name: tensor.half() for name, tensor in _under(weights, prefix).items() if tensor.is_floating_point()}
+    spec = clip_text_spec(_shapes(own), configuration.get("clip_l", {}))
+    with torch.device("meta"):
+        text = ClipText(spec)
+    return TextEncoder(_filled(text, own, prefix))
+
+
+def _filled(module: Module, weights: Mapping[str, Tensor], prefix: str) -> Module:
+    """The module (on the meta device) with the weights themselves in place of its parameters."""
+    wanted = {name: parameter.shape for name, parameter in module.named_parameters()}
+    for name, shape in wanted.items():
+        if name not in weights:
+            raise CheckpointError(f"the weight {prefix}{name} is missing")
+        if weights[name].shape != shape:
+            found = list(weights[name].shape)
+            raise CheckpointError(f"the weight {prefix}{name} has the shape {found}, {list(shape)} was expected")
+    module.load_state_dict({name: weights[name] for name in wanted}, assign=True)
+    return module.eval().requires_grad_(False)
+
+
+def _mapped(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} is not a safetensors file: {error}") from error
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> Shapes:
+    return {name: tuple(tensor.shape) for name, tensor in weights.items()}
+
+
+def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in weights.items() if name.startswith(prefix)}
+
+
+def _described(shapes: Shapes, limit: int = 8) -> str:
+    tops = sorted({name.split(".")[0] for name in shapes})
+    shown = ", ".join(tops[:limit]) or "nothing"
+    return shown if len(tops) <= limit else f"{shown} and {len(tops) - limit} more"

@@ -1,0 +1,37 @@
+"""Reading a module's structure from the names and shapes of its weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from services.executor.diffusion.checkpoints.errors import CheckpointError
+
+Shape = tuple[int, ...]
+Shapes = Mapping[str, Shape]
+
+
+def under(shapes: Shapes, prefix: str) -> dict[str, Shape]:
+    """The entries whose names start with `prefix`, without it."""
+    return {name[len(prefix) :]: shape for name, shape in shapes.items() if name.startswith(prefix)}
+
+
+def count(shapes: Shapes, prefix: str) -> int:
+    """How many numbered parts (`prefix0.`, `prefix1.`, …) there are."""
+    pattern = re.compile(re.escape(prefix) + r"(\d+)\.")
+    found = {int(match[1]) for name in shapes if (match := pattern.match(name))}
+    return max(found, default=-1) + 1
+
+
+def shape_of(shapes: Shapes, name: str, dimensions: int) -> Shape:
+    """The shape of a weight that the structure needs.
+
+    Raises:
+        CheckpointError: there is no such weight, or it has another number of dimensions.
+    """
+    shape = shapes.get(name)
+    if shape is None:
+        raise CheckpointError(f"the weight {name} is missing")
+    if len(shape) != dimensions:
+        raise CheckpointError(f"the weight {name} has the shape {list(shape)}, {dimensions} dimensions were expected")
+    return shape

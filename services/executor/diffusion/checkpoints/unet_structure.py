@@ -1,0 +1,116 @@
+"""The structure of a UNet, from the names and shapes of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.executor.diffusion.checkpoints.errors import CheckpointError
+from services.executor.diffusion.checkpoints.structure import Shapes, count, shape_of, under
+from services.executor.diffusion.models.unet_spec import (
+    BlockSpec,
+    ConvSpec,
+    DownsampleSpec,
+    LayerSpec,
+    ResBlockSpec,
+    TransformerSpec,
+    UNetSpec,
+    UpsampleSpec,
+)
+
+SD1_HEADS = 8
+"""Stable Diffusion 1 has 8 heads everywhere; the later families have heads of 64 channels."""
+LATER_HEAD_CHANNELS = 64
+
+
+def unet_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> UNetSpec:
+    """The structure of the UNet with these weights (names without the checkpoint's prefix).
+
+    `configuration` may give `num_heads` or `num_head_channels`, and `group_width`, which no shape shows.
+
+    Raises:
+        CheckpointError: this is no UNet of the LDM layout.
+    """
+    if "input_blocks.0.0.weight" not in shapes:
+        found = ", ".join(_top_names(shapes)) or "nothing"
+        raise CheckpointError(f"unknown architecture: no input_blocks among {found}")
+    reader = _Reader(shapes, configuration)
+    first = shape_of(shapes, "input_blocks.0.0.weight", 4)
+    last = shape_of(shapes, "out.2.weight", 4)
+    vector = shapes.get("label_emb.0.0.weight")
+    return UNetSpec(
+        in_channels=first[1],
+        out_channels=last[0],
+        model_channels=first[0],
+        context_dim=reader.context_dim(),
+        input_blocks=reader.blocks("input_blocks."),
+        middle_block=reader.block("middle_block."),
+        output_blocks=reader.blocks("output_blocks."),
+        adm_channels=None if vector is None else vector[1],
+        group_width=reader.group_width,
+    )
+
+
+class _Reader:
+    def __init__(self, shapes: Shapes, configuration: Mapping[str, Any]) -> None:
+        self._shapes = shapes
+        self._heads = _positive(configuration, "num_heads")
+        self._head_channels = _positive(configuration, "num_head_channels")
+        self.group_width = _positive(configuration, "group_width") or 1
+
+    def context_dim(self) -> int:
+        for name, shape in self._shapes.items():
+            if name.endswith("attn2.to_k.weight"):
+                return shape[1]
+        raise CheckpointError("unknown architecture: a UNet without cross-attention")
+
+    def blocks(self, prefix: str) -> tuple[BlockSpec, ...]:
+        return tuple(self.block(f"{prefix}{index}.") for index in range(count(self._shapes, prefix)))
+
+    def block(self, prefix: str) -> BlockSpec:
+        layers = under(self._shapes, prefix)
+        return tuple(self._layer(under(layers, f"{index}."), f"{prefix}{index}") for index in range(count(layers, "")))
+
+    def _layer(self, shapes: Shapes, name: str) -> LayerSpec:
+        if "in_layers.0.weight" in shapes:
+            wide, narrow = shape_of(shapes, "in_layers.2.weight", 4)[:2]
+            return ResBlockSpec(narrow, wide, shape_of(shapes, "emb_layers.1.weight", 2)[1], self.group_width)
+        if "proj_in.weight" in shapes:
+            return self._transformer(shapes)
+        if "op.weight" in shapes:
+            return DownsampleSpec(shapes["op.weight"][0])
+        if "conv.weight" in shapes:
+            return UpsampleSpec(shapes["conv.weight"][0])
+        if "weight" in shapes:
+            wide, narrow = shape_of(shapes, "weight", 4)[:2]
+            return ConvSpec(narrow, wide)
+        raise CheckpointError(f"unknown architecture: {name} is no layer of a known kind")
+
+    def _transformer(self, shapes: Shapes) -> TransformerSpec:
+        projection = shapes["proj_in.weight"]
+        linear = len(projection) == 2
+        channels = projection[0]
+        return TransformerSpec(
+            channels=channels,
+            depth=count(shapes, "transformer_blocks."),
+            context_dim=shape_of(shapes, "transformer_blocks.0.attn2.to_k.weight", 2)[1],
+            heads=self._head_count(channels, linear),
+            linear_projection=linear,
+            group_width=self.group_width,
+        )
+
+    def _head_count(self, channels: int, linear: bool) -> int:
+        if self._head_channels is not None:
+            return channels // self._head_channels
+        if self._heads is not None:
+            return self._heads
+        return channels // LATER_HEAD_CHANNELS if linear else SD1_HEADS
+
+
+def _positive(configuration: Mapping[str, Any], name: str) -> int | None:
+    value = configuration.get(name)
+    return value if isinstance(value, int) and value > 0 else None
+
+
+def _top_names(shapes: Shapes, limit: int = 6) -> list[str]:
+    return sorted({name.split(".")[0] for name in shapes})[:limit]

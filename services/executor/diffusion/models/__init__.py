@@ -1,0 +1,1 @@
+"""Model modules whose parameter names are the names in LDM checkpoints."""

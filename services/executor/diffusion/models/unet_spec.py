@@ -1,0 +1,76 @@
+"""What a UNet is made of: one record per layer, in the order of the blocks of the LDM layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ConvSpec:
+    """A plain 3x3 convolution (the first input block)."""
+
+    in_channels: int
+    out_channels: int
+
+
+@dataclass(frozen=True)
+class ResBlockSpec:
+    """A residual block conditioned on the timestep embedding."""
+
+    in_channels: int
+    out_channels: int
+    embedding_dim: int
+    group_width: int = 1
+    """Least number of channels in a group of the group normalisations."""
+
+
+@dataclass(frozen=True)
+class TransformerSpec:
+    """A spatial transformer of `depth` blocks."""
+
+    channels: int
+    depth: int
+    context_dim: int
+    heads: int
+    linear_projection: bool
+    """Whether proj_in and proj_out are linear layers (SD 2, SDXL) or 1x1 convolutions (SD 1)."""
+    group_width: int = 1
+
+
+@dataclass(frozen=True)
+class DownsampleSpec:
+    """A convolution of stride 2."""
+
+    channels: int
+
+
+@dataclass(frozen=True)
+class UpsampleSpec:
+    """Nearest-neighbour doubling and a convolution."""
+
+    channels: int
+
+
+LayerSpec = ConvSpec | ResBlockSpec | TransformerSpec | DownsampleSpec | UpsampleSpec
+BlockSpec = tuple[LayerSpec, ...]
+
+
+@dataclass(frozen=True)
+class UNetSpec:
+    """A whole UNet in the LDM layout."""
+
+    in_channels: int
+    out_channels: int
+    model_channels: int
+    context_dim: int
+    input_blocks: tuple[BlockSpec, ...]
+    middle_block: BlockSpec
+    output_blocks: tuple[BlockSpec, ...]
+    adm_channels: int | None = None
+    """Width of the vector condition (SDXL: pooled text and sizes), None where the model takes none."""
+    group_width: int = 1
+
+    @property
+    def embedding_dim(self) -> int:
+        """Width of the timestep embedding."""
+        return self.model_channels * 4

@@ -1,0 +1,67 @@
+"""The weights that prompts give to their parts: `(word:1.2)`, `(word)` for 1.1, `\\(` for a plain parenthesis."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PARENTHESIS_FACTOR = 1.1
+_ESCAPED = {"\\(": "\0\2", "\\)": "\0\1"}
+_PLAIN = {"\0\2": "(", "\0\1": ")"}
+
+
+class WeightedText(NamedTuple):
+    """A part of a prompt."""
+
+    text: str
+    weight: float
+
+
+def weighted_parts(prompt: str) -> list[WeightedText]:
+    """A prompt's parts in order, parentheses taken off and escaped ones made plain."""
+    for escaped, stand_in in _ESCAPED.items():
+        prompt = prompt.replace(escaped, stand_in)
+    return [WeightedText(_restored(text), weight) for text, weight in _weigh(prompt, 1.0)]
+
+
+def _weigh(text: str, weight: float) -> list[WeightedText]:
+    parts: list[WeightedText] = []
+    for piece in _outer_pieces(text):
+        if len(piece) < 2 or piece[0] != "(" or piece[-1] != ")":
+            parts.append(WeightedText(piece, weight))
+            continue
+        inner = piece[1:-1]
+        factor = weight * PARENTHESIS_FACTOR
+        head, colon, number = inner.rpartition(":")
+        # A colon at the very start is part of the text, whatever follows it.
+        if colon and head and (given := _number(number)) is not None:
+            inner, factor = head, given
+        parts += _weigh(inner, factor)
+    return parts
+
+
+def _outer_pieces(text: str) -> list[str]:
+    """Split into outermost parenthesised groups and what stands between them; a group left open runs to the end."""
+    pieces, current, depth = [], "", 0
+    for character in text:
+        if character == "(" and depth == 0 and current:
+            pieces.append(current)
+            current = ""
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        current += character
+        if character == ")" and depth == 0:
+            pieces.append(current)
+            current = ""
+    return [*pieces, current] if current else pieces
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _restored(text: str) -> str:
+    for stand_in, plain in _PLAIN.items():
+        text = text.replace(stand_in, plain)
+    return text
