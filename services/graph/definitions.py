@@ -89,10 +89,15 @@ class NodeDefinition(msgspec.Struct, frozen=True):
 def read_inputs(declared: Mapping[str, Any]) -> dict[str, InputDefinition]:
     """The inputs of an INPUT_TYPES value: {"required": {name: (type, options)}, "optional": ...}."""
     return {
-        name: InputDefinition(name, *_type_and_options(config), required=group == "required")
+        name: read_input(name, config, required=group == "required")
         for group in ("required", "optional")
         for name, config in (declared.get(group) or {}).items()
     }
+
+
+def read_input(name: str, config: Any, *, required: bool) -> InputDefinition:
+    """One input of an INPUT_TYPES value: (type,) or (type, options)."""
+    return InputDefinition(name, *_type_and_options(config), required=required)
 
 
 def _type_and_options(config: Any) -> tuple[Any, Mapping[str, Any]]:

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from services.files.records import FileKind, FileName
 from services.graph.events import ExecutionEvent, NodePreview, NodeProgress, NodeRef
-
-if TYPE_CHECKING:
-    from services.files.records import FileKind, FileName
 
 Emit = Callable[[ExecutionEvent], None]
 
