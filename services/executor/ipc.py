@@ -1,7 +1,7 @@
 """What the agent and its worker say to each other, and the frames it travels in.
 
-A frame is its payload's length (4 bytes, big endian) and the payload: one message, encoded with msgpack. Frames go over a
-socket pair of which the worker inherits one end; its end is closed when either process dies.
+A frame is its payload's length (4 bytes, big endian) and the payload: one message, encoded with msgpack. Frames go over
+a socket pair of which the worker inherits one end; its end is closed when either process dies.
 """
 
 from __future__ import annotations
@@ -14,13 +14,29 @@ import threading
 import msgspec
 
 from services.errors import DataLoss, ResourceExhausted
+from services.graph.complaints import Complaint
 from services.queue.records import Device
-from services.queue.work import Complaint, TimedEvent
+from services.queue.work import TimedEvent
 
 #: A prompt may be 32 MiB of JSON; its graph and its extra data travel in one frame.
 MAX_FRAME_BYTES = 80 << 20
 
 _LENGTH = struct.Struct(">I")
+
+
+class Configure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """First to every worker: what it works with."""
+
+    #: where the file service is, "host:port"
+    files: str
+    #: a directory for copies of files, made when missing
+    cache: str
+    #: roots of model folders
+    models: tuple[str, ...]
+    #: folders of node packs
+    custom_nodes: tuple[str, ...]
+    #: "auto", "cpu", "mps", "cuda" or "cuda:N"
+    device: str
 
 
 class RunPrompt(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -56,7 +72,7 @@ class CheckInputs(msgspec.Struct, frozen=True, tag=True):
     node_ids: tuple[str, ...]
 
 
-ToWorker = RunPrompt | InterruptRun | SetPreviews | CheckInputs
+ToWorker = Configure | RunPrompt | InterruptRun | SetPreviews | CheckInputs
 
 
 class NodesLoaded(msgspec.Struct, frozen=True, tag=True):
@@ -88,8 +104,8 @@ class InputComplaints(msgspec.Struct, frozen=True, tag=True):
 
 FromWorker = NodesLoaded | DeviceReport | RunEvent | InputComplaints
 
-_to_worker = msgspec.msgpack.Decoder(ToWorker)
-_from_worker = msgspec.msgpack.Decoder(FromWorker)
+_to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+_from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -118,13 +134,14 @@ class AgentEnd:
         reader, writer = await asyncio.open_connection(sock=connection, limit=1 << 20)
         return cls(reader, writer)
 
-    async def send(self, message: ToWorker) -> None:
-        """Send; a worker that is gone is noticed by `receive`, not here."""
-        try:
-            self._writer.write(encode_frame(message))
-            await self._writer.drain()
-        except OSError:
-            return
+    def send(self, message: ToWorker) -> None:
+        """Send without waiting: a worker whose node holds the interpreter must not hold up the agent.
+
+        A worker that is gone is noticed by `receive`, not here.
+        """
+        frame = encode_frame(message)
+        if not self._writer.is_closing():
+            self._writer.write(frame)
 
     async def receive(self) -> FromWorker | None:
         """The next message, None once the worker's end is closed.

@@ -33,8 +33,8 @@ async def test_messages_arrive_whole_and_in_order_in_both_directions() -> None:
     sender.start()
     assert [await agent.receive(), await agent.receive()] == sent
     sender.join()
-    await agent.send(RUN)
-    await agent.send(ipc.InterruptRun(3))
+    agent.send(RUN)
+    agent.send(ipc.InterruptRun(3))
     assert await asyncio.to_thread(worker.receive) == RUN
     assert await asyncio.to_thread(worker.receive) == ipc.InterruptRun(3)
     agent.close()
@@ -48,7 +48,7 @@ async def test_a_worker_that_dies_within_a_frame_reads_as_gone() -> None:
     theirs.sendall(ipc.encode_frame(ipc.DeviceReport(()))[:-1])
     theirs.close()
     assert await agent.receive() is None
-    await agent.send(RUN)
+    agent.send(RUN)
     agent.close()
 
 

@@ -1,0 +1,8 @@
+"""What comes with the executor: a small checkpoint, so that a first picture needs no download."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: A root of model folders.
+MODELS = Path(__file__).parent

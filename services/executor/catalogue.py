@@ -1,0 +1,88 @@
+"""Node classes as definitions: what a client needs to draw a node and the queue to validate a prompt."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from blake3 import blake3
+
+log = logging.getLogger(__name__)
+
+#: Attributes that are part of a definition only when the class has them.
+_OPTIONAL = {
+    "OUTPUT_TOOLTIPS": "output_tooltips",
+    "DEPRECATED": "deprecated",
+    "EXPERIMENTAL": "experimental",
+    "API_NODE": "api_node",
+}
+
+
+def definitions_json(classes: Mapping[str, type], display_names: Mapping[str, str]) -> bytes:
+    """The definitions of all classes as ComfyUI's `/object_info` has them, plus `validation`.
+
+    A class whose definition cannot be made is left out and logged, as it could not be used either.
+    """
+    parts = []
+    for name, cls in classes.items():
+        try:
+            entry = json.dumps(_finite(definition(name, cls, display_names.get(name, name))), allow_nan=False)
+        except Exception:
+            log.exception("node %s has no usable definition and is left out", name)
+            continue
+        parts.append(f"{json.dumps(name)}:{entry}")
+    return f"{{{','.join(parts)}}}".encode()
+
+
+def digest_of(definitions: bytes) -> str:
+    """What identifies a catalogue: the BLAKE3 of its JSON."""
+    return blake3(definitions).hexdigest()
+
+
+def definition(name: str, cls: type, display_name: str) -> dict[str, Any]:
+    """One class's entry; raises what the class raises."""
+    node: Any = cls
+    inputs = node.INPUT_TYPES()
+    outputs = list(node.RETURN_TYPES)
+    entry = {
+        "input": inputs,
+        "input_order": {kind: list(members) for kind, members in inputs.items()},
+        "output": outputs,
+        "output_is_list": list(getattr(node, "OUTPUT_IS_LIST", [False] * len(outputs))),
+        "output_name": list(getattr(node, "RETURN_NAMES", outputs)),
+        "name": name,
+        "display_name": display_name,
+        "description": getattr(node, "DESCRIPTION", ""),
+        "python_module": getattr(node, "RELATIVE_PYTHON_MODULE", "nodes"),
+        "category": getattr(node, "CATEGORY", "sd"),
+        "output_node": getattr(node, "OUTPUT_NODE", False) is True,
+    }
+    entry |= {key: getattr(node, attribute) for attribute, key in _OPTIONAL.items() if hasattr(node, attribute)}
+    validation = _validation(node)
+    return entry | ({"validation": validation} if validation else {})
+
+
+def _validation(node: Any) -> dict[str, Any] | None:
+    """Which inputs the class checks itself: those its VALIDATE_INPUTS names, or any when it takes what it gets."""
+    if not hasattr(node, "VALIDATE_INPUTS"):
+        return None
+    spec = inspect.getfullargspec(node.VALIDATE_INPUTS)
+    return {"arguments": [*spec.args[1:], *spec.kwonlyargs], "any": spec.varkw is not None}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity, which packs like for "no limit": the largest number stands for it, null for NaN."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return math.copysign(sys.float_info.max, value) if math.isinf(value) else value
+    if isinstance(value, Mapping):
+        return {key: _finite(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(member) for member in value]
+    return value

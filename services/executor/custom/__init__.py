@@ -1,0 +1,3 @@
+"""Node packs of third parties."""
+
+from __future__ import annotations

@@ -1,0 +1,63 @@
+"""What node classes know of the host they run on.
+
+ComfyUI's convention makes INPUT_TYPES a class method without arguments, so what it lists has to be found from the class
+alone: there is one environment per worker, set before any node class is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from services.executor.loaded_checkpoints import LoadedCheckpoints
+from services.executor.model_folders import ModelFolders
+
+
+class Environment:
+    """The models, the input pictures and the device of this worker.
+
+    What is listed is a snapshot, since INPUT_TYPES is asked for every node of every prompt; `refresh` takes a new one.
+    """
+
+    def __init__(
+        self,
+        models: ModelFolders,
+        list_inputs: Callable[[], Sequence[str]] = lambda: (),
+        device: str = "cpu",
+    ) -> None:
+        self.models = models
+        self.checkpoints = LoadedCheckpoints(device)
+        self._list_inputs = list_inputs
+        self._model_names: dict[str, list[str]] = {}
+        self._input_names: list[str] = []
+
+    def model_names(self, folder: str) -> list[str]:
+        """The models of a folder, as of the latest refresh."""
+        if folder not in self._model_names:
+            self._model_names[folder] = self.models.names(folder)
+        return list(self._model_names[folder])
+
+    def input_names(self) -> list[str]:
+        """The files at the top of the input folder, as of the latest refresh."""
+        return list(self._input_names)
+
+    def refresh(self) -> bool:
+        """Look again at everything that was asked for; returns whether anything is different."""
+        models = {folder: self.models.names(folder) for folder in self._model_names}
+        inputs = sorted(self._list_inputs())
+        changed = models != self._model_names or inputs != self._input_names
+        self._model_names, self._input_names = models, inputs
+        return changed
+
+
+_environment = Environment(ModelFolders(()))
+
+
+def install(environment: Environment) -> None:
+    """Make this the environment of the process."""
+    global _environment
+    _environment = environment
+
+
+def environment() -> Environment:
+    """The environment of the process; an empty one until `install`."""
+    return _environment

@@ -1,0 +1,69 @@
+"""Where models lie on this host: folders of a kind under one or more roots."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from services.errors import InvalidArgument, NotFound
+
+#: What the loaders of ComfyUI's node packs expect to be offered; which of them can be loaded is the loader's business.
+MODEL_EXTENSIONS = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl"})
+
+#: Directories that hold a kind of model besides the one of its name, from times when it was called otherwise.
+OLDER_NAMES = {"text_encoders": ("clip",), "diffusion_models": ("unet",)}
+
+
+class ModelFolders:
+    """The models under `roots`; of equal names the one under the earlier root counts."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = tuple(roots)
+
+    def names(self, folder: str) -> list[str]:
+        """The models in `folder` ("checkpoints", "vae", ...), sorted, with "/" after subfolders."""
+        found: set[str] = set()
+        for directory in self._directories(folder):
+            found.update(_files_below(directory, "", set()))
+        return sorted(found)
+
+    def path(self, folder: str, name: str) -> Path:
+        """Where the model lies.
+
+        Raises:
+            InvalidArgument: `name` leaves the folder.
+            NotFound: there is no such model.
+        """
+        pure = PurePosixPath(name)
+        if not name or pure.is_absolute() or ".." in pure.parts or "\0" in name:
+            raise InvalidArgument(f"{name!r} is not the name of a model in {folder}")
+        for directory in self._directories(folder):
+            path = directory / pure
+            if path.is_file():
+                return path
+        raise NotFound(f"there is no model {name!r} in {folder}")
+
+    def _directories(self, folder: str) -> Iterator[Path]:
+        for root in self._roots:
+            for name in (folder, *OLDER_NAMES.get(folder, ())):
+                yield root / name
+
+
+def _files_below(directory: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[str]:
+    """Models in a directory and the directories in it; links are followed, each directory once."""
+    try:
+        status = directory.stat()
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError:
+        return
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _files_below(Path(entry.path), f"{prefix}{entry.name}/", seen)
+        elif entry.is_file() and os.path.splitext(entry.name)[1].lower() in MODEL_EXTENSIONS:
+            yield prefix + entry.name

@@ -1,0 +1,134 @@
+"""The file service as nodes see it: blocking calls, local copies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from services.errors import DataLoss, InvalidArgument, NotFound
+from services.files.client import FileClient
+from services.files.records import FileKind, FileName, OnConflict
+
+T = TypeVar("T")
+
+#: Bytes per message to the file service.
+CHUNK_BYTES = 512 << 10
+
+#: Bytes of local copies; the ones used longest ago go first.
+CACHE_BYTES = 2 << 30
+
+
+class RemoteFiles:
+    """Implements `services.executor.engine.context.NodeFiles` over gRPC, for any thread.
+
+    Copies are kept in `cache` under the digest of their content, so that they never go stale.
+    """
+
+    def __init__(self, target: str, cache: Path, cache_bytes: int = CACHE_BYTES) -> None:
+        self._cache = cache
+        self._cache_bytes = cache_bytes
+        cache.mkdir(parents=True, exist_ok=True)
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="files", daemon=True).start()
+        self._client = self._wait(_open(target))
+
+    def fetch(self, name: FileName) -> Path:
+        """A local copy, not to be changed.
+
+        Raises:
+            NotFound: there is no such file.
+            InvalidArgument: this is not a name.
+        """
+        info = self._wait(self._client.stat(name, digest=True))
+        assert info.blake3 is not None
+        path = self._cache / info.blake3
+        if path.exists():
+            os.utime(path)
+            return path
+        self._make_room(info.size)
+        self._download(info.blake3, info.size, path)
+        return path
+
+    def stat_digest(self, name: FileName) -> str:
+        """The BLAKE3 of the content; raises as `fetch`."""
+        digest = self._wait(self._client.stat(name, digest=True)).blake3
+        assert digest is not None
+        return digest
+
+    def exists(self, name: FileName) -> bool:
+        """Whether there is such a file."""
+        try:
+            self._wait(self._client.stat(name))
+        except (NotFound, InvalidArgument):
+            return False
+        return True
+
+    def save(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, data: bytes) -> FileName:
+        """Write a new file `PREFIX_00001_.EXTENSION`, numbered after those that are there.
+
+        Raises:
+            InvalidArgument: this cannot be a name.
+            ResourceExhausted: the disk is full.
+        """
+        prefix = FileName(kind, subfolder, filename_prefix)
+        writing = self._client.write(prefix, _chunks(data), OnConflict.NUMBER, numbered_extension=extension)
+        return self._wait(writing).name
+
+    def list_top(self, kind: FileKind) -> list[str]:
+        """The names of the files at the top of a kind's folder."""
+        return self._wait(self._list_top(kind))
+
+    async def _list_top(self, kind: FileKind) -> list[str]:
+        names: list[str] = []
+        token = ""
+        while True:
+            infos, token = await self._client.list(kind, page_size=10_000, page_token=token)
+            names += [info.name.filename for info in infos]
+            if not token:
+                return names
+
+    def _download(self, digest: str, size: int, path: Path) -> None:
+        with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as copy:
+            try:
+                self._wait(self._copy(digest, copy))
+                if copy.tell() != size:
+                    raise DataLoss(f"{copy.tell()} of {size} bytes arrived")
+                copy.flush()
+                os.replace(copy.name, path)
+            except BaseException:
+                os.unlink(copy.name)
+                raise
+
+    async def _copy(self, digest: str, copy: IO[bytes]) -> None:
+        async with self._client.open(digest) as source:
+            async for chunk in source:
+                copy.write(chunk)
+
+    def _make_room(self, wanted: int) -> None:
+        """Delete what was used longest ago until `wanted` more bytes fit."""
+        entries = [entry for entry in os.scandir(self._cache) if not entry.name.startswith(tempfile.gettempprefix())]
+        copies = sorted((entry.stat().st_mtime_ns, entry.stat().st_size, entry.path) for entry in entries)
+        excess = sum(size for _, size, _ in copies) + wanted - self._cache_bytes
+        for _, size, path in copies:
+            if excess <= 0:
+                return
+            os.unlink(path)
+            excess -= size
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _open(target: str) -> FileClient:
+    """Channels belong to the loop that they are made in."""
+    return FileClient(target)
+
+
+async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), CHUNK_BYTES):
+        yield data[start : start + CHUNK_BYTES]

@@ -1,0 +1,45 @@
+"""The nodes that come with the executor, in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.executor.nodes.conditioning import CLIPTextEncode
+from services.executor.nodes.image import EmptyImage, ImageInvert, ImageScale
+from services.executor.nodes.latent import EmptyLatentImage, VAEDecode, VAEEncode
+from services.executor.nodes.load_image import LoadImage
+from services.executor.nodes.loaders import CheckpointLoaderSimple
+from services.executor.nodes.sampling import KSampler
+from services.executor.nodes.saving import PreviewImage, SaveImage
+
+NODE_CLASSES: Mapping[str, type] = {
+    cls.__name__: cls
+    for cls in (
+        KSampler,
+        CheckpointLoaderSimple,
+        CLIPTextEncode,
+        VAEDecode,
+        VAEEncode,
+        EmptyLatentImage,
+        SaveImage,
+        PreviewImage,
+        LoadImage,
+        EmptyImage,
+        ImageInvert,
+        ImageScale,
+    )
+}
+
+#: What a canvas shows instead of the class's name.
+DISPLAY_NAMES: Mapping[str, str] = {
+    "CheckpointLoaderSimple": "Load Checkpoint",
+    "CLIPTextEncode": "CLIP Text Encode (Prompt)",
+    "EmptyLatentImage": "Empty Latent Image",
+    "ImageInvert": "Invert Image",
+    "ImageScale": "Upscale Image",
+    "LoadImage": "Load Image",
+    "PreviewImage": "Preview Image",
+    "SaveImage": "Save Image",
+    "VAEDecode": "VAE Decode",
+    "VAEEncode": "VAE Encode",
+}

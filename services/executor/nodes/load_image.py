@@ -1,0 +1,56 @@
+"""The node that reads pictures."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from torch import Tensor
+
+from services.errors import InvalidArgument
+from services.executor.engine.context import current_context
+from services.executor.environment import environment
+from services.executor.nodes.pictures import read_picture
+from services.files.names import parse_annotated
+
+#: What is offered for choice; anything else can still be named.
+PICTURE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".tga", ".jp2"}
+)
+
+
+class LoadImage:
+    """A picture from the input folder, with its transparency as a mask."""
+
+    RETURN_TYPES = ("IMAGE", "MASK")
+    FUNCTION = "load_image"
+    CATEGORY = "image"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The picture's name."""
+        names = [name for name in environment().input_names() if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES]
+        return {"required": {"image": (names, {"image_upload": True})}}
+
+    def load_image(self, image: str) -> tuple[Tensor, Tensor]:
+        """Return pictures (frames, height, width, 3) and masks, 1 where the picture is transparent.
+
+        Raises:
+            NotFound: there is no such file.
+            ValueError: it is not a picture.
+        """
+        return read_picture(current_context().files.fetch(parse_annotated(image)), image)
+
+    @classmethod
+    def IS_CHANGED(cls, image: str) -> str:
+        """Another content is another result; the same content under a new date is not."""
+        return current_context().files.stat_digest(parse_annotated(image))
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, image: str) -> bool | str:
+        """Any file that exists may be named, listed or not."""
+        try:
+            exists = current_context().files.exists(parse_annotated(image))
+        except InvalidArgument:
+            exists = False
+        return exists or f"Invalid image file: {image}"

@@ -1,0 +1,137 @@
+"""The node that samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.executor.diffusion.sampling import sample
+from services.executor.nodes.latent import Latent
+from services.executor.nodes.step_report import report_steps
+
+#: Every sampler that workflows name, in the order of ComfyUI's menu; `services.executor.diffusion.samplers` has them.
+SAMPLER_NAMES = (
+    "euler",
+    "euler_cfg_pp",
+    "euler_ancestral",
+    "euler_ancestral_cfg_pp",
+    "heun",
+    "heunpp2",
+    "dpm_2",
+    "dpm_2_ancestral",
+    "lms",
+    "dpm_fast",
+    "dpm_adaptive",
+    "dpmpp_2s_ancestral",
+    "dpmpp_2s_ancestral_cfg_pp",
+    "dpmpp_sde",
+    "dpmpp_sde_gpu",
+    "dpmpp_2m",
+    "dpmpp_2m_cfg_pp",
+    "dpmpp_2m_sde",
+    "dpmpp_2m_sde_gpu",
+    "dpmpp_2m_sde_heun",
+    "dpmpp_2m_sde_heun_gpu",
+    "dpmpp_3m_sde",
+    "dpmpp_3m_sde_gpu",
+    "ddpm",
+    "lcm",
+    "ipndm",
+    "ipndm_v",
+    "deis",
+    "res_multistep",
+    "res_multistep_cfg_pp",
+    "res_multistep_ancestral",
+    "res_multistep_ancestral_cfg_pp",
+    "gradient_estimation",
+    "gradient_estimation_cfg_pp",
+    "er_sde",
+    "seeds_2",
+    "seeds_3",
+    "sa_solver",
+    "sa_solver_pece",
+    "ddim",
+    "uni_pc",
+    "uni_pc_bh2",
+)
+
+SCHEDULER_NAMES = (
+    "simple",
+    "sgm_uniform",
+    "karras",
+    "exponential",
+    "ddim_uniform",
+    "beta",
+    "normal",
+    "linear_quadratic",
+    "kl_optimal",
+)
+
+
+class KSampler:
+    """A latent denoised under guidance."""
+
+    RETURN_TYPES = ("LATENT",)
+    OUTPUT_TOOLTIPS = ("The denoised latent.",)
+    FUNCTION = "sample"
+    CATEGORY = "sampling"
+    DESCRIPTION = "Removes noise from the latent step by step, guided by the positive and the negative conditioning."
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """What to sample with, from where, and how."""
+        seed = {"default": 0, "min": 0, "max": 2**64 - 1, "control_after_generate": True}
+        steps = {"default": 20, "min": 1, "max": 10000}
+        cfg = {"default": 8.0, "min": 0.0, "max": 100.0, "step": 0.1, "round": 0.01}
+        denoise = {"default": 1.0, "min": 0.0, "max": 1.0, "step": 0.01}
+        return {
+            "required": {
+                "model": ("MODEL", {"tooltip": "The model that predicts what is noise."}),
+                "seed": ("INT", seed | {"tooltip": "The same seed draws the same noise."}),
+                "steps": ("INT", steps | {"tooltip": "How many steps the denoising takes."}),
+                "cfg": ("FLOAT", cfg | {"tooltip": "How strongly to follow the texts; 1 ignores the negative one."}),
+                "sampler_name": (SAMPLER_NAMES, {"tooltip": "The method that takes the steps."}),
+                "scheduler": (SCHEDULER_NAMES, {"tooltip": "How the noise levels are spread over the steps."}),
+                "positive": ("CONDITIONING", {"tooltip": "What the picture is to show."}),
+                "negative": ("CONDITIONING", {"tooltip": "What the picture is not to show."}),
+                "latent_image": ("LATENT", {"tooltip": "The latent to begin with."}),
+                "denoise": ("FLOAT", denoise | {"tooltip": "How much of the latent to redo; less keeps more of it."}),
+            }
+        }
+
+    def sample(
+        self,
+        model: Any,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        positive: Any,
+        negative: Any,
+        latent_image: Latent,
+        denoise: float = 1.0,
+    ) -> tuple[Latent]:
+        """Return the latent with what was sampled in it.
+
+        Raises:
+            ValueError: the model is missing, or the sampler or scheduler is not known.
+            Interrupted: somebody asked to stop; heard once a step.
+        """
+        if model is None:
+            raise ValueError("model: the checkpoint holds no diffusion model")
+        samples = sample(
+            model,
+            positive,
+            negative,
+            latent_image["samples"],
+            seed=seed,
+            steps=steps,
+            cfg=cfg,
+            sampler=sampler_name,
+            scheduler=scheduler,
+            denoise=denoise,
+            noise_mask=latent_image.get("noise_mask"),
+            batch_index=latent_image.get("batch_index"),
+            report=report_steps(model),
+        )
+        return (latent_image | {"samples": samples},)

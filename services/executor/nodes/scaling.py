@@ -1,0 +1,56 @@
+"""Pictures brought to another size."""
+
+from __future__ import annotations
+
+import numpy
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+#: Ways to find the new pixels, by ComfyUI's names.
+METHODS = ("nearest-exact", "bilinear", "area", "bicubic", "lanczos")
+CROPS = ("disabled", "center")
+
+
+def scaled(images: Tensor, width: int, height: int, method: str, crop: str) -> Tensor:
+    """Bring pictures (batch, height, width, channels) to a size.
+
+    A width or height of 0 follows from the other by the pictures' proportions; with both 0 nothing is done. Crop
+    "center" first cuts off what the new proportions leave over, the same on both sides.
+
+    Raises:
+        ValueError: unknown method.
+    """
+    if method not in METHODS:
+        raise ValueError(f"upscale_method: {method!r} is not one of {', '.join(METHODS)}")
+    old_height, old_width = images.shape[1:3]
+    if width == 0 and height == 0:
+        return images
+    width = width or max(1, round(old_width * height / old_height))
+    height = height or max(1, round(old_height * width / old_width))
+    if crop == "center":
+        images = _cropped(images, width / height)
+    if method == "lanczos":
+        return torch.stack([_lanczos(image, width, height) for image in images])
+    return functional.interpolate(images.movedim(-1, 1), size=(height, width), mode=method).movedim(1, -1)
+
+
+def _cropped(images: Tensor, proportion: float) -> Tensor:
+    height, width = images.shape[1:3]
+    left = top = 0
+    if width / height > proportion:
+        left = round((width - height * proportion) / 2)
+    else:
+        top = round((height - width / proportion) / 2)
+    return images[:, top : height - top, left : width - left]
+
+
+def _lanczos(image: Tensor, width: int, height: int) -> Tensor:
+    """Through Pillow, in 8 bits a channel, one channel at a time: Pillow has no pictures of any number of channels."""
+    pixels = (image.cpu().clamp(0, 1) * 255).to(torch.uint8).numpy()
+    channels = [
+        numpy.asarray(Image.fromarray(pixels[..., channel]).resize((width, height), Image.Resampling.LANCZOS))
+        for channel in range(pixels.shape[-1])
+    ]
+    return torch.from_numpy(numpy.stack(channels, axis=-1).astype(numpy.float32) / 255).to(image.device)

@@ -1,0 +1,128 @@
+"""What the executor still has to tell the queue, in the order it happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from services.graph.events import NodePreview, NodeProgress, Terminal, is_durable
+from services.queue.records import Lease
+from services.queue.work import EventBatch, ExecutorMessage, Heartbeat, LeaseRelease, TimedEvent
+
+#: Seconds that events wait for company. What only pictures progress waits longest; a terminal event waits for nothing.
+PROGRESS_DELAY = 0.025
+DURABLE_DELAY = 0.005
+
+#: How many ends of leases are kept; more than are under way in a stream when it breaks.
+UNCONFIRMED = 8
+
+
+class Outbox:
+    """Messages and events on their way up; they wait here while the stream is broken.
+
+    Of progress and previews only the latest of each node is kept, so that what waits stays small however long it does.
+    """
+
+    def __init__(self) -> None:
+        self._messages: deque[ExecutorMessage] = deque()
+        self._events: dict[Lease, list[TimedEvent]] = {}
+        self._unconfirmed: deque[EventBatch | LeaseRelease] = deque(maxlen=UNCONFIRMED)
+        self._due_at = float("inf")
+        self._wake = asyncio.Event()
+        self._reader = 0
+        self._closed = False
+
+    def say(self, message: ExecutorMessage) -> None:
+        """Send a message, after the events reported before it."""
+        self._flush()
+        self._messages.append(message)
+        self._wake.set()
+
+    def report(self, lease: Lease, event: TimedEvent) -> None:
+        """Send an event, soon."""
+        waiting = self._events.setdefault(lease, [])
+        _drop_outdated(waiting, event)
+        waiting.append(event)
+        if isinstance(event.event, Terminal):
+            self._flush()
+            self._wake.set()
+            return
+        delay = DURABLE_DELAY if is_durable(event.event) else PROGRESS_DELAY
+        due_at = asyncio.get_running_loop().time() + delay
+        if due_at < self._due_at:
+            self._due_at = due_at
+            self._wake.set()
+
+    def forget(self, lease: Lease) -> None:
+        """Drop what is to be said about a lease that is not ours any more."""
+        self._events.pop(lease, None)
+        self._messages = deque(message for message in self._messages if getattr(message, "lease", None) != lease)
+
+    def unconfirmed_leases(self) -> tuple[Lease, ...]:
+        """Leases whose end may not have reached the queue; it is said again on the next stream."""
+        return tuple(message.lease for message in self._unconfirmed)
+
+    def close(self) -> None:
+        """Let `messages` end once everything has been taken."""
+        self._closed = True
+        self._wake.set()
+
+    async def messages(self) -> AsyncIterator[ExecutorMessage]:
+        """What is to be sent, as it comes. Only the latest caller is served, so a broken stream takes nothing away."""
+        self._reader += 1
+        reader = self._reader
+        self._wake.set()
+        self._messages = deque(message for message in self._messages if not isinstance(message, Heartbeat))
+        self._messages.extendleft(reversed(self._unconfirmed))
+        self._unconfirmed.clear()
+        while reader == self._reader:
+            if asyncio.get_running_loop().time() >= self._due_at or self._closed:
+                self._flush()
+            if self._messages:
+                message = self._messages.popleft()
+                self._remember(message)
+                yield message
+            elif self._closed:
+                return
+            else:
+                await self._changed()
+        self._wake.set()
+
+    def _remember(self, message: ExecutorMessage) -> None:
+        """Keep what ends a lease: said twice it does no harm, lost it costs an attempt."""
+        if isinstance(message, LeaseRelease) or (isinstance(message, EventBatch) and _is_last(message)):
+            self._unconfirmed.append(message)
+
+    async def _changed(self) -> None:
+        """Wait for something new, at most until waiting events are due."""
+        self._wake.clear()
+        loop = asyncio.get_running_loop()
+        timeout = None if self._due_at == float("inf") else max(0.0, self._due_at - loop.time())
+        try:
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _flush(self) -> None:
+        for lease, events in self._events.items():
+            self._messages.append(EventBatch(lease, tuple(events)))
+        self._events.clear()
+        self._due_at = float("inf")
+
+
+def _is_last(batch: EventBatch) -> bool:
+    return isinstance(batch.events[-1].event, Terminal)
+
+
+def _drop_outdated(waiting: list[TimedEvent], new: TimedEvent) -> None:
+    """Take out the report that `new` makes obsolete."""
+    event = new.event
+    if not isinstance(event, NodeProgress | NodePreview):
+        return
+    for index in range(len(waiting) - 1, -1, -1):
+        older = waiting[index].event
+        if type(older) is type(event) and older.node == event.node:
+            del waiting[index]
+            return

@@ -1,0 +1,79 @@
+"""The executor as a process: settings, agent, health."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from pathlib import Path
+
+from services.errors import InvalidArgument
+from services.executor.agent import Agent
+from services.executor.host import host_name
+from services.executor.ipc import Configure
+from services.executor.worker_process import WorkerProcess
+from services.queue.client import QueueClient
+from services.rpc.server import serve
+from services.settings import setting, settings
+
+log = logging.getLogger(__name__)
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+@settings
+class Settings:
+    """What can be set about an executor."""
+
+    listen: str = setting("127.0.0.1:8192", "address to serve health checks on, port 0 for a free one")
+    queue: str = setting("127.0.0.1:8190", "address of the queue service")
+    files: str = setting("127.0.0.1:8191", "address of the file service")
+    data: Path = setting(Path("data"), "directory for copies of files that are being used, in executor-cache/")
+    models: tuple[Path, ...] = setting((Path("models"),), "directory with a folder per kind of model; may be repeated")
+    custom_nodes: tuple[Path, ...] = setting((), "directory of node packs; may be repeated")
+    device: str = setting("auto", "what to compute on: auto, cpu, mps, cuda or cuda:N")
+    executor_id: str = setting("", "name of this executor, unique among all; empty for the host's name and a number")
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Run prompts until `stop` is set.
+
+    Health says SERVING while the queue is connected and the worker has loaded its nodes.
+
+    Raises:
+        InvalidArgument: the device is not one, or a directory cannot be read.
+        FailedPrecondition: the worker cannot work with these settings.
+        Unavailable: the address cannot be listened on.
+    """
+    configuration = worker_configuration(settings)
+    executor_id = settings.executor_id or f"{host_name()}-{secrets.token_hex(4)}"
+    async with serve(settings.listen, []) as server, QueueClient(settings.queue) as queue:
+        await server.set_serving(False)
+        log.info("listening on %s", server.address)
+        agent = Agent(executor_id, queue, lambda: WorkerProcess.start(configuration), server.set_serving)
+        await agent.run(stop)
+
+
+def worker_configuration(settings: Settings) -> Configure:
+    """What a worker is to work with.
+
+    Raises:
+        InvalidArgument: the device is not one, or a directory cannot be read.
+    """
+    if not _DEVICE.fullmatch(settings.device):
+        raise InvalidArgument(f"device {settings.device!r} is none of auto, cpu, mps, cuda, cuda:N")
+    cache = settings.data / "executor-cache"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        for folder in settings.custom_nodes:
+            next(folder.iterdir(), None)
+    except OSError as error:
+        raise InvalidArgument(f"{error.filename} cannot be read: {error.strerror}") from error
+    return Configure(
+        files=settings.files,
+        cache=str(cache.absolute()),
+        models=tuple(str(path.absolute()) for path in settings.models),
+        custom_nodes=tuple(str(path.absolute()) for path in settings.custom_nodes),
+        device=settings.device,
+    )

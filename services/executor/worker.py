@@ -1,0 +1,163 @@
+"""The device worker: the child process that owns torch, the loaded models and the node caches.
+
+Its main thread runs prompts, one after the other. A second thread listens to the agent, so that an interruption is
+heard while a node computes; a third one keeps things up to date (see `services.executor.upkeep`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+
+from services.errors import DataLoss, FailedPrecondition
+from services.executor import environment, ipc, nodes
+from services.executor.bundled import MODELS as BUNDLED_MODELS
+from services.executor.custom.packs import load_packs
+from services.executor.devices import chosen_device
+from services.executor.engine.cache import ClassicCache
+from services.executor.engine.context import RunContext
+from services.executor.engine.run import Engine
+from services.executor.model_folders import ModelFolders
+from services.executor.node_files import RemoteFiles
+from services.executor.upkeep import Upkeep
+from services.files.records import FileKind
+from services.graph.events import ExecutionEvent, ExecutionFailed, Terminal
+from services.graph.model import parse_graph
+from services.logs import configure_logging
+from services.queue.work import TimedEvent
+
+log = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+
+#: The exit code of a worker that another start would not help.
+MISCONFIGURED = 2
+
+
+class Worker:
+    """What the threads of this process share."""
+
+    def __init__(self, end: ipc.WorkerEnd, configuration: ipc.Configure) -> None:
+        self._end = end
+        self._device = chosen_device(configuration.device)
+        self._files = RemoteFiles(configuration.files, Path(configuration.cache))
+        models = ModelFolders([*map(Path, configuration.models), BUNDLED_MODELS])
+        environment.install(
+            environment.Environment(models, lambda: self._files.list_top(FileKind.INPUT), str(self._device))
+        )
+        packs = load_packs([Path(folder) for folder in configuration.custom_nodes])
+        # As in ComfyUI a pack cannot replace what comes with the executor.
+        classes = {**packs.classes, **nodes.NODE_CLASSES}
+        self._engine = Engine(classes, ClassicCache())
+        self._upkeep = Upkeep(
+            end.send, classes, {**packs.display_names, **nodes.DISPLAY_NAMES}, self._files, self._device
+        )
+        self._requests: queue.SimpleQueue[ipc.RunPrompt] = queue.SimpleQueue()
+        self._contexts: dict[int, RunContext] = {}
+
+    def serve(self) -> NoReturn:
+        """Run prompts until the agent is gone."""
+        threading.Thread(target=self._listen, name="agent", daemon=True).start()
+        self._upkeep.start()
+        with torch.inference_mode():
+            while True:
+                self._run(self._requests.get())
+
+    def _run(self, request: ipc.RunPrompt) -> None:
+        terminal = False
+
+        def emit(event: ExecutionEvent) -> None:
+            nonlocal terminal
+            terminal = terminal or isinstance(event, Terminal)
+            self._end.send(ipc.RunEvent(request.run, TimedEvent(time.time(), event)))
+
+        try:
+            self._engine.run(
+                parse_graph(request.graph_json),
+                json.loads(request.extra_data_json),
+                request.output_node_ids,
+                self._contexts[request.run],
+                emit,
+            )
+        except Exception as error:
+            log.exception("prompt %s: the engine failed", request.prompt_id)
+            if not terminal:
+                emit(ExecutionFailed("", "", type(error).__name__, str(error)))
+        finally:
+            del self._contexts[request.run]
+
+    def _listen(self) -> None:
+        try:
+            while (message := self._end.receive()) is not None:
+                self._hear(message)
+        except DataLoss:
+            log.exception("the agent does not speak our language")
+        end_at_once()
+
+    def _hear(self, message: ipc.ToWorker) -> None:
+        match message:
+            case ipc.RunPrompt():
+                self._contexts[message.run] = context = RunContext(prompt_id=message.prompt_id, files=self._files)
+                if message.previews_wanted:
+                    context.previews_wanted.set()
+                self._requests.put(message)
+            case ipc.InterruptRun():
+                if message.run in self._contexts:
+                    self._contexts[message.run].interrupted.set()
+            case ipc.SetPreviews():
+                if message.run in self._contexts:
+                    wanted = self._contexts[message.run].previews_wanted
+                    wanted.set() if message.wanted else wanted.clear()
+            case ipc.CheckInputs():
+                self._upkeep.ask(message)
+
+
+def main() -> NoReturn:
+    """`python -m services.executor.worker FD`: serve the agent at the other end of the socket FD."""
+    configure_logging(os.environ.get("SILVERPRINT_LOG_LEVEL", "INFO"))
+    die_with_agent()
+    use_all_cores()
+    end = ipc.WorkerEnd(socket.socket(fileno=int(sys.argv[1])))
+    configuration = end.receive()
+    if not isinstance(configuration, ipc.Configure):
+        end_at_once()
+    try:
+        worker = Worker(end, configuration)
+    except FailedPrecondition as error:
+        log.error("the worker cannot start: %s", error.message)
+        sys.exit(MISCONFIGURED)
+    worker.serve()
+
+
+def die_with_agent() -> None:
+    """Have the kernel kill this process when the agent dies (Linux); elsewhere the closed socket has to do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def use_all_cores() -> None:
+    """Compute on the cores that this process may use, which in a container are fewer than torch counts."""
+    if sys.platform == "linux" and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+
+def end_at_once() -> NoReturn:
+    """End without asking threads or exit handlers, any of which a node may have made to hang."""
+    logging.shutdown()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The device worker as its parent sees it: started, spoken to, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+from services.errors import DataLoss
+from services.executor.ipc import AgentEnd, Configure, FromWorker, ToWorker
+
+_STANDARD_ERROR = 2
+
+#: Seconds that a worker has to end by itself once its end of the socket is closed.
+END_GRACE = 0.5
+
+
+class WorkerProcess:
+    """A running `python -m services.executor.worker`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, end: AgentEnd) -> None:
+        self._process = process
+        self._end = end
+
+    @classmethod
+    async def start(cls, configuration: Configure) -> WorkerProcess:
+        """Start a worker; it says `NodesLoaded` when it is ready to run prompts."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-u",
+                "-m",
+                "services.executor.worker",
+                str(theirs.fileno()),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                # What nodes print belongs to the log; nobody reads this process's standard output.
+                stdout=_STANDARD_ERROR,
+                # Its own group, so that what nodes start goes with it.
+                start_new_session=True,
+            )
+        worker = cls(process, await AgentEnd.over(ours))
+        worker.send(configuration)
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also that of its process group."""
+        return self._process.pid
+
+    def send(self, message: ToWorker) -> None:
+        """Send a message without waiting."""
+        self._end.send(message)
+
+    async def messages(self) -> AsyncIterator[FromWorker]:
+        """What the worker says, until it is gone.
+
+        Raises:
+            DataLoss: something else wrote to its socket; it has been killed.
+        """
+        try:
+            while (message := await self._end.receive()) is not None:
+                yield message
+        except DataLoss:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """Kill the worker and everything it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def end(self) -> str:
+        """Close the socket, wait for the worker to end, kill it when it does not; returns how it ended, for people."""
+        self._end.close()
+        try:
+            async with asyncio.timeout(END_GRACE):
+                code = await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            code = await self._process.wait()
+        self.kill()  # what it started may have outlived it
+        return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

@@ -1,0 +1,17 @@
+"""Nodes that misbehave in all the ways that a platform has to survive; a pack whose folder is no identifier."""
+
+from __future__ import annotations
+
+from .behaviour import TestAllocate, TestBlock, TestCrash, TestError, TestExit, TestPicky, TestSleep
+
+NODE_CLASS_MAPPINGS = {
+    "TestAllocate": TestAllocate,
+    "TestBlock": TestBlock,
+    "TestCrash": TestCrash,
+    "TestError": TestError,
+    "TestExit": TestExit,
+    "TestPicky": TestPicky,
+    "TestSleep": TestSleep,
+}
+
+NODE_DISPLAY_NAME_MAPPINGS = {"TestSleep": "Sleep"}

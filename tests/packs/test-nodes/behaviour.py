@@ -1,0 +1,101 @@
+"""The misbehaving nodes; all pass their picture on, if they get that far."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from services.executor.engine.context import current_context
+
+
+class _Passing:
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "run"
+    CATEGORY = "testing"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"image": ("IMAGE",)}}
+
+
+class TestSleep(_Passing):
+    """Sleeps, and reports how far it has come."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "image": ("IMAGE",),
+                "steps": ("INT", {"default": 10, "min": 1, "max": 100000}),
+                "seconds": ("FLOAT", {"default": 0.01, "min": 0.0, "max": float("inf")}),
+            }
+        }
+
+    def run(self, image: Any, steps: int, seconds: float) -> tuple[Any]:
+        for step in range(steps):
+            time.sleep(seconds)
+            current_context().progress(step + 1, steps)
+        return (image,)
+
+
+class TestError(_Passing):
+    """Raises."""
+
+    def run(self, image: Any) -> tuple[Any]:
+        raise ValueError("this node always fails")
+
+
+class TestExit(_Passing):
+    """Ends the interpreter, politely."""
+
+    def run(self, image: Any) -> tuple[Any]:
+        sys.exit(3)
+
+
+class TestCrash(_Passing):
+    """Ends the process as a segmentation fault or the kernel's memory killer would."""
+
+    def run(self, image: Any) -> tuple[Any]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return (image,)
+
+
+class TestBlock(_Passing):
+    """Never comes back and hears nothing."""
+
+    def run(self, image: Any) -> tuple[Any]:
+        while True:
+            time.sleep(60)
+
+
+class TestAllocate(_Passing):
+    """Holds memory for as long as it runs."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        mebibytes = {"default": 64, "min": 1, "max": 1 << 20}
+        return {"required": {"image": ("IMAGE",), "mebibytes": ("INT", mebibytes)}}
+
+    def run(self, image: Any, mebibytes: int) -> tuple[Any]:
+        held = bytearray(b"x" * (mebibytes << 20))
+        return (image * (len(held) > 0),)
+
+
+class TestPicky(_Passing):
+    """Checks its own input."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"image": ("IMAGE",), "number": ("INT", {"default": 0, "min": 0, "max": 10})}}
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, number: int) -> bool | str:
+        if number == 99:
+            raise RuntimeError("cannot even check that")
+        return number % 2 == 0 or f"{number} is odd"
+
+    def run(self, image: Any, number: int) -> tuple[Any]:
+        return (image,)
