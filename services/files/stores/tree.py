@@ -90,7 +90,7 @@ class Tree:
         """Everything in a folder."""
         try:
             return os.listdir(names.resolve(self._tops[kind][0], subfolder))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def walk(self, kind: FileKind, subfolder: str, recursive: bool) -> Iterator[Entry]:
