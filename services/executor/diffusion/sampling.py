@@ -85,11 +85,12 @@ def sample(
         The latent (batch, channels, height, width) float32 on the CPU, in the autoencoder's space.
 
     Raises:
-        ValueError: unknown sampler or scheduler.
+        ValueError: unknown sampler or scheduler, or a latent of another family.
     """
     if sampler not in SAMPLERS:
         raise ValueError(f"unknown sampler {sampler!r}, expected one of {', '.join(SAMPLERS)}")
     chosen = SAMPLERS[sampler]
+    latent = with_channels(latent, model.latent_format.channels)
     sigmas = sigmas_for(
         model.model_sampling,
         scheduler,
@@ -114,6 +115,19 @@ def sample(
         noise_mask=noise_mask,
         report=report,
     )
+
+
+def with_channels(latent: Tensor, channels: int) -> Tensor:
+    """Bring an empty latent to the number of channels a model has.
+
+    Raises:
+        ValueError: a latent that is not empty has another number of channels.
+    """
+    if latent.shape[1] == channels:
+        return latent
+    if latent.count_nonzero():
+        raise ValueError(f"the latent has {latent.shape[1]} channels and the model works in {channels}")
+    return latent.new_zeros((len(latent), channels, *latent.shape[2:]))
 
 
 def part_of(sigmas: Tensor, start: int | None, end: int | None, force_full_denoise: bool) -> Tensor:
@@ -172,8 +186,10 @@ def run_sampler(
         kept = _mask_noise(noise, seed) if sampler.renews_mask_noise else noise
         denoise = MaskedDenoiser(denoise, latent_mask(noise_mask, latent), latent, kept)
     x = prediction.add_noise(sigmas[0], noise, latent, is_maximum=_is_maximum(denoise.model_sampling, float(sigmas[0])))
-    drawn = SamplerNoise(seed, noise.shape if has_noise else None)
-    x = sampler.function(denoise, x, sigmas, drawn, _steps_of(report, len(sigmas) - 1), **sampler.options)
+    steps = len(sigmas) - 1
+    if steps > 0:
+        drawn = SamplerNoise(seed, noise.shape if has_noise else None)
+        x = sampler.function(denoise, x, sigmas, drawn, _steps_of(report, steps), **sampler.options)
     return prediction.finish(sigmas[-1], x)
 
 

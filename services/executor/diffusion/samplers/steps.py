@@ -22,7 +22,7 @@ def ancestral_step(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tenso
     if not eta:
         return sigma_next, torch.zeros_like(sigma_next)
     share = eta * (sigma_next**2 * (sigma**2 - sigma_next**2) / sigma**2) ** 0.5
-    sigma_up = torch.minimum(sigma_next, share)
+    sigma_up = torch.fmin(sigma_next, share)  # the share of an infinite sigma is NaN
     return (sigma_next**2 - sigma_up**2) ** 0.5, sigma_up
 
 
