@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -81,13 +80,13 @@ def _parts(prompt: str, find_embedding: FindEmbedding) -> Iterator[Chunk]:
 
 
 def _values(text: str, find_embedding: FindEmbedding) -> Iterator[list[int | Tensor]]:
-    first, *named = re.split(rf"[ \n]{EMBEDDING_PREFIX}", text)
+    first, *named = text.replace("\n", " ").split(f" {EMBEDDING_PREFIX}")
     if first.startswith(EMBEDDING_PREFIX):
         named = [first.removeprefix(EMBEDDING_PREFIX), *named]
     elif first:
         yield list(clip_bpe().encode(first))
     for words in named:
-        vectors, rest = _embedding(words.strip("\n"), find_embedding)
+        vectors, rest = _embedding(words, find_embedding)
         if vectors is not None:
             yield list(vectors)
         if rest:

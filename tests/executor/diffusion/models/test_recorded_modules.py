@@ -1,0 +1,75 @@
+"""Single networks against numbers that ComfyUI computed with the same weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from services.executor.diffusion.checkpoints import load_checkpoint
+from services.executor.diffusion.models.autoencoder import Autoencoder
+from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
+from services.executor.diffusion.text_encoding import TextEncoder
+from services.executor.diffusion.tokenizer import END_TOKEN
+from tests.executor.diffusion.golden import GOLDEN, tensors
+
+RECORDED = tensors("modules")
+TOLERANCE = 2e-5  # of the largest value
+CHECKPOINT = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def _no_gradients() -> object:
+    with torch.inference_mode():
+        yield
+
+
+def _model() -> LatentDiffusionModel:
+    assert CHECKPOINT.model is not None
+    return CHECKPOINT.model
+
+
+def _vae() -> Autoencoder:
+    assert CHECKPOINT.vae is not None
+    return CHECKPOINT.vae
+
+
+def _clip() -> TextEncoder:
+    assert CHECKPOINT.clip is not None
+    return CHECKPOINT.clip
+
+
+def _assert_close(actual: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(actual, expected, rtol=0, atol=TOLERANCE * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("case", [0, 1])
+def test_the_unet_predicts_as_recorded(case: int) -> None:
+    x, t, context = (RECORDED[f"unet/sd15/{case}/{name}"] for name in ("x", "t", "context"))
+    _assert_close(_model().apply_model(x, t, context), RECORDED[f"unet/sd15/{case}/out"])
+
+
+def test_the_decoder_decodes_as_recorded() -> None:
+    _assert_close(_vae().vae.decode(RECORDED["vae/z"]), RECORDED["vae/dec"])
+
+
+def test_the_encoder_encodes_as_recorded() -> None:
+    _assert_close(_vae().vae.encode(RECORDED["vae/px"]), RECORDED["vae/enc"])
+
+
+def test_pictures_of_odd_sizes_are_cropped_around_their_middle() -> None:
+    _assert_close(_vae().encode(RECORDED["vae/img_odd"]), RECORDED["vae/enc_odd"])
+
+
+def test_a_picture_smaller_than_a_latent_pixel_is_refused_with_its_size() -> None:
+    with pytest.raises(ValueError, match="7x64"):
+        _vae().encode(torch.zeros(1, 64, 7, 3))
+
+
+@pytest.mark.parametrize("layer", [-1, -2, -3])
+def test_every_layer_of_the_text_encoder_is_as_recorded(layer: int) -> None:
+    ids = RECORDED["te/sd15/l/ids"].long()
+    ends = (ids == END_TOKEN).int().argmax(dim=1)
+    output = _clip().model(_clip().model.embed(ids), ends, layer=layer)
+    _assert_close(output.hidden, RECORDED[f"te/sd15/l/{layer}"])
+    _assert_close(output.pooled, RECORDED["te/sd15/l/pooled"])
