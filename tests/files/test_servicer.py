@@ -1,0 +1,167 @@
+"""The protocol of the file service, spoken by clients that break it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from services.files.chunks import CHUNK_BYTES, MAX_CHUNK_BYTES, one_chunk
+from services.files.client import FileClient
+from services.files.records import FileKind, FileName, OnConflict
+from services.files.servicer import file_servicer
+from services.files.stores.disk import DiskStore
+from services.rpc.channel import open_channel
+from services.rpc.server import serve
+from silverprint.files.v1 import files_pb2 as pb
+from silverprint.files.v1 import files_pb2_grpc
+
+NAME = pb.FileName(kind=pb.FILE_KIND_OUTPUT, filename="a")
+HEADER = pb.WriteRequest(header=pb.WriteHeader(name=NAME, on_conflict=pb.ON_CONFLICT_OVERWRITE))
+DATA = pb.WriteRequest(data=b"data")
+COMMIT = pb.WriteRequest(commit=pb.WriteCommit(size_bytes=4))
+
+#: Rounds of the races: a cut connection looks like the end of the messages in about every third of them.
+CUTS = 40
+
+
+@pytest.fixture
+async def address(tmp_path: Path) -> AsyncIterator[str]:
+    async with DiskStore(tmp_path) as store, serve("127.0.0.1:0", [file_servicer(store)]) as server:
+        yield server.address
+
+
+@pytest.fixture
+async def stub(address: str) -> AsyncIterator[Any]:
+    async with open_channel(address) as channel:
+        yield files_pb2_grpc.FileServiceStub(channel)
+
+
+def visible(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.parent != folder]
+
+
+async def eventually_empty(folder: Path) -> None:
+    for _ in range(500):
+        if not list(folder.iterdir()):  # noqa: ASYNC240
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{folder} is not emptied")
+
+
+async def test_a_write_is_header_data_commit(stub: Any) -> None:
+    written = await stub.Write(iter([HEADER, DATA, COMMIT]))
+    assert written.file.digest.size_bytes == 4
+    assert written.file.name == NAME
+
+
+@pytest.mark.parametrize(
+    ("requests", "code"),
+    [
+        ([], grpc.StatusCode.INVALID_ARGUMENT),
+        ([pb.WriteRequest()], grpc.StatusCode.INVALID_ARGUMENT),
+        ([DATA, COMMIT], grpc.StatusCode.INVALID_ARGUMENT),
+        ([COMMIT], grpc.StatusCode.INVALID_ARGUMENT),
+        ([HEADER, HEADER, DATA, COMMIT], grpc.StatusCode.INVALID_ARGUMENT),
+        ([HEADER, DATA, HEADER], grpc.StatusCode.INVALID_ARGUMENT),
+        ([HEADER, DATA, pb.WriteRequest()], grpc.StatusCode.INVALID_ARGUMENT),
+        ([HEADER, pb.WriteRequest(data=bytes(MAX_CHUNK_BYTES + 1)), COMMIT], grpc.StatusCode.INVALID_ARGUMENT),
+        ([HEADER], grpc.StatusCode.DATA_LOSS),
+        ([HEADER, DATA], grpc.StatusCode.DATA_LOSS),
+        ([HEADER, DATA, DATA, COMMIT], grpc.StatusCode.DATA_LOSS),
+        ([HEADER, COMMIT], grpc.StatusCode.DATA_LOSS),
+        ([pb.WriteRequest(header=pb.WriteHeader()), COMMIT], grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+async def test_a_write_that_breaks_the_protocol_leaves_nothing(
+    stub: Any, tmp_path: Path, requests: list[pb.WriteRequest], code: grpc.StatusCode
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await stub.Write(iter(requests))
+    assert error.value.code() == code
+    assert error.value.details()
+    await eventually_empty(tmp_path / ".incoming")
+    assert visible(tmp_path / "output") == list((tmp_path / "output").iterdir()) == []
+
+
+async def test_a_chunk_of_the_longest_length_is_taken(stub: Any) -> None:
+    requests = [HEADER, pb.WriteRequest(data=bytes(MAX_CHUNK_BYTES))]
+    written = await stub.Write(iter([*requests, pb.WriteRequest(commit=pb.WriteCommit(size_bytes=MAX_CHUNK_BYTES))]))
+    assert written.file.digest.size_bytes == MAX_CHUNK_BYTES
+
+
+@pytest.mark.parametrize("request_", [pb.ReadRequest(), pb.ReadRequest(blake3="x"), pb.ReadRequest(name=pb.FileName())])
+async def test_a_read_without_a_source_is_refused(stub: Any, request_: pb.ReadRequest) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await stub.Read(request_).read()
+    assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_listing_without_a_kind_is_refused(stub: Any) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await stub.List(pb.ListRequest())
+    assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 7])
+async def test_an_upload_whose_connection_is_cut_leaves_nothing(address: str, tmp_path: Path, chunks: int) -> None:
+    for cut in range(CUTS):
+        channel = open_channel(address)
+        call: Any = files_pb2_grpc.FileServiceStub(channel).Write()
+        await call.write(HEADER)
+        for _ in range(chunks):
+            await call.write(pb.WriteRequest(data=bytes(100_000)))
+        if cut % 2:
+            call.cancel()
+        await channel.close()
+    await eventually_empty(tmp_path / ".incoming")
+    assert list((tmp_path / "output").iterdir()) == []
+
+
+UPLOADER = """
+import asyncio, sys
+from services.files.client import FileClient
+from services.files.records import FileKind, FileName, OnConflict
+
+async def chunks():
+    while True:
+        yield bytes(1 << 19)
+        print("sent", flush=True)
+
+async def main():
+    async with FileClient(sys.argv[1]) as client:
+        await client.write(FileName(FileKind.OUTPUT, "", "film"), chunks(), OnConflict.FAIL)
+
+asyncio.run(main())
+"""
+
+
+async def test_an_upload_whose_sender_is_killed_leaves_nothing(address: str, tmp_path: Path) -> None:
+    for sent in (1, 5, 20):
+        uploader = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", UPLOADER, address, stdout=asyncio.subprocess.PIPE
+        )
+        assert uploader.stdout
+        for _ in range(sent):
+            assert await uploader.stdout.readline() == b"sent\n"
+        uploader.kill()
+        await uploader.communicate()
+        await eventually_empty(tmp_path / ".incoming")
+        assert list((tmp_path / "output").iterdir()) == []
+
+
+async def test_a_reader_that_stops_reading_holds_no_memory_and_blocks_nobody(address: str, tmp_path: Path) -> None:
+    (tmp_path / "output" / "film").write_bytes(bytes(200 * CHUNK_BYTES))
+    film = FileName(FileKind.OUTPUT, "", "film")
+    async with FileClient(address) as slow, FileClient(address) as quick, slow.open(film) as file:
+        await anext(aiter(file))
+        async with quick.open(film) as whole:
+            assert len(await whole.read()) == 200 * CHUNK_BYTES
+        await quick.write(FileName(FileKind.OUTPUT, "", "a"), one_chunk(b""), OnConflict.FAIL)
+        rest = await file.read()
+    assert len(rest) == 199 * CHUNK_BYTES
