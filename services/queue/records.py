@@ -10,7 +10,7 @@ import enum
 
 import msgspec
 
-from services.graph.events import ExecutionEvent, is_durable
+from services.graph.events import ExecutionEvent, Terminal, is_durable
 
 
 class PromptState(enum.Enum):
@@ -92,7 +92,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a prompt."""
 
     prompt_id: str
-    #: counts up per prompt over all its attempts
+    #: counts durable events per prompt over all its attempts; the others carry that of the durable one before them
     sequence: int
     happened_at: float
     client_id: str
@@ -104,6 +104,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     def is_durable(self) -> bool:
         """Whether a watcher who comes later must still be told."""
         return isinstance(self.body, LifecycleEvent) or is_durable(self.body)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it is the prompt's last."""
+        return isinstance(self.body, Cancelled | Terminal)
+
+    @property
+    def changes_state(self) -> bool:
+        """Whether the prompt is in another state after it than before."""
+        return isinstance(self.body, LifecycleEvent | Terminal)
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,3 +192,10 @@ class Stats(msgspec.Struct, frozen=True):
 
     pending: int
     running: int
+
+
+#: What services answer with.
+PromptIds = list[str]
+Page = tuple[list[Prompt], int]  #: prompts in order, and how many there are in all
+Batch = list[Event]
+Executors = list[Executor]

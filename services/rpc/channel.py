@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -41,7 +41,7 @@ async def call(awaitable: Awaitable[T]) -> T:
         return await awaitable
 
 
-async def stream(responses: AsyncIterator[T]) -> AsyncIterator[T]:
+async def stream(responses: AsyncIterable[T]) -> AsyncIterator[T]:
     """The answers of a streaming call; raises as `call` does."""
     with service_errors():
         async for response in responses:

@@ -1,0 +1,136 @@
+"""The queue, from elsewhere: the same methods as `services.queue.prompts.Queue`, over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from types import TracebackType
+
+from services.graph.errors import PromptRejected
+from services.queue.convert import prompts as convert
+from services.queue.convert.work import request_to_proto, response_from_proto
+from services.queue.records import Accepted, Batch, Executors, Page, Prompt, PromptIds, PromptState, Stats, Submission
+from services.queue.work import ExecutorMessage, QueueMessage
+from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
+from silverprint.executor.v1 import worker_pb2, worker_pb2_grpc
+from silverprint.queue.v1 import queue_pb2 as pb
+from silverprint.queue.v1 import queue_pb2_grpc
+
+
+class QueueClient:
+    """A connection to a queue at `host:port`; leave the block, or call `close`, to end it.
+
+    Every method raises, beside its own errors, `Unavailable` when the queue cannot be reached and
+    `DeadlineExceeded` when it does not answer.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._channel = open_channel(target)
+        self._queue = queue_pb2_grpc.QueueServiceStub(self._channel)
+        self._worker = worker_pb2_grpc.WorkerServiceStub(self._channel)
+
+    async def __aenter__(self) -> QueueClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection and every stream on it."""
+        await self._channel.close()
+
+    async def submit(self, submission: Submission) -> Accepted:
+        """See `Queue.submit`."""
+        request = convert.submission_to_proto(submission)
+        response = await call(self._queue.Submit(request, timeout=CALL_TIMEOUT))
+        if response.WhichOneof("outcome") == "rejected":
+            raise PromptRejected(response.rejected.error_json, response.rejected.node_errors_json)
+        return convert.accepted_from_proto(response.accepted)
+
+    async def get(self, prompt_id: str) -> Prompt:
+        """See `Queue.get`."""
+        request = pb.GetPromptRequest(prompt_id=prompt_id)
+        response = await call(self._queue.GetPrompt(request, timeout=CALL_TIMEOUT))
+        return convert.prompt_from_proto(response.prompt)
+
+    async def list(
+        self, states: Collection[PromptState], *, limit: int = 0, offset: int = 0, from_end: bool = False
+    ) -> Page:
+        """See `Queue.list`; a long list comes in several answers, so it may not be of one moment."""
+        prompts, total = await self._page(states, limit, offset, from_end)
+        wanted = min(limit or total, max(0, total - offset))
+        if from_end and len(prompts) < wanted:
+            offset, prompts = total - wanted, []
+        while len(prompts) < wanted:
+            page, total = await self._page(states, wanted - len(prompts), offset + len(prompts), False)
+            if not page:
+                break
+            prompts += page
+        return prompts, total
+
+    async def cancel(self, prompt_ids: Collection[str] | None) -> PromptIds:
+        """See `Queue.cancel`."""
+        request = pb.CancelPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
+        return list((await call(self._queue.CancelPrompts(request, timeout=CALL_TIMEOUT))).prompt_ids)
+
+    async def interrupt(self, prompt_ids: Collection[str] | None) -> PromptIds:
+        """See `Queue.interrupt`."""
+        request = pb.InterruptPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
+        return list((await call(self._queue.InterruptPrompts(request, timeout=CALL_TIMEOUT))).prompt_ids)
+
+    async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
+        """See `Queue.forget`."""
+        request = pb.ForgetPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
+        return list((await call(self._queue.ForgetPrompts(request, timeout=CALL_TIMEOUT))).prompt_ids)
+
+    async def watch(
+        self, prompt_id: str = "", *, after_sequence: int = 0, previews: bool = False
+    ) -> AsyncGenerator[Batch, None]:
+        """See `Queue.watch`."""
+        request = pb.WatchRequest(prompt_id=prompt_id, after_sequence=after_sequence, previews=previews)
+        responses = self._queue.Watch(request)
+        try:
+            async for response in stream(responses):
+                yield convert.events_from_proto(response.events)
+        finally:
+            responses.cancel()
+
+    async def stats(self) -> Stats:
+        """See `Queue.stats`."""
+        response = await call(self._queue.GetStats(pb.GetStatsRequest(), timeout=CALL_TIMEOUT))
+        return Stats(response.pending, response.running)
+
+    async def catalogue(self, known_digest: str = "") -> tuple[str, bytes | None]:
+        """See `Queue.catalogue`."""
+        request = pb.GetCatalogueRequest(known_digest=known_digest)
+        response = await call(self._queue.GetCatalogue(request, timeout=CALL_TIMEOUT))
+        return response.digest, response.definitions_json if response.digest != known_digest else None
+
+    async def executors(self) -> Executors:
+        """See `Queue.executors`."""
+        response = await call(self._queue.ListExecutors(pb.ListExecutorsRequest(), timeout=CALL_TIMEOUT))
+        return list(map(convert.executor_from_proto, response.executors))
+
+    async def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
+        """Be an executor: send `messages`, `Hello` first, and take what the queue wants; see `WorkerService.Work`."""
+        responses = self._worker.Work(_requests(messages))
+        try:
+            async for response in stream(responses):
+                message = response_from_proto(response)
+                if message is not None:
+                    yield message
+        finally:
+            responses.cancel()
+
+    async def _page(self, states: Collection[PromptState], limit: int, offset: int, from_end: bool) -> Page:
+        request = pb.ListPromptsRequest(
+            states=[convert.STATES[state] for state in states], limit=limit, offset=offset, from_end=from_end
+        )
+        response = await call(self._queue.ListPrompts(request, timeout=CALL_TIMEOUT))
+        return list(map(convert.prompt_from_proto, response.prompts)), response.total
+
+
+async def _requests(messages: AsyncIterator[ExecutorMessage]) -> AsyncIterator[worker_pb2.WorkRequest]:
+    async for message in messages:
+        yield request_to_proto(message)

@@ -1,0 +1,235 @@
+"""Prompts, their events and executors, as `silverprint.queue.v1` has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from services.errors import InvalidArgument
+from services.graph.events import ExecutionEvent
+from services.queue.convert.execution import event_from_proto as execution_from_proto
+from services.queue.convert.execution import event_to_proto as execution_to_proto
+from services.queue.convert.hosts import device_from_proto, device_to_proto, host_from_proto, host_to_proto
+from services.queue.convert.times import from_optional_us, from_us, to_us
+from services.queue.records import (
+    Accepted,
+    Assigned,
+    Attempt,
+    Cancelled,
+    Event,
+    Executor,
+    LifecycleEvent,
+    Prompt,
+    PromptState,
+    Requeued,
+    Submission,
+    Submitted,
+)
+from services.queue.work import TimedEvent
+from silverprint.queue.v1 import queue_pb2 as pb
+
+STATES: dict[PromptState, pb.PromptState.ValueType] = {
+    PromptState.PENDING: pb.PROMPT_STATE_PENDING,
+    PromptState.RUNNING: pb.PROMPT_STATE_RUNNING,
+    PromptState.SUCCEEDED: pb.PROMPT_STATE_SUCCEEDED,
+    PromptState.FAILED: pb.PROMPT_STATE_FAILED,
+    PromptState.INTERRUPTED: pb.PROMPT_STATE_INTERRUPTED,
+    PromptState.CANCELLED: pb.PROMPT_STATE_CANCELLED,
+}
+
+_STATE_OF = {number: state for state, number in STATES.items()}
+
+
+def states_from_proto(numbers: Iterable[pb.PromptState.ValueType]) -> set[PromptState]:
+    """The states of a request.
+
+    Raises:
+        InvalidArgument: one of them is unknown.
+    """
+    numbers = list(numbers)
+    unknown = [number for number in numbers if number not in _STATE_OF]
+    if unknown:
+        raise InvalidArgument(f"there is no prompt state {unknown[0]}")
+    return {_STATE_OF[number] for number in numbers}
+
+
+def submission_to_proto(submission: Submission) -> pb.SubmitRequest:
+    """The request of a submission."""
+    request = pb.SubmitRequest(
+        graph_json=submission.graph_json,
+        extra_data_json=submission.extra_data_json,
+        prompt_id=submission.prompt_id,
+        client_id=submission.client_id,
+        number=submission.number,
+        front=submission.front,
+    )
+    if submission.only_outputs is not None:
+        request.only_outputs.SetInParent()
+        request.only_outputs.node_ids.extend(submission.only_outputs)
+    return request
+
+
+def submission_from_proto(request: pb.SubmitRequest) -> Submission:
+    """The submission of a request."""
+    return Submission(
+        graph_json=request.graph_json,
+        extra_data_json=request.extra_data_json or b"{}",
+        prompt_id=request.prompt_id,
+        client_id=request.client_id,
+        number=request.number if request.HasField("number") else None,
+        front=request.front,
+        only_outputs=tuple(request.only_outputs.node_ids) if request.HasField("only_outputs") else None,
+    )
+
+
+def accepted_to_proto(accepted: Accepted) -> pb.SubmitAccepted:
+    """The message of an answer."""
+    return pb.SubmitAccepted(
+        prompt_id=accepted.prompt_id, number=accepted.number, node_errors_json=accepted.node_errors_json
+    )
+
+
+def accepted_from_proto(message: pb.SubmitAccepted) -> Accepted:
+    """The answer of a message."""
+    return Accepted(message.prompt_id, message.number, message.node_errors_json)
+
+
+def prompt_to_proto(prompt: Prompt) -> pb.Prompt:
+    """The message of a prompt."""
+    return pb.Prompt(
+        prompt_id=prompt.prompt_id,
+        state=STATES[prompt.state],
+        number=prompt.number,
+        graph_json=prompt.graph_json,
+        extra_data_json=prompt.extra_data_json,
+        client_id=prompt.client_id,
+        output_node_ids=prompt.output_node_ids,
+        submitted_at_us=to_us(prompt.submitted_at),
+        started_at_us=to_us(prompt.started_at),
+        finished_at_us=to_us(prompt.finished_at),
+        attempts=map(_attempt_to_proto, prompt.attempts),
+        events=map(event_to_proto, prompt.events),
+    )
+
+
+def prompt_from_proto(message: pb.Prompt) -> Prompt:
+    """The prompt of a message."""
+    return Prompt(
+        prompt_id=message.prompt_id,
+        state=_STATE_OF[message.state],
+        number=message.number,
+        graph_json=message.graph_json,
+        extra_data_json=message.extra_data_json,
+        client_id=message.client_id,
+        output_node_ids=tuple(message.output_node_ids),
+        submitted_at=from_us(message.submitted_at_us),
+        started_at=from_optional_us(message.started_at_us),
+        finished_at=from_optional_us(message.finished_at_us),
+        attempts=tuple(map(_attempt_from_proto, message.attempts)),
+        events=tuple(events_from_proto(message.events)),
+    )
+
+
+def event_to_proto(event: Event) -> pb.Event:
+    """The message of an event."""
+    message = pb.Event(
+        prompt_id=event.prompt_id,
+        sequence=event.sequence,
+        happened_at_us=to_us(event.happened_at),
+        client_id=event.client_id,
+        queue_remaining=event.queue_remaining,
+    )
+    match event.body:
+        case Submitted():
+            message.submitted.SetInParent()
+        case Assigned(executor_id, attempt):
+            message.assigned.CopyFrom(pb.Assigned(executor_id=executor_id, attempt=attempt))
+        case Requeued(reason):
+            message.requeued.CopyFrom(pb.Requeued(reason=reason))
+        case Cancelled():
+            message.cancelled.SetInParent()
+        case execution:
+            message.execution.CopyFrom(execution_to_proto(TimedEvent(event.happened_at, execution)))
+    return message
+
+
+def events_from_proto(messages: Iterable[pb.Event]) -> list[Event]:
+    """The events of messages, without those of a kind that only a newer version knows."""
+    return [event for event in map(_event_from_proto, messages) if event is not None]
+
+
+def executor_to_proto(executor: Executor) -> pb.Executor:
+    """The message of an executor."""
+    return pb.Executor(
+        executor_id=executor.executor_id,
+        host=executor.host,
+        version=executor.version,
+        slots=executor.slots,
+        free_slots=executor.free_slots,
+        devices=map(device_to_proto, executor.devices),
+        host_info=host_to_proto(executor.host_info),
+        connected_at_us=to_us(executor.connected_at),
+    )
+
+
+def executor_from_proto(message: pb.Executor) -> Executor:
+    """The executor of a message."""
+    return Executor(
+        executor_id=message.executor_id,
+        host=message.host,
+        version=message.version,
+        slots=message.slots,
+        free_slots=message.free_slots,
+        devices=tuple(map(device_from_proto, message.devices)),
+        host_info=host_from_proto(message.host_info),
+        connected_at=from_us(message.connected_at_us),
+    )
+
+
+def _event_from_proto(message: pb.Event) -> Event | None:
+    body = _body_from_proto(message)
+    if body is None:
+        return None
+    return Event(
+        prompt_id=message.prompt_id,
+        sequence=message.sequence,
+        happened_at=from_us(message.happened_at_us),
+        client_id=message.client_id,
+        body=body,
+        queue_remaining=message.queue_remaining,
+    )
+
+
+def _body_from_proto(message: pb.Event) -> LifecycleEvent | ExecutionEvent | None:
+    match message.WhichOneof("body"):
+        case "submitted":
+            return Submitted()
+        case "assigned":
+            return Assigned(message.assigned.executor_id, message.assigned.attempt)
+        case "requeued":
+            return Requeued(message.requeued.reason)
+        case "cancelled":
+            return Cancelled()
+        case "execution":
+            timed = execution_from_proto(message.execution)
+            return timed.event if timed else None
+    return None
+
+
+def _attempt_to_proto(attempt: Attempt) -> pb.Attempt:
+    return pb.Attempt(
+        number=attempt.number,
+        executor_id=attempt.executor_id,
+        started_at_us=to_us(attempt.started_at),
+        ended_at_us=to_us(attempt.ended_at),
+        outcome=attempt.outcome,
+    )
+
+
+def _attempt_from_proto(message: pb.Attempt) -> Attempt:
+    return Attempt(
+        message.number,
+        message.executor_id,
+        from_us(message.started_at_us),
+        from_optional_us(message.ended_at_us),
+        message.outcome,
+    )

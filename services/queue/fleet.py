@@ -1,0 +1,159 @@
+"""The executors whose streams are open, and what is on its way down to each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from services.errors import Aborted, ServiceError, Unavailable
+from services.queue.clock import Clock
+from services.queue.leases import Leases
+from services.queue.records import Assignment, Device, Executor, HostInfo
+from services.queue.work import Heartbeat, Hello, PreviewDemand, QueueMessage
+
+
+class Session:
+    """One open Work stream."""
+
+    def __init__(self, hello: Hello, clock: Clock) -> None:
+        self.executor_id = hello.executor_id
+        self.connected_at = clock.now()
+        #: on the monotonic clock
+        self.heard_at = clock.monotonic()
+        #: digest of the catalogue it serves, empty until its worker has loaded
+        self.catalogue_digest = hello.catalogue_digest
+        #: prompts that it is able to run at once, now
+        self.capacity = hello.slots if hello.catalogue_digest else 0
+        #: claims under way on its behalf
+        self.reserved = 0
+        #: counts up over the fleet; who was served longest ago comes first among equals
+        self.last_served = 0
+        self._hello = hello
+        self._devices: tuple[Device, ...] = hello.devices
+        self._host_info: HostInfo = hello.host_info
+        self._clock = clock
+        self._outbox: asyncio.Queue[QueueMessage | None] = asyncio.Queue()
+        self._error: ServiceError | None = None
+        self._ended = False
+        self._previews_told: dict[str, bool] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is sent has a chance to arrive."""
+        return not self._ended
+
+    def send(self, message: QueueMessage) -> None:
+        """Put a message on its way."""
+        if isinstance(message, Assignment):
+            self._previews_told[message.lease.token] = message.previews_wanted
+        if isinstance(message, PreviewDemand):
+            if self._previews_told.get(message.lease.token) is message.wanted:
+                return
+            self._previews_told[message.lease.token] = message.wanted
+        self._outbox.put_nowait(message)
+
+    def published(self, digest: str) -> None:
+        """Its worker has loaded these node classes, and is able to run."""
+        self.catalogue_digest = digest
+        self.capacity = self.capacity or self._hello.slots
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Take what it says about itself."""
+        self.heard_at = self._clock.monotonic()
+        # An assignment may be under way that it does not know of yet: what it is able to run counts, not what is free.
+        self.capacity = heartbeat.free_slots + len(heartbeat.leases)
+        self._devices = heartbeat.devices
+        self._host_info = heartbeat.host_info
+        held = {lease.token for lease in heartbeat.leases}
+        self._previews_told = {token: told for token, told in self._previews_told.items() if token in held}
+
+    def end(self, error: ServiceError | None = None) -> None:
+        """Send what is under way, then end the stream, with an error if there is one."""
+        if not self._ended:
+            self._ended = True
+            self._error = error
+            self._outbox.put_nowait(None)
+
+    async def messages(self) -> AsyncIterator[QueueMessage]:
+        """What is to be said to the executor, until the session ends; raises what it was ended with."""
+        while (message := await self._outbox.get()) is not None:
+            yield message
+        if self._error is not None:
+            raise self._error
+
+    def describe(self, free_slots: int) -> Executor:
+        """The executor for people."""
+        return Executor(
+            executor_id=self.executor_id,
+            host=self._hello.host,
+            version=self._hello.version,
+            slots=self._hello.slots,
+            free_slots=free_slots,
+            devices=self._devices,
+            host_info=self._host_info,
+            connected_at=self.connected_at,
+        )
+
+
+class Fleet:
+    """The sessions by executor; an executor has one, the newest."""
+
+    def __init__(self, leases: Leases, clock: Clock) -> None:
+        self._leases = leases
+        self._clock = clock
+        self._sessions: dict[str, Session] = {}
+        self._served = 0
+        self._closed = False
+
+    def join(self, session: Session) -> None:
+        """Let a session take part, in place of an older one of the same executor.
+
+        Raises:
+            Unavailable: the queue is shutting down.
+        """
+        if self._closed:
+            raise Unavailable("the queue is shutting down")
+        older = self._sessions.pop(session.executor_id, None)
+        self._sessions[session.executor_id] = session
+        if older is not None:
+            older.end(Aborted(f"another stream took over executor {session.executor_id}"))
+
+    def leave(self, session: Session) -> None:
+        """Forget a session; its leases go on."""
+        session.end()
+        if self._sessions.get(session.executor_id) is session:
+            del self._sessions[session.executor_id]
+
+    def get(self, executor_id: str | None) -> Session | None:
+        """The executor's open session."""
+        return self._sessions.get(executor_id or "")
+
+    def sessions(self) -> list[Session]:
+        """All of them, in the order in which they joined."""
+        return list(self._sessions.values())
+
+    def free(self, session: Session) -> int:
+        """How many more prompts a session may be given now; none when it has been silent for a lease's duration."""
+        if self._clock.monotonic() - session.heard_at >= self._leases.duration:
+            return 0
+        return max(0, session.capacity - session.reserved - self._leases.count(session.executor_id))
+
+    def idlest(self) -> Session | None:
+        """The session with the most room, of equals the one that was served longest ago."""
+        candidates = [session for session in self._sessions.values() if self.free(session) > 0]
+        if not candidates:
+            return None
+        chosen = max(candidates, key=lambda session: (self.free(session), -session.last_served))
+        self._served += 1
+        chosen.last_served = self._served
+        return chosen
+
+    def executors(self) -> list[Executor]:
+        """Everybody who is here."""
+        return [session.describe(self.free(session)) for session in self._sessions.values()]
+
+    def close(self) -> None:
+        """End every stream; nobody joins any more."""
+        self._closed = True
+        for session in self.sessions():
+            session.end(Unavailable("the queue is shutting down"))

@@ -1,0 +1,105 @@
+"""The leases that are out: who runs what, until when, and what happens when nobody renews."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.queue.clock import Clock
+from services.queue.life import Life
+from services.queue.records import Lease
+
+#: Told the life, as it was last seen, whose lease has run out.
+ExpiryHandler = Callable[[Life], Awaitable[None]]
+
+
+class Leases:
+    """The running prompts, as the committed steps tell of them.
+
+    Deadlines are on the monotonic clock from when a grant or renewal was seen: neither a jump of the wall clock nor
+    a machine that slept ends a lease, and after a restart of the queue, while which nobody could renew, every lease
+    has its whole duration.
+    """
+
+    def __init__(self, clock: Clock, duration: float) -> None:
+        #: seconds
+        self.duration = duration
+        self._clock = clock
+        self._running: dict[str, tuple[Life, float]] = {}
+        self._by_executor: dict[str, set[str]] = {}
+        self._any = asyncio.Event()
+
+    def until(self) -> float:
+        """The wall-clock time at which a lease ends that is granted or renewed now."""
+        return self._clock.now() + self.duration
+
+    def see(self, life: Life) -> None:
+        """Take note of a committed step."""
+        known = self._running.get(life.prompt_id)
+        if life.lease_token is None:
+            self._drop(life.prompt_id)
+        elif known is not None and known[0].lease_token == life.lease_token:
+            renewed = known[0].lease_until != life.lease_until
+            self._running[life.prompt_id] = (life, self._deadline() if renewed else known[1])
+        else:
+            self._drop(life.prompt_id)
+            self._running[life.prompt_id] = (life, self._deadline())
+            self._by_executor.setdefault(life.executor_id or "", set()).add(life.prompt_id)
+            self._any.set()
+
+    def holder(self, lease: Lease) -> Life | None:
+        """The running prompt, if the lease is still its own."""
+        known = self._running.get(lease.prompt_id)
+        return known[0] if known is not None and known[0].lease_token == lease.token else None
+
+    def of_prompt(self, prompt_id: str) -> Life | None:
+        """The prompt, if it runs."""
+        known = self._running.get(prompt_id)
+        return known[0] if known else None
+
+    def of_executor(self, executor_id: str) -> list[Life]:
+        """What an executor runs."""
+        return [self._running[prompt_id][0] for prompt_id in self._by_executor.get(executor_id, ())]
+
+    def count(self, executor_id: str) -> int:
+        """How many prompts an executor runs."""
+        return len(self._by_executor.get(executor_id, ()))
+
+    def all(self) -> list[Life]:
+        """Everything that runs."""
+        return [life for life, _ in self._running.values()]
+
+    async def expire(self, handle: ExpiryHandler) -> None:
+        """Tell `handle` every lease that runs out, for as long as the queue lives.
+
+        A lease that is granted meanwhile ends after all others, so nothing needs to cut the sleep short.
+        """
+        while True:
+            await self._any.wait()
+            earliest = min(deadline for _, deadline in self._running.values())
+            await self._clock.sleep(max(0.0, earliest - self._clock.monotonic()))
+            now = self._clock.monotonic()
+            for life, deadline in list(self._running.values()):
+                if deadline <= now:
+                    await handle(life)
+                    self._postpone(life)
+
+    def _postpone(self, life: Life) -> None:
+        """Ask again after another duration where the handler could not change anything (the storage failed)."""
+        if self._running.get(life.prompt_id, (None, 0.0))[0] is life:
+            self._running[life.prompt_id] = (life, self._deadline())
+
+    def _deadline(self) -> float:
+        return self._clock.monotonic() + self.duration
+
+    def _drop(self, prompt_id: str) -> None:
+        known = self._running.pop(prompt_id, None)
+        if known is None:
+            return
+        executor_id = known[0].executor_id or ""
+        held = self._by_executor[executor_id]
+        held.discard(prompt_id)
+        if not held:
+            del self._by_executor[executor_id]
+        if not self._running:
+            self._any.clear()

@@ -1,0 +1,220 @@
+"""A prompt's life: the state machine, as pure functions from a `Life` to the `Step` that changes it.
+
+Stores run these functions inside their transactions, so what they decide is atomic. A function returns None when
+there is nothing to change: the prompt is not in the state it asks for, or the lease token is no longer the prompt's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from services.graph.events import (
+    ExecutionEvent,
+    ExecutionFailed,
+    ExecutionInterrupted,
+    ExecutionSucceeded,
+    Terminal,
+)
+from services.queue.records import (
+    Assigned,
+    Attempt,
+    Cancelled,
+    Event,
+    Lease,
+    LifecycleEvent,
+    PromptState,
+    Requeued,
+    Submitted,
+)
+from services.queue.work import TimedEvent
+
+#: What failed when a prompt's attempts were used up by executors that were lost.
+WORKER_LOST = "silverprint.WorkerLost"
+
+_OUTCOMES: dict[type[Terminal], tuple[PromptState, str]] = {
+    ExecutionSucceeded: (PromptState.SUCCEEDED, "succeeded"),
+    ExecutionFailed: (PromptState.FAILED, "failed"),
+    ExecutionInterrupted: (PromptState.INTERRUPTED, "interrupted"),
+}
+
+
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a prompt that changes, and whose it is."""
+
+    prompt_id: str
+    client_id: str
+    state: PromptState
+    submitted_at: float
+    #: of the current or last attempt
+    started_at: float | None = None
+    finished_at: float | None = None
+    attempts: tuple[Attempt, ...] = ()
+    #: attempts that count against the cap
+    failures: int = 0
+    #: of the last durable event
+    sequence: int = 0
+    #: set while the prompt runs
+    lease_token: str | None = None
+    #: wall-clock time; set while the prompt runs
+    lease_until: float | None = None
+    #: somebody wants it to stop: it is never run again
+    interrupt_requested: bool = False
+
+    @property
+    def executor_id(self) -> str | None:
+        """Who runs it, or ran it last."""
+        return self.attempts[-1].executor_id if self.attempts else None
+
+    @property
+    def lease(self) -> Lease | None:
+        """The lease under which it runs now."""
+        return Lease(self.prompt_id, self.lease_token) if self.lease_token is not None else None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A change of a life: where it came from, what it is now, and what watchers are told, in order."""
+
+    before: PromptState | None
+    life: Life
+    events: tuple[Event, ...] = ()
+
+    def stamped(self, queue_remaining: int) -> Step:
+        """With the number of prompts that wait or run just after it on the events that change the state."""
+        events = tuple(
+            msgspec.structs.replace(event, queue_remaining=queue_remaining) if event.changes_state else event
+            for event in self.events
+        )
+        return Step(self.before, self.life, events)
+
+
+Transition = Callable[[Life], Step | None]
+
+
+def submit(prompt_id: str, client_id: str, now: float) -> Step:
+    """Begin a life."""
+    life = Life(prompt_id=prompt_id, client_id=client_id, state=PromptState.PENDING, submitted_at=now)
+    return _step(None, life, [(now, Submitted())])
+
+
+def assign(life: Life, *, executor_id: str, token: str, now: float, lease_until: float) -> Step | None:
+    """Lease a waiting prompt to an executor."""
+    if life.state is not PromptState.PENDING:
+        return None
+    number = len(life.attempts) + 1
+    running = msgspec.structs.replace(
+        life,
+        state=PromptState.RUNNING,
+        started_at=now,
+        attempts=(*life.attempts, Attempt(number, executor_id, now)),
+        lease_token=token,
+        lease_until=lease_until,
+    )
+    return _step(life.state, running, [(now, Assigned(executor_id, number))])
+
+
+def renew(life: Life, *, token: str, lease_until: float) -> Step | None:
+    """Let a lease last longer."""
+    if life.lease_token != token:
+        return None
+    return Step(life.state, msgspec.structs.replace(life, lease_until=lease_until))
+
+
+def record(life: Life, *, token: str, events: Iterable[TimedEvent], now: float) -> Step | None:
+    """Take what happened under a lease; a terminal event ends the prompt, and what follows it is dropped."""
+    if life.lease_token != token:
+        return None
+    told: list[tuple[float, LifecycleEvent | ExecutionEvent]] = []
+    after = life
+    for timed in events:
+        told.append((timed.happened_at, timed.event))
+        if isinstance(timed.event, Terminal):
+            after = _finished(life, timed.event, now)
+            break
+    return _step(life.state, after, told)
+
+
+def lose(life: Life, *, token: str, reason: str, counts: bool, max_attempts: int, now: float) -> Step | None:
+    """End an attempt that came to nothing: back into the queue, unless its attempts are used up or it was to stop."""
+    if life.lease_token != token:
+        return None
+    if life.interrupt_requested:
+        return _interrupted(life, reason, now)
+    ended = msgspec.structs.replace(_without_lease(life, reason, now), failures=life.failures + counts)
+    if ended.failures >= max_attempts:
+        failure = ExecutionFailed("", "", WORKER_LOST, _obituary(ended.attempts))
+        failed = msgspec.structs.replace(ended, state=PromptState.FAILED, finished_at=now)
+        return _step(life.state, failed, [(now, failure)])
+    waiting = msgspec.structs.replace(ended, state=PromptState.PENDING, started_at=None)
+    return _step(life.state, waiting, [(now, Requeued(reason))])
+
+
+def expire(life: Life, *, token: str, lease_until: float, max_attempts: int, now: float) -> Step | None:
+    """Lose a prompt whose lease ran out, unless it was renewed since `lease_until` was read."""
+    if life.lease_until != lease_until:
+        return None
+    return lose(life, token=token, reason="the lease expired", counts=True, max_attempts=max_attempts, now=now)
+
+
+def cancel(life: Life, *, now: float) -> Step | None:
+    """Take a waiting prompt back."""
+    if life.state is not PromptState.PENDING:
+        return None
+    cancelled = msgspec.structs.replace(life, state=PromptState.CANCELLED, finished_at=now)
+    return _step(life.state, cancelled, [(now, Cancelled())])
+
+
+def request_interrupt(life: Life) -> Step | None:
+    """Note that a running prompt is to stop; its executor is expected to end it."""
+    if life.state is not PromptState.RUNNING:
+        return None
+    return Step(life.state, msgspec.structs.replace(life, interrupt_requested=True))
+
+
+def interrupt(life: Life, *, token: str, reason: str, now: float) -> Step | None:
+    """End a running prompt whose executor cannot be told."""
+    if life.lease_token != token:
+        return None
+    return _interrupted(life, reason, now)
+
+
+def _interrupted(life: Life, outcome: str, now: float) -> Step:
+    ended = _without_lease(life, f"interrupted: {outcome}", now)
+    interrupted = msgspec.structs.replace(ended, state=PromptState.INTERRUPTED, finished_at=now)
+    return _step(life.state, interrupted, [(now, ExecutionInterrupted("", ""))])
+
+
+def _finished(life: Life, event: Terminal, now: float) -> Life:
+    state, outcome = _OUTCOMES[type(event)]
+    return msgspec.structs.replace(_without_lease(life, outcome, now), state=state, finished_at=now)
+
+
+def _without_lease(life: Life, outcome: str, now: float) -> Life:
+    last = msgspec.structs.replace(life.attempts[-1], ended_at=now, outcome=outcome)
+    return msgspec.structs.replace(life, attempts=(*life.attempts[:-1], last), lease_token=None, lease_until=None)
+
+
+def _obituary(attempts: Sequence[Attempt]) -> str:
+    tries = "; ".join(f"attempt {attempt.number} on {attempt.executor_id}: {attempt.outcome}" for attempt in attempts)
+    return f"the prompt was given up after {len(attempts)} attempts ({tries})"
+
+
+def _step(
+    before: PromptState | None, life: Life, told: Iterable[tuple[float, LifecycleEvent | ExecutionEvent]]
+) -> Step:
+    sequence = life.sequence
+    events = []
+    for happened_at, body in told:
+        event = Event(
+            prompt_id=life.prompt_id,
+            sequence=sequence,
+            happened_at=happened_at,
+            client_id=life.client_id,
+            body=body,
+        )
+        if event.is_durable:
+            sequence += 1
+            event = msgspec.structs.replace(event, sequence=sequence)
+        events.append(event)
+    return Step(before, msgspec.structs.replace(life, sequence=sequence), tuple(events))

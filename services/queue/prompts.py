@@ -1,0 +1,224 @@
+"""The queue: the one authority on a prompt's life."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from functools import partial
+
+from services.errors import InvalidArgument, NotFound, ServiceError
+from services.queue import life as lives
+from services.queue.catalogue import FIRST_CATALOGUE_TIMEOUT, CatalogueKeeper
+from services.queue.clock import Clock, SystemClock
+from services.queue.events import EventHub
+from services.queue.fleet import Fleet
+from services.queue.leases import Leases
+from services.queue.life import Life, Step
+from services.queue.questions import ANSWER_TIMEOUT, Questions
+from services.queue.records import Accepted, Batch, Executors, Page, Prompt, PromptIds, PromptState, Stats, Submission
+from services.queue.scheduler import Scheduler
+from services.queue.stores.base import QueueStore
+from services.queue.submissions import Submissions
+from services.queue.watching import Watching
+from services.queue.work import ExecutorMessage, Interruption, PreviewDemand, QueueMessage
+from services.queue.work_stream import WorkStreams
+
+log = logging.getLogger(__name__)
+
+
+class Queue:
+    """Takes prompts, has executors run them, and tells what became of them.
+
+    `start` before use, `close` afterwards; the store is closed by whoever opened it.
+    """
+
+    def __init__(
+        self,
+        store: QueueStore,
+        *,
+        lease_seconds: float = 30.0,
+        max_attempts: int = 3,
+        clock: Clock | None = None,
+        catalogue_timeout: float = FIRST_CATALOGUE_TIMEOUT,
+        answer_timeout: float = ANSWER_TIMEOUT,
+    ) -> None:
+        self._store = store
+        self._clock = clock or SystemClock()
+        self._max_attempts = max_attempts
+        self._leases = Leases(self._clock, lease_seconds)
+        self._fleet = Fleet(self._leases, self._clock)
+        self._hub = EventHub(self._previews_demanded)
+        self._scheduler = Scheduler(store, self._fleet, self._leases, self._hub, self._clock)
+        self._catalogue = CatalogueKeeper(store, catalogue_timeout)
+        self._questions = Questions(self._fleet, self._catalogue, answer_timeout)
+        self._submissions = Submissions(store, self._catalogue, self._questions, self._clock)
+        self._watching = Watching(store, self._hub)
+        self._streams = WorkStreams(
+            store=store,
+            fleet=self._fleet,
+            leases=self._leases,
+            scheduler=self._scheduler,
+            hub=self._hub,
+            catalogue=self._catalogue,
+            questions=self._questions,
+            clock=self._clock,
+            max_attempts=max_attempts,
+        )
+        self._expiring: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take up what the store has: what waits, what runs and under which lease, the catalogue."""
+        self._store.listen(self._committed)
+        for running in await self._store.lives(PromptState.RUNNING):
+            self._leases.see(running)
+        await self._catalogue.start()
+        await self._scheduler.start()
+        self._expiring = asyncio.create_task(self._leases.expire(self._expired))
+
+    async def close(self) -> None:
+        """End watches and streams; leases go on."""
+        self._hub.close()
+        self._fleet.close()
+        await self._scheduler.stop()
+        if self._expiring is not None:
+            self._expiring.cancel()
+            await asyncio.wait([self._expiring])
+
+    async def submit(self, submission: Submission) -> Accepted:
+        """Check a prompt, store it and give it a place; the same one again gets the first answer again.
+
+        Raises:
+            PromptRejected: it cannot be run; says why.
+            InvalidArgument: the extra data is not a JSON object, the number is not finite, or it is too large.
+            AlreadyExists: the prompt id is taken by a prompt that differs.
+            Unavailable: no executor has told yet which node classes exist, or the queue is shutting down.
+        """
+        return await self._submissions.submit(submission)
+
+    async def get(self, prompt_id: str) -> Prompt:
+        """One prompt with everything known about it.
+
+        Raises:
+            NotFound: there is no such prompt.
+        """
+        prompt = await self._store.get(prompt_id)
+        if prompt is None:
+            raise NotFound(f"there is no prompt {prompt_id}")
+        return prompt
+
+    async def list(
+        self, states: Collection[PromptState], *, limit: int = 0, offset: int = 0, from_end: bool = False
+    ) -> Page:
+        """Prompts in order, and how many there are in these states; see `QueueStore.list` for the order.
+
+        Raises:
+            InvalidArgument: `limit` or `offset` is negative, or no state is named.
+        """
+        if limit < 0 or offset < 0:
+            raise InvalidArgument(f"limit and offset must not be negative, they are {limit} and {offset}")
+        if not states:
+            raise InvalidArgument("no state is named")
+        return await self._store.list(states, limit=limit, offset=offset, from_end=from_end)
+
+    async def cancel(self, prompt_ids: Collection[str] | None) -> PromptIds:
+        """Take waiting prompts back, None for all; the ids of those that were waiting."""
+        if prompt_ids is None:
+            prompt_ids = [life.prompt_id for life in await self._store.lives(PromptState.PENDING)]
+        chosen = list(dict.fromkeys(prompt_ids))
+        cancel = partial(lives.cancel, now=self._clock.now())
+        steps = await asyncio.gather(*(self._store.apply(prompt_id, cancel) for prompt_id in chosen))
+        return [prompt_id for prompt_id, step in zip(chosen, steps, strict=True) if step is not None]
+
+    async def interrupt(self, prompt_ids: Collection[str] | None) -> PromptIds:
+        """Ask the executors of running prompts to stop them, None for all; the ids of those that were running."""
+        if prompt_ids is None:
+            prompt_ids = [life.prompt_id for life in self._leases.all()]
+        chosen = list(dict.fromkeys(prompt_ids))
+        steps = await asyncio.gather(*(self._store.apply(prompt_id, lives.request_interrupt) for prompt_id in chosen))
+        running = [step.life for step in steps if step is not None]
+        for life in running:
+            await self._interrupt(life)
+        return [life.prompt_id for life in running]
+
+    async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
+        """Forget finished prompts, None for all; the ids of those that were forgotten."""
+        return await self._store.forget(prompt_ids)
+
+    def watch(
+        self, prompt_id: str = "", *, after_sequence: int = 0, previews: bool = False
+    ) -> AsyncGenerator[Batch, None]:
+        """What happens to a prompt, or to all (empty id), in batches; the first one is what happened before.
+
+        Of one prompt, that is every durable event after `after_sequence`, and the latest progress; the iterator
+        ends after the terminal event. Of all prompts, that is the same for those that run now; it never ends.
+        The first batch comes at once, and is empty when there is nothing to tell.
+
+        Raises:
+            NotFound: there is no such prompt.
+            ResourceExhausted: the caller reads too slowly; resume from the last sequence number it saw.
+            Unavailable: the queue is shutting down.
+        """
+        if prompt_id:
+            return self._watching.one(prompt_id, after_sequence, previews=previews)
+        return self._watching.all(previews=previews)
+
+    async def stats(self) -> Stats:
+        """How many prompts wait and run."""
+        counts = await self._store.counts()
+        return Stats(counts.get(PromptState.PENDING, 0), counts.get(PromptState.RUNNING, 0))
+
+    async def catalogue(self, known_digest: str = "") -> tuple[str, bytes | None]:
+        """The node classes that executors published: digest and JSON, without the JSON when the digest is known.
+
+        Raises:
+            Unavailable: none was published in time.
+        """
+        digest, definitions_json = await self._catalogue.current()
+        return digest, None if digest == known_digest else definitions_json
+
+    async def executors(self) -> Executors:
+        """The executors whose streams are open."""
+        return self._fleet.executors()
+
+    def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
+        """Serve an executor for as long as it talks; see `WorkerService.Work` for the rules."""
+        return self._streams.serve(messages)
+
+    def _committed(self, step: Step) -> None:
+        self._leases.see(step.life)
+        self._hub.publish(step.events)
+        self._scheduler.see(step)
+
+    async def _interrupt(self, life: Life) -> None:
+        lease = life.lease
+        assert lease is not None
+        session = self._fleet.get(life.executor_id)
+        if session is not None:
+            session.send(Interruption(lease))
+            return
+        reason = "its executor is not connected"
+        interrupt = partial(lives.interrupt, token=lease.token, reason=reason, now=self._clock.now())
+        await self._store.apply(life.prompt_id, interrupt)
+
+    async def _expired(self, life: Life) -> None:
+        assert life.lease_token is not None and life.lease_until is not None
+        log.warning("the lease of prompt %s on executor %s expired", life.prompt_id, life.executor_id)
+        expire = partial(
+            lives.expire,
+            token=life.lease_token,
+            lease_until=life.lease_until,
+            max_attempts=self._max_attempts,
+            now=self._clock.now(),
+        )
+        try:
+            await self._store.apply(life.prompt_id, expire)
+        except ServiceError as error:
+            log.error("an expired lease could not be ended: %s", error)
+
+    def _previews_demanded(self, prompt_id: str | None) -> None:
+        running = self._leases.all() if prompt_id is None else [self._leases.of_prompt(prompt_id)]
+        for life in running:
+            session = self._fleet.get(life.executor_id) if life is not None else None
+            if session is not None and life is not None and life.lease is not None:
+                session.send(PreviewDemand(life.lease, self._hub.wants_previews(life.prompt_id)))

@@ -1,0 +1,140 @@
+"""Brings waiting prompts and free executors together the moment that there is one of each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from functools import partial
+
+from services.errors import ServiceError
+from services.queue import life as lives
+from services.queue.clock import Clock
+from services.queue.events import EventHub
+from services.queue.fleet import Fleet, Session
+from services.queue.leases import Leases
+from services.queue.life import Step
+from services.queue.records import Assignment, PromptState
+from services.queue.stores.base import Claim, QueueStore
+from services.queue.work import Interruption
+
+log = logging.getLogger(__name__)
+
+#: Bytes of randomness in a lease token.
+TOKEN_BYTES = 24
+
+#: Seconds before the next try after the storage failed.
+RETRY_DELAY = 1.0
+
+
+class Scheduler:
+    """Claims prompts, in the store's order, for sessions with room.
+
+    `dispatch` is to be called whenever a prompt may have begun to wait or a session may have got room; it does not
+    wait, and costs nothing when there is nothing to do.
+    """
+
+    def __init__(self, store: QueueStore, fleet: Fleet, leases: Leases, hub: EventHub, clock: Clock) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._leases = leases
+        self._hub = hub
+        self._clock = clock
+        self._waiting = 0
+        self._claims: set[asyncio.Task[None]] = set()
+        self._retry: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Count what waits already."""
+        self._waiting = (await self._store.counts()).get(PromptState.PENDING, 0)
+        self.dispatch()
+
+    def see(self, step: Step) -> None:
+        """Take note of a committed step."""
+        self._waiting += step.life.state is PromptState.PENDING
+        self._waiting -= step.before is PromptState.PENDING
+        if step.life.state is not step.before:
+            self.dispatch()
+
+    def dispatch(self) -> None:
+        """Begin a claim for everything that waits, as far as there is room."""
+        while not self._stopped and self._retry is None and self._waiting > len(self._claims):
+            session = self._fleet.idlest()
+            if session is None:
+                return
+            session.reserved += 1
+            claim = asyncio.create_task(self._serve(session))
+            self._claims.add(claim)
+            claim.add_done_callback(self._served)
+
+    async def stop(self) -> None:
+        """Begin no more claims and let those under way end."""
+        self._stopped = True
+        if self._retry is not None:
+            self._retry.cancel()
+        await asyncio.gather(*self._claims, return_exceptions=True)
+
+    async def _serve(self, session: Session) -> None:
+        assign = partial(
+            lives.assign,
+            executor_id=session.executor_id,
+            token=secrets.token_urlsafe(TOKEN_BYTES),
+            now=self._clock.now(),
+            lease_until=self._leases.until(),
+        )
+        try:
+            claim = await self._store.claim(assign)
+            if claim is not None and session.is_open:
+                self._hand_over(session, claim)
+            elif claim is not None:
+                await self._take_back(claim)
+        except ServiceError as error:
+            log.error("no prompt could be assigned: %s", error)
+            self._pause()
+        finally:
+            session.reserved -= 1
+
+    def _hand_over(self, session: Session, claim: Claim) -> None:
+        lease = claim.life.lease
+        assert lease is not None
+        session.send(
+            Assignment(
+                lease=lease,
+                attempt=len(claim.life.attempts),
+                graph_json=claim.graph_json,
+                extra_data_json=claim.extra_data_json,
+                output_node_ids=claim.output_node_ids,
+                previews_wanted=self._hub.wants_previews(lease.prompt_id),
+            )
+        )
+        current = self._leases.holder(lease)
+        if current is not None and current.interrupt_requested:  # asked for while the assignment was being made
+            session.send(Interruption(lease))
+
+    async def _take_back(self, claim: Claim) -> None:
+        release = partial(
+            lives.lose,
+            token=claim.life.lease_token or "",
+            reason="the executor left before it was told",
+            counts=False,
+            max_attempts=1,
+            now=self._clock.now(),
+        )
+        await self._store.apply(claim.life.prompt_id, release)
+
+    def _served(self, claim: asyncio.Task[None]) -> None:
+        self._claims.discard(claim)
+        if claim.exception() is not None:
+            log.error("a claim failed", exc_info=claim.exception())
+            self._pause()
+        self.dispatch()
+
+    def _pause(self) -> None:
+        """Let a failing storage rest."""
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_DELAY, self._resume)
+
+    def _resume(self) -> None:
+        self._retry = None
+        self.dispatch()

@@ -1,0 +1,60 @@
+"""The queue as a process: settings, store, servers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from services.errors import InvalidArgument
+from services.queue.prompts import Queue
+from services.queue.servicer import QueueServicer
+from services.queue.stores.sqlite import SqliteStore
+from services.queue.worker_servicer import WorkerServicer
+from services.rpc.server import serve
+from services.settings import setting, settings
+
+log = logging.getLogger(__name__)
+
+DATABASE = "queue.sqlite3"
+
+
+@settings
+class Settings:
+    """Settings of the queue."""
+
+    listen: str = setting("127.0.0.1:8190", "address to serve gRPC on, port 0 for a free one")
+    data: Path = setting(Path("data"), f"folder of the database, {DATABASE}")
+    lease_seconds: float = setting(30.0, "seconds after which a silent executor loses its prompts")
+    max_attempts: int = setting(3, "times that a prompt is begun before it fails, when executors are lost over it")
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set.
+
+    Raises:
+        InvalidArgument: a setting makes no sense, or the database cannot be read.
+        FailedPrecondition: another queue uses the database.
+        Unavailable: the address cannot be listened on.
+    """
+    _check(settings)
+    store = await SqliteStore.open(settings.data / DATABASE)
+    try:
+        queue = Queue(store, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts)
+        await queue.start()
+        try:
+            async with serve(settings.listen, [QueueServicer(queue).entry, WorkerServicer(queue).entry]) as server:
+                log.info("listening on %s", server.address)
+                await stop.wait()
+                await queue.close()
+        finally:
+            await queue.close()
+    finally:
+        await store.close()
+
+
+def _check(settings: Settings) -> None:
+    if not settings.lease_seconds > 0:
+        raise InvalidArgument(f"lease-seconds must be positive, not {settings.lease_seconds}")
+    if settings.max_attempts < 1:
+        raise InvalidArgument(f"max-attempts must be at least 1, not {settings.max_attempts}")

@@ -1,0 +1,100 @@
+"""`QueueService` over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from services.graph.errors import PromptRejected
+from services.queue.convert import prompts as convert
+from services.queue.prompts import Queue
+from services.rpc.server import Servicer
+from silverprint.queue.v1 import queue_pb2 as pb
+from silverprint.queue.v1 import queue_pb2_grpc
+
+#: Prompts in one answer of `ListPrompts`, and the bytes after which it ends; callers ask for the rest.
+PAGE_PROMPTS = 500
+PAGE_BYTES = 4 << 20
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
+    """Translates calls; what they mean is in `Queue`."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    @property
+    def entry(self) -> Servicer:
+        """What the server needs to serve it."""
+        name = pb.DESCRIPTOR.services_by_name["QueueService"].full_name
+        return Servicer(name, lambda server: queue_pb2_grpc.add_QueueServiceServicer_to_server(self, server))
+
+    async def Submit(self, request: pb.SubmitRequest, context: Context) -> pb.SubmitResponse:
+        try:
+            accepted = await self._queue.submit(convert.submission_from_proto(request))
+        except PromptRejected as rejection:
+            rejected = pb.SubmitRejected(error_json=rejection.error_json, node_errors_json=rejection.node_errors_json)
+            return pb.SubmitResponse(rejected=rejected)
+        return pb.SubmitResponse(accepted=convert.accepted_to_proto(accepted))
+
+    async def GetPrompt(self, request: pb.GetPromptRequest, context: Context) -> pb.GetPromptResponse:
+        return pb.GetPromptResponse(prompt=convert.prompt_to_proto(await self._queue.get(request.prompt_id)))
+
+    async def ListPrompts(self, request: pb.ListPromptsRequest, context: Context) -> pb.ListPromptsResponse:
+        states = convert.states_from_proto(request.states)
+        limit = min(request.limit, PAGE_PROMPTS) or PAGE_PROMPTS
+        prompts, total = await self._queue.list(states, limit=limit, offset=request.offset, from_end=request.from_end)
+        messages = [convert.prompt_to_proto(prompt) for prompt in prompts]
+        return pb.ListPromptsResponse(prompts=_page(messages, request.from_end), total=total)
+
+    async def CancelPrompts(self, request: pb.CancelPromptsRequest, context: Context) -> pb.CancelPromptsResponse:
+        return pb.CancelPromptsResponse(prompt_ids=await self._queue.cancel(_chosen(request)))
+
+    async def InterruptPrompts(
+        self, request: pb.InterruptPromptsRequest, context: Context
+    ) -> pb.InterruptPromptsResponse:
+        return pb.InterruptPromptsResponse(prompt_ids=await self._queue.interrupt(_chosen(request)))
+
+    async def ForgetPrompts(self, request: pb.ForgetPromptsRequest, context: Context) -> pb.ForgetPromptsResponse:
+        return pb.ForgetPromptsResponse(prompt_ids=await self._queue.forget(_chosen(request)))
+
+    async def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
+        batches = self._queue.watch(request.prompt_id, after_sequence=request.after_sequence, previews=request.previews)
+        async with aclosing(batches):
+            async for batch in batches:
+                yield pb.WatchResponse(events=map(convert.event_to_proto, batch))
+
+    async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
+        stats = await self._queue.stats()
+        return pb.GetStatsResponse(pending=stats.pending, running=stats.running)
+
+    async def GetCatalogue(self, request: pb.GetCatalogueRequest, context: Context) -> pb.GetCatalogueResponse:
+        digest, definitions_json = await self._queue.catalogue(request.known_digest)
+        return pb.GetCatalogueResponse(digest=digest, definitions_json=definitions_json or b"")
+
+    async def ListExecutors(self, request: pb.ListExecutorsRequest, context: Context) -> pb.ListExecutorsResponse:
+        executors = await self._queue.executors()
+        return pb.ListExecutorsResponse(executors=map(convert.executor_to_proto, executors))
+
+
+def _chosen(
+    request: pb.CancelPromptsRequest | pb.InterruptPromptsRequest | pb.ForgetPromptsRequest,
+) -> Collection[str] | None:
+    return None if request.all else list(request.prompt_ids)
+
+
+def _page(messages: Sequence[pb.Prompt], from_end: bool) -> list[pb.Prompt]:
+    """As many as fit into one answer, at least one: the first ones, or the last ones, in order."""
+    page: list[pb.Prompt] = []
+    size = 0
+    for message in reversed(messages) if from_end else messages:
+        size += message.ByteSize()
+        if page and size > PAGE_BYTES:
+            break
+        page.append(message)
+    return page[::-1] if from_end else page

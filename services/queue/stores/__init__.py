@@ -1,0 +1,3 @@
+"""Where prompts are kept."""
+
+from __future__ import annotations

@@ -1,0 +1,137 @@
+"""What the queue asks of whatever keeps its prompts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from services.queue.life import Life, Step, Transition
+from services.queue.records import Accepted, Batch, Page, Prompt, PromptIds, PromptState
+
+
+class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt that passed validation."""
+
+    prompt_id: str
+    client_id: str
+    number: float
+    #: what `QueueStore.next_number` gave for it, None when the caller chose the number
+    counted: int | None
+    graph_json: bytes
+    extra_data_json: bytes
+    output_node_ids: tuple[str, ...]
+    node_errors_json: bytes
+    #: of all that the caller sent; tells a repeated submission from a different one
+    content_digest: bytes
+    submitted_at: float
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What was answered to the submission of a prompt."""
+
+    accepted: Accepted
+    content_digest: bytes
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A prompt that has just been leased, with what its executor needs."""
+
+    life: Life
+    graph_json: bytes
+    extra_data_json: bytes
+    output_node_ids: tuple[str, ...]
+
+
+Listener = Callable[[Step], None]
+
+Lives = list[Life]
+
+#: A prompt's state, and durable events of it.
+StoredEvents = tuple[PromptState, Batch]
+
+
+class QueueStore(ABC):
+    """Keeps prompts, their durable events, the catalogue and the counter of numbers.
+
+    A store MUST make every change atomic and durable before the call returns (the memory store: atomic). It MUST
+    order changes, and after each one that `life` decided on, before the call that asked for it returns, call the
+    listener with the step, in that order, on the event loop. Steps that were not committed are never told.
+
+    It MUST stamp the events of a step with the number of prompts that are pending or running after it
+    (`Step.stamped`), and keep those events of it that are durable (`Event.is_durable`).
+
+    Every method raises `Unavailable` when the storage fails; the change is then not made.
+    """
+
+    _listener: Listener | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener` every committed step; there is one."""
+        self._listener = listener
+
+    def _tell(self, step: Step) -> None:
+        if self._listener is not None:
+            self._listener(step)
+
+    @abstractmethod
+    async def add(self, new: NewPrompt) -> Receipt:
+        """Begin a prompt's life, unless the id is taken: the receipt of whoever came first."""
+
+    @abstractmethod
+    async def receipt(self, prompt_id: str) -> Receipt | None:
+        """What was answered when this prompt was submitted."""
+
+    @abstractmethod
+    async def next_number(self) -> int:
+        """Count submissions, from 0. The count goes on after a restart from the last prompt that was added."""
+
+    @abstractmethod
+    async def claim(self, assign: Transition) -> Claim | None:
+        """Apply `assign` to the pending prompt with the smallest number, of equals the one submitted first."""
+
+    @abstractmethod
+    async def apply(self, prompt_id: str, transition: Transition) -> Step | None:
+        """Apply a transition; None when there is no such prompt or the transition left it alone."""
+
+    @abstractmethod
+    async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
+        """Delete those that have finished, None for all of them; the ids of the deleted."""
+
+    @abstractmethod
+    async def get(self, prompt_id: str) -> Prompt | None:
+        """One prompt; with its durable events when it has finished."""
+
+    @abstractmethod
+    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
+        """Prompts as `get` has them, and how many there are in these states.
+
+        First the pending ones in the order in which they would be claimed, then the running ones by when they
+        began, then the finished ones by when they finished. Of these, the first `offset` are left out and at most
+        `limit` are answered (0 for all), the last ones of the rest with `from_end`.
+        """
+
+    @abstractmethod
+    async def lives(self, state: PromptState) -> Lives:
+        """The lives in one state, in the order of `list`."""
+
+    @abstractmethod
+    async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
+        """A prompt's state and its durable events after a sequence number, in order; None for an unknown prompt."""
+
+    @abstractmethod
+    async def counts(self) -> dict[PromptState, int]:
+        """How many prompts are in which state; states with none may be left out."""
+
+    @abstractmethod
+    async def catalogue(self) -> tuple[str, bytes] | None:
+        """The catalogue that was saved last: its digest and its JSON."""
+
+    @abstractmethod
+    async def save_catalogue(self, digest: str, definitions_json: bytes) -> None:
+        """Keep a catalogue instead of the one before."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what was begun and let go of the storage."""

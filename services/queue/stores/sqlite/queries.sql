@@ -1,0 +1,104 @@
+-- name: add_prompt
+INSERT INTO prompts (
+    prompt_id, client_id, number, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
+    lease_token, lease_until, interrupt_requested
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: add_payload
+INSERT INTO payloads (id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest)
+VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: add_event
+INSERT INTO events (prompt, sequence, happened_at, queue_remaining, body) VALUES (?, ?, ?, ?, ?);
+
+-- name: receipt
+SELECT number, node_errors_json, content_digest FROM prompts JOIN payloads USING (id) WHERE prompt_id = ?;
+
+-- name: life
+SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
+    lease_token, lease_until, interrupt_requested
+FROM prompts WHERE prompt_id = ?;
+
+-- name: next_pending
+SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
+    lease_token, lease_until, interrupt_requested
+FROM prompts WHERE state = 'pending' ORDER BY number, id LIMIT 1;
+
+-- name: lives_pending
+SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
+    lease_token, lease_until, interrupt_requested
+FROM prompts WHERE state = 'pending' ORDER BY number, id;
+
+-- name: lives_running
+SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
+    lease_token, lease_until, interrupt_requested
+FROM prompts WHERE state = 'running' ORDER BY started_at, id;
+
+-- name: lives_finished
+SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
+    lease_token, lease_until, interrupt_requested
+FROM prompts WHERE finished_at IS NOT NULL AND state = ? ORDER BY finished_at, id;
+
+-- name: change
+UPDATE prompts SET
+    state = ?, submitted_at = ?, started_at = ?, finished_at = ?, attempts = ?, failures = ?, sequence = ?,
+    lease_token = ?, lease_until = ?, interrupt_requested = ?
+WHERE id = ?;
+
+-- name: open_prompts
+SELECT sum(prompts) FROM tallies WHERE state IN ('pending', 'running');
+
+-- name: payload
+SELECT graph_json, extra_data_json, output_node_ids FROM payloads WHERE id = ?;
+
+-- name: forget
+DELETE FROM prompts WHERE prompt_id = ? AND finished_at IS NOT NULL RETURNING prompt_id;
+
+-- name: forget_all
+DELETE FROM prompts WHERE finished_at IS NOT NULL RETURNING prompt_id;
+
+-- name: advance_number
+UPDATE numbers SET next = max(next, ?);
+
+-- name: next_number
+SELECT next FROM numbers;
+
+-- name: save_catalogue
+INSERT OR REPLACE INTO catalogue (only_row, digest, definitions_json) VALUES (1, ?, ?);
+
+-- name: catalogue
+SELECT digest, definitions_json FROM catalogue;
+
+-- name: tallies
+SELECT state, prompts FROM tallies;
+
+-- name: row_of
+SELECT id FROM prompts WHERE prompt_id = ?;
+
+-- name: page_pending
+SELECT id FROM prompts WHERE state = 'pending' ORDER BY number, id LIMIT ? OFFSET ?;
+
+-- name: page_running
+SELECT id FROM prompts WHERE state = 'running' ORDER BY started_at, id LIMIT ? OFFSET ?;
+
+-- name: page_finished
+SELECT id FROM prompts
+WHERE finished_at IS NOT NULL AND state IN (SELECT value FROM json_each(?))
+ORDER BY finished_at, id LIMIT ? OFFSET ?;
+
+-- name: page_finished_backwards
+-- The same from the other end, for pages that are nearer to it.
+SELECT id FROM prompts
+WHERE finished_at IS NOT NULL AND state IN (SELECT value FROM json_each(?))
+ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
+
+-- name: prompt
+SELECT prompt_id, state, number, graph_json, extra_data_json, client_id, output_node_ids, submitted_at, started_at,
+    finished_at, attempts
+FROM prompts JOIN payloads USING (id) WHERE id = ?;
+
+-- name: state_of
+SELECT id, client_id, state FROM prompts WHERE prompt_id = ?;
+
+-- name: events
+SELECT sequence, happened_at, queue_remaining, body FROM events WHERE prompt = ? AND sequence > ? ORDER BY sequence;

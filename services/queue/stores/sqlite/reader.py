@@ -1,0 +1,148 @@
+"""Reading from the SQLite store, beside the writer: snapshots of what is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from services.errors import Unavailable
+from services.queue.records import Page, Prompt, PromptState
+from services.queue.stores.base import Lives, StoredEvents
+from services.queue.stores.sqlite import rows
+from services.queue.stores.sqlite.database import connect
+from services.queue.stores.sqlite.sql import SQL
+
+T = TypeVar("T")
+
+_OPEN = (PromptState.PENDING, PromptState.RUNNING)
+_FINISHED = tuple(state for state in PromptState if state.is_terminal)
+
+
+class Reader:
+    """One thread with a connection of its own; every read sees one moment."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path, read_only=True)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="queue-reader")
+
+    async def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """What `read` finds.
+
+        Raises:
+            Unavailable: the database cannot be read.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, read)
+
+    async def get(self, prompt_id: str) -> Prompt | None:
+        """See `QueueStore.get`."""
+
+        def read(connection: sqlite3.Connection) -> Prompt | None:
+            row = connection.execute(SQL["row_of"], (prompt_id,)).fetchone()
+            return _prompt(connection, row[0]) if row else None
+
+        return await self.run(read)
+
+    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
+        """See `QueueStore.list`."""
+
+        def read(connection: sqlite3.Connection) -> Page:
+            ids, total = _page(connection, frozenset(states), limit, offset, from_end)
+            return [_prompt(connection, row_id) for row_id in ids], total
+
+        return await self.run(read)
+
+    async def lives(self, state: PromptState) -> Lives:
+        """See `QueueStore.lives`."""
+        query = SQL["lives_finished" if state.is_terminal else f"lives_{state.value}"]
+        parameters = (state.value,) if state.is_terminal else ()
+        found = await self.run(lambda connection: connection.execute(query, parameters).fetchall())
+        return [rows.life_of(row)[1] for row in found]
+
+    async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
+        """See `QueueStore.events`."""
+
+        def read(connection: sqlite3.Connection) -> StoredEvents | None:
+            row = connection.execute(SQL["state_of"], (prompt_id,)).fetchone()
+            if row is None:
+                return None
+            row_id, client_id, state = row
+            found = connection.execute(SQL["events"], (row_id, after_sequence))
+            return PromptState(state), [rows.event_of(prompt_id, client_id, event) for event in found]
+
+        return await self.run(read)
+
+    async def counts(self) -> dict[PromptState, int]:
+        """See `QueueStore.counts`."""
+        return await self.run(_counts)
+
+    async def catalogue(self) -> tuple[str, bytes] | None:
+        """See `QueueStore.catalogue`."""
+        return await self.run(lambda connection: connection.execute(SQL["catalogue"]).fetchone())
+
+    async def close(self) -> None:
+        """End the thread."""
+        await asyncio.to_thread(self._thread.shutdown)
+        self._connection.close()
+
+    def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            self._connection.execute("BEGIN")
+            try:
+                return read(self._connection)
+            finally:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise Unavailable(f"the queue's database cannot be read: {error}") from error
+
+
+def _counts(connection: sqlite3.Connection) -> dict[PromptState, int]:
+    return {PromptState(state): prompts for state, prompts in connection.execute(SQL["tallies"])}
+
+
+def _prompt(connection: sqlite3.Connection, row_id: int) -> Prompt:
+    row = connection.execute(SQL["prompt"], (row_id,)).fetchone()
+    finished = PromptState(row[1]).is_terminal
+    events = connection.execute(SQL["events"], (row_id, 0)).fetchall() if finished else []
+    return rows.prompt_of(row, events)
+
+
+def _page(
+    connection: sqlite3.Connection, states: frozenset[PromptState], limit: int, offset: int, from_end: bool
+) -> tuple[list[int], int]:
+    """The row ids of a page, and how many prompts there are in these states."""
+    counts = _counts(connection)
+    groups: list[tuple[set[PromptState], int]] = [({state}, counts[state]) for state in _OPEN if state in states]
+    finished = states.intersection(_FINISHED)
+    groups.append((set(finished), sum(counts[state] for state in finished)))
+    total = sum(count for _, count in groups)
+    start = max(offset, total - limit) if from_end and limit else offset
+    end = min(total, start + limit) if limit else total
+    ids: list[int] = []
+    first = 0
+    for group, count in groups:
+        begin, stop = max(start - first, 0), min(end - first, count)
+        if begin < stop:
+            ids += _slice(connection, group, begin, stop, count)
+        first += count
+    return ids, total
+
+
+def _slice(connection: sqlite3.Connection, states: set[PromptState], begin: int, stop: int, count: int) -> list[int]:
+    """Row ids of the prompts from `begin` to before `stop` in the order of their group."""
+    for state in _OPEN:
+        if state in states:
+            return _ids(connection, f"page_{state.value}", (stop - begin, begin))
+    names = msgspec.json.encode([state.value for state in states]).decode()
+    if begin <= count - stop:
+        return _ids(connection, "page_finished", (names, stop - begin, begin))
+    return _ids(connection, "page_finished_backwards", (names, stop - begin, count - stop))[::-1]
+
+
+def _ids(connection: sqlite3.Connection, name: str, parameters: rows.Row) -> list[int]:
+    return [row_id for (row_id,) in connection.execute(SQL[name], parameters)]

@@ -1,0 +1,101 @@
+"""Rows of the database as records and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from services.graph.events import ExecutionEvent
+from services.queue.life import Life
+from services.queue.records import Attempt, Event, LifecycleEvent, Prompt, PromptState
+
+_attempts = msgspec.json.Decoder(tuple[Attempt, ...])
+_names = msgspec.json.Decoder(tuple[str, ...])
+_body = msgspec.msgpack.Decoder(LifecycleEvent | ExecutionEvent)
+_packer = msgspec.msgpack.Encoder()
+
+Row = tuple[Any, ...]
+
+
+def changing_columns(life: Life) -> Row:
+    """The columns of a life that change, in the order of the statements `change` and `add_prompt`."""
+    return (
+        life.state.value,
+        life.submitted_at,
+        life.started_at,
+        life.finished_at,
+        msgspec.json.encode(life.attempts).decode(),
+        life.failures,
+        life.sequence,
+        life.lease_token,
+        life.lease_until,
+        int(life.interrupt_requested),
+    )
+
+
+def life_of(row: Row) -> tuple[int, Life]:
+    """The row id and the life."""
+    id_, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence, *lease = row
+    token, until, interrupt_requested = lease
+    return id_, Life(
+        prompt_id=prompt_id,
+        client_id=client_id,
+        state=PromptState(state),
+        submitted_at=submitted_at,
+        started_at=started_at,
+        finished_at=finished_at,
+        attempts=_attempts.decode(attempts),
+        failures=failures,
+        sequence=sequence,
+        lease_token=token,
+        lease_until=until,
+        interrupt_requested=bool(interrupt_requested),
+    )
+
+
+def event_columns(event: Event) -> Row:
+    """The columns of an event after its prompt."""
+    return event.sequence, event.happened_at, event.queue_remaining, _packer.encode(event.body)
+
+
+def event_of(prompt_id: str, client_id: str, row: Row) -> Event:
+    """The event of a row."""
+    sequence, happened_at, queue_remaining, body = row
+    return Event(
+        prompt_id=prompt_id,
+        sequence=sequence,
+        happened_at=happened_at,
+        client_id=client_id,
+        body=_body.decode(body),
+        queue_remaining=queue_remaining,
+    )
+
+
+def names_column(names: tuple[str, ...]) -> str:
+    """A list of names."""
+    return msgspec.json.encode(names).decode()
+
+
+def names_of(column: str) -> tuple[str, ...]:
+    """The names of a list."""
+    return _names.decode(column)
+
+
+def prompt_of(row: Row, event_rows: list[Row]) -> Prompt:
+    """The prompt of a row, with its events."""
+    prompt_id, state, number, graph, extra_data, client_id, outputs, submitted_at, started_at, finished_at, tries = row
+    return Prompt(
+        prompt_id=prompt_id,
+        state=PromptState(state),
+        number=number,
+        graph_json=graph,
+        extra_data_json=extra_data,
+        client_id=client_id,
+        output_node_ids=_names.decode(outputs),
+        submitted_at=submitted_at,
+        started_at=started_at,
+        finished_at=finished_at,
+        attempts=_attempts.decode(tries),
+        events=tuple(event_of(prompt_id, client_id, event) for event in event_rows),
+    )

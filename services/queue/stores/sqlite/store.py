@@ -1,0 +1,163 @@
+"""The SQLite store: what is written, one operation at a time; reading is in `reader`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+from collections.abc import Collection
+from pathlib import Path
+from typing import IO
+
+from services.queue import life as lives
+from services.queue.life import Step, Transition
+from services.queue.records import Accepted, Page, Prompt, PromptIds, PromptState
+from services.queue.stores.base import Claim, Lives, NewPrompt, QueueStore, Receipt, StoredEvents
+from services.queue.stores.sqlite import rows
+from services.queue.stores.sqlite.database import lock, open_database
+from services.queue.stores.sqlite.reader import Reader
+from services.queue.stores.sqlite.sql import SQL
+from services.queue.stores.sqlite.writer import Outcome, Writer
+
+
+class SqliteStore(QueueStore):
+    """Keeps prompts in one database file that no other process serves."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, held: IO[str]) -> None:
+        first: int = connection.execute(SQL["next_number"]).fetchone()[0]
+        self._numbers = itertools.count(first)
+        self._held = held
+        self._writer = Writer(connection, self._tell)
+        self._reader = Reader(path)
+
+    @classmethod
+    async def open(cls, path: Path) -> SqliteStore:
+        """Open the file, which is made when it is missing.
+
+        Raises:
+            InvalidArgument: it cannot be read or written, or is not ours.
+            FailedPrecondition: another process serves it.
+        """
+        held = lock(path)
+        try:
+            connection = await asyncio.to_thread(open_database, path)
+            return cls(connection, path, held)
+        except BaseException:
+            held.close()
+            raise
+
+    async def add(self, new: NewPrompt) -> Receipt:
+        return await self._writer.run(lambda connection: _add(connection, new))
+
+    async def receipt(self, prompt_id: str) -> Receipt | None:
+        return await self._reader.run(lambda connection: _receipt(connection, prompt_id))
+
+    async def next_number(self) -> int:
+        return next(self._numbers)
+
+    async def claim(self, assign: Transition) -> Claim | None:
+        return await self._writer.run(lambda connection: _claim(connection, assign))
+
+    async def apply(self, prompt_id: str, transition: Transition) -> Step | None:
+        return await self._writer.run(lambda connection: _apply(connection, prompt_id, transition))
+
+    async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
+        return await self._writer.run(lambda connection: _forget(connection, prompt_ids))
+
+    async def get(self, prompt_id: str) -> Prompt | None:
+        return await self._reader.get(prompt_id)
+
+    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
+        return await self._reader.list(states, limit=limit, offset=offset, from_end=from_end)
+
+    async def lives(self, state: PromptState) -> Lives:
+        return await self._reader.lives(state)
+
+    async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
+        return await self._reader.events(prompt_id, after_sequence)
+
+    async def counts(self) -> dict[PromptState, int]:
+        return await self._reader.counts()
+
+    async def catalogue(self) -> tuple[str, bytes] | None:
+        return await self._reader.catalogue()
+
+    async def save_catalogue(self, digest: str, definitions_json: bytes) -> None:
+        def save(connection: sqlite3.Connection) -> Outcome[None]:
+            connection.execute(SQL["save_catalogue"], (digest, definitions_json))
+            return Outcome(None)
+
+        await self._writer.run(save)
+
+    async def close(self) -> None:
+        await self._writer.close()
+        await self._reader.close()
+        self._held.close()
+
+
+def _add(connection: sqlite3.Connection, new: NewPrompt) -> Outcome[Receipt]:
+    known = _receipt(connection, new.prompt_id)
+    if known is not None:
+        return Outcome(known)
+    step = lives.submit(new.prompt_id, new.client_id, new.submitted_at)
+    columns = (new.prompt_id, new.client_id, new.number, *rows.changing_columns(step.life))
+    row = connection.execute(SQL["add_prompt"], columns).lastrowid
+    assert row is not None
+    outputs = rows.names_column(new.output_node_ids)
+    payload = (row, new.graph_json, new.extra_data_json, outputs, new.node_errors_json, new.content_digest)
+    connection.execute(SQL["add_payload"], payload)
+    if new.counted is not None:
+        connection.execute(SQL["advance_number"], (new.counted + 1,))
+    receipt = Receipt(Accepted(new.prompt_id, new.number, new.node_errors_json), new.content_digest)
+    return Outcome(receipt, _keep_events(connection, row, step))
+
+
+def _receipt(connection: sqlite3.Connection, prompt_id: str) -> Receipt | None:
+    row = connection.execute(SQL["receipt"], (prompt_id,)).fetchone()
+    if row is None:
+        return None
+    number, node_errors_json, content_digest = row
+    return Receipt(Accepted(prompt_id, number, node_errors_json), content_digest)
+
+
+def _claim(connection: sqlite3.Connection, assign: Transition) -> Outcome[Claim | None]:
+    row = connection.execute(SQL["next_pending"]).fetchone()
+    step = _change(connection, row, assign) if row else None
+    if step is None:
+        return Outcome(None)
+    graph, extra_data, outputs = connection.execute(SQL["payload"], (row[0],)).fetchone()
+    return Outcome(Claim(step.life, graph, extra_data, rows.names_of(outputs)), step)
+
+
+def _apply(connection: sqlite3.Connection, prompt_id: str, transition: Transition) -> Outcome[Step | None]:
+    row = connection.execute(SQL["life"], (prompt_id,)).fetchone()
+    step = _change(connection, row, transition) if row else None
+    return Outcome(step, step)
+
+
+def _change(connection: sqlite3.Connection, row: rows.Row, transition: Transition) -> Step | None:
+    row_id, life = rows.life_of(row)
+    step = transition(life)
+    if step is None:
+        return None
+    connection.execute(SQL["change"], (*rows.changing_columns(step.life), row_id))
+    return _keep_events(connection, row_id, step)
+
+
+def _keep_events(connection: sqlite3.Connection, row_id: int, step: Step) -> Step:
+    if not step.events:
+        return step
+    (open_prompts,) = connection.execute(SQL["open_prompts"]).fetchone()
+    stamped = step.stamped(open_prompts)
+    durable = [(row_id, *rows.event_columns(event)) for event in stamped.events if event.is_durable]
+    connection.executemany(SQL["add_event"], durable)
+    return stamped
+
+
+def _forget(connection: sqlite3.Connection, prompt_ids: Collection[str] | None) -> Outcome[list[str]]:
+    if prompt_ids is None:
+        return Outcome([prompt_id for (prompt_id,) in connection.execute(SQL["forget_all"])])
+    forgotten: list[str] = []
+    for prompt_id in prompt_ids:
+        forgotten += [deleted for (deleted,) in connection.execute(SQL["forget"], (prompt_id,))]
+    return Outcome(forgotten)

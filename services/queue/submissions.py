@@ -1,0 +1,101 @@
+"""Taking prompts in: checked, numbered, stored, once per id."""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Collection
+
+import msgspec
+from blake3 import blake3
+
+from services.errors import AlreadyExists, InvalidArgument
+from services.graph.model import parse_graph
+from services.graph.validation import ValidatedPrompt, validate
+from services.queue.catalogue import CatalogueKeeper
+from services.queue.clock import Clock
+from services.queue.questions import Complaints, Questions
+from services.queue.records import Accepted, Submission
+from services.queue.stores.base import NewPrompt, QueueStore, Receipt
+
+#: Bytes of graph and extra data together; with its events a prompt has to fit into one message.
+MAX_PROMPT_BYTES = 24 << 20
+
+
+class Submissions:
+    """What `Queue.submit` does."""
+
+    def __init__(self, store: QueueStore, catalogue: CatalogueKeeper, questions: Questions, clock: Clock) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._questions = questions
+        self._clock = clock
+
+    async def submit(self, submission: Submission) -> Accepted:
+        """See `services.queue.prompts.Queue.submit`."""
+        _check(submission)
+        digest = content_digest(submission)
+        if submission.prompt_id:
+            known = await self._store.receipt(submission.prompt_id)
+            if known is not None:
+                return _same(known, digest)
+        counted, number = await self._number(submission)
+        validated = await self._validate(submission)
+        new = NewPrompt(
+            prompt_id=submission.prompt_id or str(uuid.uuid4()),
+            client_id=submission.client_id,
+            number=number,
+            counted=counted,
+            graph_json=submission.graph_json,
+            extra_data_json=submission.extra_data_json or b"{}",
+            output_node_ids=validated.output_node_ids,
+            node_errors_json=validated.node_errors_json,
+            content_digest=digest,
+            submitted_at=self._clock.now(),
+        )
+        return _same(await self._store.add(new), digest)
+
+    async def _number(self, submission: Submission) -> tuple[int | None, float]:
+        """The counted number, if one was used up, and the place in the queue; rejected prompts use one up, too."""
+        if submission.number is not None:
+            return None, submission.number
+        counted = await self._store.next_number()
+        return counted, float(-counted if submission.front else counted)
+
+    async def _validate(self, submission: Submission) -> ValidatedPrompt:
+        graph = parse_graph(submission.graph_json)
+        catalogue = await self._catalogue.definitions()
+
+        async def ask(node_ids: Collection[str]) -> Complaints:
+            return await self._questions.ask(submission.graph_json, graph, node_ids)
+
+        return await validate(graph, catalogue, submission.only_outputs, ask)
+
+
+def content_digest(submission: Submission) -> bytes:
+    """Of everything in a submission but its id."""
+    return blake3(msgspec.msgpack.encode(msgspec.structs.replace(submission, prompt_id=""))).digest()
+
+
+def _same(receipt: Receipt, digest: bytes) -> Accepted:
+    """The first answer again, to a submission with the same content."""
+    if receipt.content_digest != digest:
+        raise AlreadyExists(f"prompt {receipt.accepted.prompt_id} exists already, and it is a different one")
+    return receipt.accepted
+
+
+def _check(submission: Submission) -> None:
+    size = len(submission.graph_json) + len(submission.extra_data_json)
+    if size > MAX_PROMPT_BYTES:
+        raise InvalidArgument(f"the prompt has {size} bytes, more than the {MAX_PROMPT_BYTES} that are allowed")
+    if submission.number is not None and not math.isfinite(submission.number):
+        raise InvalidArgument(f"number must be finite, not {submission.number}")
+    if not submission.extra_data_json:
+        return
+    try:
+        extra_data = json.loads(submission.extra_data_json)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"extra_data is not JSON: {error}") from error
+    if not isinstance(extra_data, dict):
+        raise InvalidArgument("extra_data is not a JSON object")

@@ -1,0 +1,189 @@
+"""The queue's end of the Work streams: what executors say, and what follows from it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
+
+from services.errors import InvalidArgument, ServiceError
+from services.graph.events import is_durable
+from services.queue import life as lives
+from services.queue.catalogue import CatalogueKeeper
+from services.queue.clock import Clock
+from services.queue.events import EventHub
+from services.queue.fleet import Fleet, Session
+from services.queue.leases import Leases
+from services.queue.life import Life
+from services.queue.questions import Questions
+from services.queue.records import Event, Lease
+from services.queue.scheduler import Scheduler
+from services.queue.stores.base import QueueStore
+from services.queue.work import (
+    CataloguePublication,
+    EventBatch,
+    ExecutorMessage,
+    Heartbeat,
+    Hello,
+    Interruption,
+    LeaseLost,
+    LeaseRelease,
+    QueueMessage,
+    ValidationAnswer,
+    Welcome,
+)
+
+log = logging.getLogger(__name__)
+
+_NOT_YOURS = "the lease has ended"
+
+
+class WorkStreams:
+    """Serves the streams; see `WorkerService.Work` in the protos for the rules."""
+
+    def __init__(
+        self,
+        *,
+        store: QueueStore,
+        fleet: Fleet,
+        leases: Leases,
+        scheduler: Scheduler,
+        hub: EventHub,
+        catalogue: CatalogueKeeper,
+        questions: Questions,
+        clock: Clock,
+        max_attempts: int,
+    ) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._leases = leases
+        self._scheduler = scheduler
+        self._hub = hub
+        self._catalogue = catalogue
+        self._questions = questions
+        self._clock = clock
+        self._max_attempts = max_attempts
+
+    async def serve(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
+        """One stream, from `Hello` until one end leaves."""
+        hello = await anext(messages, None)
+        if hello is None:
+            return
+        if not isinstance(hello, Hello):
+            raise InvalidArgument(f"the first message must be Hello, not {type(hello).__name__}")
+        if not hello.executor_id:
+            raise InvalidArgument("Hello has no executor id")
+        session = Session(hello, self._clock)
+        self._fleet.join(session)
+        log.info("executor %s on %s joined", hello.executor_id, hello.host)
+        listening = asyncio.create_task(self._listen(session, hello, messages))
+        try:
+            async for message in session.messages():
+                yield message
+        finally:
+            listening.cancel()
+            self._fleet.leave(session)
+            self._questions.left(session)
+            log.info("executor %s left", hello.executor_id)
+
+    async def _listen(self, session: Session, hello: Hello, messages: AsyncIterator[ExecutorMessage]) -> None:
+        """Take what the executor says, in order, until it has no more to say; then the session ends."""
+        error: ServiceError | None = None
+        try:
+            await self._welcome(session, hello)
+            async for message in messages:
+                await self._take(session, message)
+        except ServiceError as raised:
+            error = raised
+        except Exception:
+            log.exception("the stream of executor %s failed", session.executor_id)
+            error = ServiceError("internal error, see the log of the queue")
+        finally:
+            session.end(error)
+
+    async def _welcome(self, session: Session, hello: Hello) -> None:
+        known = self._catalogue.has(hello.catalogue_digest)
+        session.send(Welcome(bool(hello.catalogue_digest) and not known, self._leases.duration))
+        if known:
+            await self._catalogue.refer(hello.catalogue_digest, self._digests())
+        await self._reconcile(session, hello.held_leases)
+        self._scheduler.dispatch()
+
+    async def _reconcile(self, session: Session, held: tuple[Lease, ...]) -> None:
+        """Renew what the executor still holds; what it does not know of any more is lost at once."""
+        for life in self._leases.of_executor(session.executor_id):
+            assert life.lease is not None
+            if life.lease not in held:
+                await self._lose(life.lease, "the executor came back without it", counts=True)
+            elif life.interrupt_requested:
+                session.send(Interruption(life.lease))
+        await self._renew(session, held)
+
+    async def _take(self, session: Session, message: ExecutorMessage) -> None:
+        match message:
+            case EventBatch():
+                await self._record(session, message)
+            case Heartbeat():
+                session.beat(message)
+                await self._renew(session, message.leases)
+                self._scheduler.dispatch()
+            case LeaseRelease(lease, reason, counts):
+                if not await self._lose(lease, reason, counts=counts):
+                    session.send(LeaseLost(lease, _NOT_YOURS))
+            case CataloguePublication(digest, definitions_json):
+                session.published(digest)
+                await self._catalogue.publish(digest, definitions_json, self._digests())
+                self._scheduler.dispatch()
+            case ValidationAnswer():
+                self._questions.answered(session, message)
+            case Hello():
+                raise InvalidArgument("Hello may only be the first message")
+
+    async def _record(self, session: Session, batch: EventBatch) -> None:
+        lease = batch.lease
+        running = self._leases.holder(lease)
+        if running is not None and not any(is_durable(timed.event) for timed in batch.events):
+            self._hub.publish(_fleeting(running, batch))
+            return
+        transition = partial(lives.record, token=lease.token, events=batch.events, now=self._clock.now())
+        if running is None or await self._store.apply(lease.prompt_id, transition) is None:
+            session.send(LeaseLost(lease, _NOT_YOURS))
+
+    async def _renew(self, session: Session, held: tuple[Lease, ...]) -> None:
+        until = self._leases.until()
+        renewals = [
+            self._store.apply(lease.prompt_id, partial(lives.renew, token=lease.token, lease_until=until))
+            for lease in held
+        ]
+        for lease, step in zip(held, await asyncio.gather(*renewals), strict=True):
+            if step is None:
+                session.send(LeaseLost(lease, _NOT_YOURS))
+
+    async def _lose(self, lease: Lease, reason: str, *, counts: bool) -> bool:
+        transition = partial(
+            lives.lose,
+            token=lease.token,
+            reason=reason,
+            counts=counts,
+            max_attempts=self._max_attempts,
+            now=self._clock.now(),
+        )
+        return await self._store.apply(lease.prompt_id, transition) is not None
+
+    def _digests(self) -> set[str]:
+        return {session.catalogue_digest for session in self._fleet.sessions()}
+
+
+def _fleeting(life: Life, batch: EventBatch) -> list[Event]:
+    """Events that are not kept: they carry the number of the durable event before them."""
+    return [
+        Event(
+            prompt_id=life.prompt_id,
+            sequence=life.sequence,
+            happened_at=timed.happened_at,
+            client_id=life.client_id,
+            body=timed.event,
+        )
+        for timed in batch.events
+    ]
