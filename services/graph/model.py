@@ -114,7 +114,7 @@ def _value(node_id: str, name: str, value: Any) -> Any:
 
 def _nesting_exceeds(value: Any, limit: int) -> bool:
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [item for parent in level for item in _children(parent)]
         if not level:
             return False

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
+
+#: Escapes in ASCII JSON: a pair of surrogates, one without the other, any other.
+_ESCAPES = re.compile(r"\\ud[89ab]..\\ud[c-f]..|(\\ud[89a-f]..)|\\.")
 
 
 def dump(value: Any) -> bytes:
     """Encode as ASCII JSON; NaN and infinities become null, what is not JSON becomes its `str()`.
 
-    Integers of any size are written out in full, keys keep their order.
+    Lone surrogates, which strict readers refuse, become U+FFFD. Integers of any size are written out in
+    full, keys keep their order.
     """
     try:
         text = json.dumps(value, allow_nan=False, default=str)
     except (ValueError, TypeError):
         text = json.dumps(_finite(value), allow_nan=False, default=str)
+    if "\\ud" in text:
+        text = _ESCAPES.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)
     return text.encode("ascii")
 
 
