@@ -1,7 +1,7 @@
 """A Brownian path that can be asked for any increment, in any order, and is fixed by its seed.
 
 The path is a dyadic tree of Brownian bridges (Gaines and Lyons 1997; Kidger et al. 2021, "Efficient and Accurate
-Gradients for Neural SDEs", appendix E). Each node draws from a seed of its own, so that only what a query touches is
+Gradients for Neural SDEs"). Each node draws from a seed of its own, so that only what a query touches is
 computed. Values equal those of torchsde's BrownianTree bit by bit.
 """
 

@@ -31,7 +31,7 @@ def simple(model_sampling: ModelSampling, steps: int) -> Tensor:
 
 
 def ddim_uniform(model_sampling: ModelSampling, steps: int) -> Tensor:
-    """Visit every n-th entry of the table from its second (Song et al. 2021, appendix D.2, "linear")."""
+    """Visit every n-th entry of the table from its second (Song et al. 2021, DDIM)."""
     table = model_sampling.sigmas
     ends_at_zero = _is_zero(table[1])
     stride = max(len(table) // (steps + 1 if ends_at_zero else steps), 1)
@@ -65,7 +65,7 @@ def beta(model_sampling: ModelSampling, steps: int, a: float = 0.6, b: float = 0
 
 
 def linear_quadratic(model_sampling: ModelSampling, steps: int) -> Tensor:
-    """Descend linearly for the first half, then quadratically (Polyak et al. 2024, Movie Gen, 3.4.2)."""
+    """Descend linearly for the first half, then quadratically (Polyak et al. 2024, Movie Gen)."""
     if steps == 1:
         return _then_zero([model_sampling.sigma_max])
     linear_steps = steps // 2
@@ -79,7 +79,7 @@ def linear_quadratic(model_sampling: ModelSampling, steps: int) -> Tensor:
 
 
 def kl_optimal(model_sampling: ModelSampling, steps: int) -> Tensor:
-    """Space arctan(sigma) evenly, optimal for a Gaussian (Sabour et al. 2024, Align Your Steps, equation 21)."""
+    """Space arctan(sigma) evenly, optimal for a Gaussian (Sabour et al. 2024, Align Your Steps)."""
     shares = torch.arange(steps, dtype=torch.float32) / max(steps - 1, 1)
     low, high = model_sampling.sigma_min.atan(), model_sampling.sigma_max.atan()
     return _then_zero((shares * low + (1 - shares) * high).tan())
@@ -105,14 +105,14 @@ def polyexponential(steps: int, sigma_min: float, sigma_max: float, rho: float =
 
 
 def laplace(steps: int, sigma_min: float, sigma_max: float, mu: float = 0.0, scale: float = 0.5) -> Tensor:
-    """Visit quantiles of a Laplace distribution of log sigma (Hang et al. 2024, 3.2); no zero at the end."""
+    """Visit quantiles of a Laplace distribution of log sigma (Hang et al. 2024); no zero at the end."""
     shares = torch.linspace(0, 1, steps)
     log_sigmas = mu - scale * (0.5 - shares).sign() * (1 - 2 * (shares - 0.5).abs() + 1e-5).log()
     return log_sigmas.exp().clamp(min=sigma_min, max=sigma_max)
 
 
 def variance_preserving(steps: int, beta_d: float = 19.9, beta_min: float = 0.1, epsilon: float = 1e-3) -> Tensor:
-    """Visit the levels of a continuous variance-preserving process (Song et al. 2021, equation 32)."""
+    """Visit the levels of a continuous variance-preserving process (Song et al. 2021, score SDE, appendix C)."""
     time = torch.linspace(1, epsilon, steps)
     return _then_zero((beta_d * time**2 / 2 + beta_min * time).expm1() ** 0.5)
 

@@ -19,7 +19,7 @@ POINTS = 10000  # of the sum that stands for an integral
 def sample_deis(
     denoise: Denoise, x: Tensor, sigmas: Tensor, noise: SamplerNoise, report: Report, *, max_order: int = 3
 ) -> Tensor:
-    """Extrapolate the noise by a polynomial in time (Zhang and Chen 2023, DEIS, tAB, equation 15)."""
+    """Extrapolate the noise by a polynomial in time (Zhang and Chen 2023, tAB-DEIS)."""
     process = VariancePreserving()
     levels = sigmas.tolist()
     slopes: list[Tensor] = []
@@ -56,7 +56,7 @@ class VariancePreserving:
         return math.log(self.sigma_max**2 + 1) - 0.5 * self.beta_slope
 
     def time(self, sigma: float) -> float:
-        """Return the time of a noise level (Song et al. 2021, equation 32, solved for t)."""
+        """Return the time of a noise level (Song et al. 2021, score SDE, appendix C)."""
         root = math.sqrt(self.beta_start**2 + 2 * self.beta_slope * math.log(sigma**2 + 1))
         return (root - self.beta_start) / self.beta_slope
 

@@ -21,7 +21,7 @@ INFINITE_ERROR_GUARD = 1e-8
 class Slopes:
     """The noise estimates made within one step, so that solvers of different order share them.
 
-    Time is t = -log(sigma) throughout (Lu et al. 2022, section 3.1).
+    Time is t = -log(sigma) throughout (Lu et al. 2022, DPM-Solver).
     """
 
     def __init__(self, denoise: Denoise, x: Tensor, t: Tensor) -> None:
@@ -33,17 +33,17 @@ class Slopes:
         self._inside: dict[float, Tensor] = {}
 
     def first(self, t_next: Tensor) -> Tensor:
-        """Take a step of order one (Lu et al. 2022, equation 3.7)."""
+        """Take a step of order one (Lu et al. 2022, DPM-Solver-1)."""
         return self.x - t_next.neg().exp() * (t_next - self.t).expm1() * self.epsilon
 
     def second(self, t_next: Tensor, r: float = 1 / 2) -> Tensor:
-        """Take a step of order two (Lu et al. 2022, algorithm 4)."""
+        """Take a step of order two (Lu et al. 2022, DPM-Solver-2)."""
         change = self._inner(t_next, r) - self.epsilon
         scale = t_next.neg().exp() * (t_next - self.t).expm1()
         return self.x - scale * self.epsilon - scale / (2 * r) * change
 
     def third(self, t_next: Tensor, r1: float = 1 / 3, r2: float = 2 / 3) -> Tensor:
-        """Take a step of order three (Lu et al. 2022, algorithm 5)."""
+        """Take a step of order three (Lu et al. 2022, DPM-Solver-3)."""
         h, sigma_next = t_next - self.t, t_next.neg().exp()
         if r2 not in self._inside:
             s2 = self.t + r2 * h
@@ -113,7 +113,7 @@ def sample_dpm_adaptive(
     eta: float = 0.0,
     s_noise: float = 1.0,
 ) -> Tensor:
-    """Choose steps by the difference between solvers of two orders (Lu et al. 2022, DPM-Solver-12 and -23, appendix C).
+    """Choose steps by the difference between solvers of two orders (Lu et al. 2022, DPM-Solver-12 and -23).
 
     Of the schedule only both ends matter. Each step waits for its error, which decides the next one.
 

@@ -27,7 +27,7 @@ def sample_dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: SamplerN
 
 
 def sample_dpmpp_2m_cfg_pp(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: SamplerNoise, report: Report) -> Tensor:
-    """Take second-order multistep steps whose noise is unguided (Chung et al. 2024, CFG++, algorithm 5)."""
+    """Take second-order multistep steps whose noise is unguided (Chung et al. 2024, CFG++)."""
     previous_uncond, h_last = None, None
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised, uncond = denoise.with_uncond(x, sigma)

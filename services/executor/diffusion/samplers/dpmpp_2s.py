@@ -58,7 +58,7 @@ def sample_dpmpp_2s_ancestral_cfg_pp(
     eta: float = 1.0,
     s_noise: float = 1.0,
 ) -> Tensor:
-    """Take the steps of DPM-Solver++(2S) from latents moved by the guidance (Chung et al. 2024, CFG++, appendix)."""
+    """Take the steps of DPM-Solver++(2S) from latents moved by the guidance (Chung et al. 2024, CFG++)."""
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised, uncond = denoise.with_uncond(x, sigma)
         report(step, x, denoised)

@@ -1,7 +1,7 @@
 """DPM-Solver++ for the diffusion SDE: single-step, and multistep of second and third order.
 
 Noise comes from one Brownian path, so that more steps refine the same picture. Lambda is the half log signal-to-noise
-ratio; eta = 0 is the ODE, eta = 1 the SDE (Lu et al. 2022, DPM-Solver++, section 5; k-diffusion).
+ratio; eta = 0 is the ODE, eta = 1 the SDE (Lu et al. 2022, DPM-Solver++; k-diffusion).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def sample_er_sde(
     solver_type: str = "ER-SDE",
     eta: float = 1.0,
 ) -> Tensor:
-    """Solve in lambda = sigma / alpha by Taylor expansion of the estimate (Cui et al. 2023, ER-SDE, algorithm 3).
+    """Solve in lambda = sigma / alpha by Taylor expansion of the estimate (Cui et al. 2023, ER-SDE).
 
     Args:
         max_stage: order of the expansion, 1 to 3.
@@ -72,7 +72,7 @@ def sample_er_sde(
 
 
 def noise_scale(solver_type: str, eta: float) -> NoiseScale:
-    """Return the paper's noise scale function phi of lambda (Cui et al. 2023, section 3.3 and equation 23)."""
+    """Return the paper's noise scale function phi of lambda (Cui et al. 2023)."""
     match solver_type:
         case "ER-SDE":
             return lambda level: level * ((level**0.3).exp() + 10.0)

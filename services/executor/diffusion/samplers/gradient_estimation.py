@@ -21,7 +21,7 @@ def sample_gradient_estimation(
     ge_gamma: float = 2.0,
     cfg_pp: bool = False,
 ) -> Tensor:
-    """Correct Euler steps by the last change of slope (Permenter and Yuan 2024, algorithm 2).
+    """Correct Euler steps by the last change of slope (Permenter and Yuan 2024).
 
     Args:
         ge_gamma: 1 is Euler's method, the paper recommends 2.

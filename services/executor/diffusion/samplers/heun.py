@@ -53,7 +53,7 @@ def sample_heunpp2(
     s_tmax: float = float("inf"),
     s_noise: float = 1.0,
 ) -> Tensor:
-    """Weigh the slopes at this level and the next two by their sigmas (Zhang 2023, Heun++, Wang et al. preprint)."""
+    """Weigh the slopes at this level and the next two by their sigmas (Carzit 2023, sd-webui-samplers-scheduler)."""
     churn = Churn(len(sigmas) - 1, s_churn, s_tmin, s_tmax, s_noise)
     last = len(sigmas) - 1
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):

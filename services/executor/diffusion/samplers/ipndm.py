@@ -22,7 +22,7 @@ EVEN_WEIGHTS = {
 def sample_ipndm(
     denoise: Denoise, x: Tensor, sigmas: Tensor, noise: SamplerNoise, report: Report, *, max_order: int = 4
 ) -> Tensor:
-    """Weigh the slopes as if steps were even (Zhang and Chen 2023, DEIS, appendix B; after Liu et al. 2022, PNDM)."""
+    """Weigh the slopes as if steps were even (Zhang and Chen 2023, iPNDM; after Liu et al. 2022, PNDM)."""
     slopes: list[Tensor] = []
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)

@@ -15,7 +15,7 @@ from services.executor.diffusion.samplers.steps import derivative
 def sample_lms(
     denoise: Denoise, x: Tensor, sigmas: Tensor, noise: SamplerNoise, report: Report, *, order: int = 4
 ) -> Tensor:
-    """Take Adams-Bashforth steps of variable size in sigma (Hairer, Norsett and Wanner 1993, III.1; k-diffusion)."""
+    """Take Adams-Bashforth steps of variable size in sigma (Hairer, Norsett and Wanner 1993, III.5; k-diffusion)."""
     levels = sigmas.tolist()
     slopes: list[Tensor] = []
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas)):

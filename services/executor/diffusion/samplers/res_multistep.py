@@ -22,7 +22,7 @@ def sample_res_multistep(
     s_noise: float = 1.0,
     cfg_pp: bool = False,
 ) -> Tensor:
-    """Satisfy the order conditions of exponential integrators (Zhang et al. 2023, RES, algorithm 2).
+    """Satisfy the order conditions of exponential integrators (Zhang et al. 2023, RES).
 
     Args:
         eta: above 0 for ancestral noise.

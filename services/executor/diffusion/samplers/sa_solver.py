@@ -103,7 +103,7 @@ class _Adams:
 
 
 def _weights(nodes: Tensor, start: Tensor, end: Tensor, rate: float) -> Tensor:
-    """Integrate the basis polynomials against rate * exp(rate * (lambda - end)) (Xue et al. 2023, equations 15, 18)."""
+    """Integrate the basis polynomials against rate * exp(rate * (lambda - end)) (Xue et al. 2023)."""
     powers = torch.arange(len(nodes))
     moments = _exponential_moments(start - end, rate, len(nodes))
     weights: Tensor = torch.linalg.solve((nodes - end) ** powers[:, None], moments)

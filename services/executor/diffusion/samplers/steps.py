@@ -10,14 +10,14 @@ from torch import Tensor
 
 
 def derivative(x: Tensor, sigma: Tensor, denoised: Tensor) -> Tensor:
-    """Return dx/dsigma of the probability flow ODE (Karras et al. 2022, equation 3)."""
+    """Return dx/dsigma of the probability flow ODE (Karras et al. 2022, algorithm 1, line 4)."""
     return (x - denoised) / sigma
 
 
 def ancestral_step(sigma: Tensor, sigma_next: Tensor, eta: float) -> tuple[Tensor, Tensor]:
     """Split a step into the level to denoise to and the deviation of the noise to add then.
 
-    eta = 1 is the posterior of the forward process (Song et al. 2021, equation 16), eta = 0 adds no noise.
+    eta = 1 is the posterior of the forward process (Song et al. 2021, DDIM, equation 16), eta = 0 adds no noise.
     """
     if not eta:
         return sigma_next, torch.zeros_like(sigma_next)

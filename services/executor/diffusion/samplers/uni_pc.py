@@ -15,7 +15,7 @@ LAST_SIGMA = 0.001  # stands for a final level of zero, whose log is infinite
 def sample_uni_pc(
     denoise: Denoise, x: Tensor, sigmas: Tensor, noise: SamplerNoise, report: Report, *, variant: str = "bh1"
 ) -> Tensor:
-    """Predict, evaluate, correct with the same model call (Zhao et al. 2023, UniPC, algorithms 5 to 7).
+    """Predict, evaluate, correct with the same model call (Zhao et al. 2023, UniPC, algorithms 1 and 2).
 
     In the variance-exploding form, where the signal's factor is 1 at every level.
 
