@@ -276,10 +276,9 @@ class _Shelf:
         return self._tree.filenames(beside.kind, beside.subfolder)
 
     def _placed(self, name: FileName, path: str) -> None:
-        version = self._spool.version()
-        self._digests.remember(name, version, self._digest)
+        self._digests.remember(name, self._spool.version, self._digest)
         sync_folder(os.path.dirname(path))
-        self.info = _file_info(name, version, self._digest)
+        self.info = _file_info(name, self._spool.version, self._digest)
 
 
 def _file_info(name: FileName, version: Version, digest: str | None) -> FileInfo:

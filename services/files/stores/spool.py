@@ -29,6 +29,8 @@ class Spool:
         self._hash = blake3()
         self._unsynced = 0
         self.size = 0
+        #: of the finished file
+        self.version = Version(0, 0)
 
     def append(self, chunk: bytes) -> None:
         """Add to the content."""
@@ -41,12 +43,8 @@ class Spool:
             self._append(chunk)
             assert self._file is not None
             os.fsync(self._file)
+            self.version = Version.of(os.fstat(self._file))
             return self._hash.hexdigest()
-
-    def version(self) -> Version:
-        """Size and time of the finished file."""
-        assert self._file is not None
-        return Version.of(os.fstat(self._file))
 
     def link(self, path: str) -> None:
         """Give the finished file a path; `FileExistsError` when it is taken."""

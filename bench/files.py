@@ -1,0 +1,136 @@
+"""How fast the file service is, beside what this disk and this machine can do: `python -m bench.files [MIB]`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import uvloop
+from blake3 import blake3
+
+from services.files.chunks import CHUNK_BYTES, one_chunk
+from services.files.client import FileClient
+from services.files.records import FileKind, FileName, OnConflict
+
+ROUNDS = 5
+SMALL_FILES = 1_000
+SMALL_BYTES = 20_000
+WRITERS = 8
+
+FILM = FileName(FileKind.OUTPUT, "", "film")
+CHUNK = os.urandom(CHUNK_BYTES)
+
+Measure = Callable[[], Awaitable[float]]
+
+
+@asynccontextmanager
+async def service(data: Path) -> AsyncIterator[tuple[psutil.Process, FileClient]]:
+    """A file service in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        *[sys.executable, "-m", "services.files", "--listen", "127.0.0.1:0"],
+        *["--data", str(data), "--models", str(data)],
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr
+    address = (await process.stderr.readuntil(b"\n")).decode().split()[-1]
+    try:
+        async with FileClient(address) as client:
+            yield psutil.Process(process.pid), client
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def content(chunks: int) -> AsyncIterator[bytes]:
+    """A large content."""
+    for _ in range(chunks):
+        yield CHUNK
+
+
+def measures(data: Path, client: FileClient, chunks: int) -> dict[str, Measure]:
+    """What is measured, each in files or MB per second."""
+    megabytes = chunks * CHUNK_BYTES / 1e6
+    path = data / "here"
+
+    async def write_here() -> float:
+        hash = blake3()
+        began = time.perf_counter()
+        with path.open("wb", buffering=0) as file:
+            for _ in range(chunks):
+                file.write(CHUNK)
+                hash.update(CHUNK)
+            os.fsync(file.fileno())
+        return megabytes / (time.perf_counter() - began)
+
+    async def upload() -> float:
+        began = time.perf_counter()
+        await client.write(FILM, content(chunks), OnConflict.OVERWRITE)
+        return megabytes / (time.perf_counter() - began)
+
+    async def read_here() -> float:
+        began = time.perf_counter()
+        with path.open("rb", buffering=0) as file:
+            while file.read(CHUNK_BYTES):
+                pass
+        return megabytes / (time.perf_counter() - began)
+
+    async def download() -> float:
+        began = time.perf_counter()
+        async with client.open(FILM) as file:
+            async for _ in file:
+                pass
+        return megabytes / (time.perf_counter() - began)
+
+    async def save_here() -> float:
+        began = time.perf_counter()
+        for number in range(SMALL_FILES):
+            with (data / f"small {number}").open("wb", buffering=0) as file:
+                file.write(CHUNK[:SMALL_BYTES])
+                os.fsync(file.fileno())
+        return SMALL_FILES / (time.perf_counter() - began)
+
+    async def save(writer: int) -> None:
+        for _ in range(SMALL_FILES // WRITERS):
+            small = FileName(FileKind.TEMP, "", "small")
+            await client.write(small, one_chunk(CHUNK[:SMALL_BYTES]), OnConflict.NUMBER, numbered_extension=".png")
+
+    async def save_all() -> float:
+        began = time.perf_counter()
+        await asyncio.gather(*map(save, range(WRITERS)))
+        return SMALL_FILES / (time.perf_counter() - began)
+
+    return {
+        "write, hash, sync in this process, MB/s": write_here,
+        "upload, MB/s": upload,
+        "read in this process (cached), MB/s": read_here,
+        "download (cached), MB/s": download,
+        "write and sync 20 kB one by one here, files/s": save_here,
+        f"save 20 kB numbered, {WRITERS} writers, files/s": save_all,
+    }
+
+
+async def main(mebibytes: int) -> None:
+    """Measure in interleaved rounds and print a table."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
+        data = Path(folder)
+        async with service(data) as (process, client):
+            table = measures(data, client, mebibytes * 2)
+            idle = process.memory_info().rss
+            rounds = [{what: await measure() for what, measure in table.items()} for _ in range(ROUNDS)]
+            print(f"files of {mebibytes} MiB, median [best] of {ROUNDS} interleaved rounds")
+            for what in table:
+                values = [values[what] for values in rounds]
+                print(f"  {what:50} {statistics.median(values):8.0f} [{max(values):.0f}]")
+            print(f"  memory of the service: {idle / 1e6:.0f} MB idle, {process.memory_info().rss / 1e6:.0f} MB after")
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))
