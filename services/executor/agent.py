@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
@@ -165,16 +166,16 @@ class Agent:
     async def _keep_connected(self) -> None:
         backoff = FIRST_BACKOFF
         while not self._is_stopping:
+            began = time.monotonic()
             try:
                 async for message in self._queue.work(self._messages()):
-                    if isinstance(message, work.Welcome):
-                        backoff = FIRST_BACKOFF
                     await self._obey(message)
             except ServiceError as error:
                 log.warning("no stream to the queue: %s", error.message)
             finally:
                 await self._connected(False)
             if not self._is_stopping:
+                backoff = FIRST_BACKOFF if time.monotonic() - began > LONGEST_BACKOFF else backoff
                 await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
                 backoff = min(2 * backoff, LONGEST_BACKOFF)
 

@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 #: What is opened: raster formats that people send around. Pillow's list is longer and has had holes in its corners.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "TGA", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "TGA", "JPEG2000")
 
 #: Of all frames together, before anything is decoded: a file of a few KiB may claim to be terabytes.
 MAX_PIXELS = 1 << 27
@@ -64,7 +64,7 @@ def read_picture(path: Path, name: str) -> tuple[Tensor, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
+            with Image.open(path, formats=_known_formats()) as picture:
                 _check_size(picture, name)
                 frames = [_frame(frame) for frame in _frames(picture)]
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -75,6 +75,12 @@ def read_picture(path: Path, name: str) -> tuple[Tensor, Tensor]:
         raise ValueError(f"{name} is damaged: {error}") from error
     images = torch.stack([colours for colours, _ in frames])
     return images, _stacked([mask for _, mask in frames], *images.shape[1:3])
+
+
+def _known_formats() -> list[str]:
+    """Those that this build of Pillow has."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _check_size(picture: Image.Image, name: str) -> None:

@@ -1,0 +1,154 @@
+"""An executor among the real services: queue and file service in memory, the worker a process."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from services.executor.agent import Agent
+from services.executor.ipc import Configure
+from services.executor.worker_process import WorkerProcess
+from services.files.records import FileKind, FileName, OnConflict
+from services.files.servicer import file_servicer
+from services.files.stores.base import FileStore
+from services.files.stores.memory import MemoryStore
+from services.graph.events import ExecutionEvent, NodeFinished
+from services.queue.client import QueueClient
+from services.queue.prompts import Queue
+from services.queue.records import Event, LifecycleEvent, Prompt, Submission
+from services.queue.servicer import QueueServicer
+from services.queue.stores.memory import MemoryStore as QueueMemory
+from services.queue.worker_servicer import WorkerServicer
+from services.rpc.server import serve
+
+PACKS = Path(__file__).resolve().parents[1] / "packs"
+
+#: Seconds until something that surely happens has happened, on a busy machine.
+PATIENCE = 40.0
+
+E = TypeVar("E", bound=ExecutionEvent | LifecycleEvent)
+
+
+def image_graph(*between: str, **inputs: Any) -> dict[str, Any]:
+    """A small picture through one node of each class of `between` (with `inputs`) into a file."""
+    graph: dict[str, Any] = {
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 6, "height": 4, "batch_size": 1, "color": 0xFF0000}}
+    }
+    for class_type in between:
+        graph[str(len(graph) + 1)] = {"class_type": class_type, "inputs": {"image": [str(len(graph)), 0], **inputs}}
+    save = {"images": [str(len(graph)), 0], "filename_prefix": "made"}
+    graph["9"] = {"class_type": "SaveImage", "inputs": save}
+    return graph
+
+
+@dataclass
+class Platform:
+    """A running executor and what it is connected to."""
+
+    queue: Queue
+    files: FileStore
+    agent: Agent
+    stop: asyncio.Event
+    #: every worker that was started
+    workers: list[WorkerProcess]
+    is_ready: asyncio.Event
+    models: Path
+
+    async def submit(self, graph: dict[str, Any], **more: Any) -> str:
+        """Queue a prompt; returns its id."""
+        return (await self.queue.submit(Submission(graph_json=json.dumps(graph).encode(), **more))).prompt_id
+
+    async def run(self, graph: dict[str, Any], **more: Any) -> Prompt:
+        """Queue a prompt and wait until it has ended."""
+        return await self.ended(await self.submit(graph, **more))
+
+    async def ended(self, prompt_id: str) -> Prompt:
+        """The prompt, once it has ended."""
+        async with asyncio.timeout(PATIENCE):
+            async for _ in self.queue.watch(prompt_id):
+                pass
+        return await self.queue.get(prompt_id)
+
+    async def until(self, prompt_id: str, kind: type[E], **watching: Any) -> E:
+        """The first event of a kind."""
+        async with asyncio.timeout(PATIENCE):
+            async for events in self.queue.watch(prompt_id, **watching):
+                for event in events:
+                    if isinstance(event.body, kind):
+                        return event.body
+        raise AssertionError(f"no {kind.__name__} happened")
+
+    async def put(self, filename: str, content: bytes, kind: FileKind = FileKind.INPUT) -> None:
+        """Place a file."""
+        await self.files.write(FileName(kind, "", filename), _once(content), OnConflict.OVERWRITE)
+
+    async def picture(self, image: dict[str, str]) -> Image.Image:
+        """A saved picture, as a node's output names it."""
+        name = FileName(FileKind(image["type"]), image["subfolder"], image["filename"])
+        async with self.files.open(name) as file:
+            return Image.open(io.BytesIO(await file.read()))
+
+
+@asynccontextmanager
+async def platform(
+    folder: Path, *, lease_seconds: float = 10.0, interrupt_grace: float = 5.0
+) -> AsyncIterator[Platform]:
+    """Start an executor with the test packs and wait until it is ready to run prompts."""
+    queue = Queue(QueueMemory(), lease_seconds=lease_seconds)
+    await queue.start()
+    files = MemoryStore()
+    servicers = [QueueServicer(queue).entry, WorkerServicer(queue).entry, file_servicer(files)]
+    async with serve("127.0.0.1:0", servicers) as server, QueueClient(server.address) as client:
+        models = folder / "models"
+        configuration = Configure(
+            files=server.address,
+            cache=str(folder / "cache"),
+            models=(str(models),),
+            custom_nodes=(str(PACKS),),
+            device="cpu",
+        )
+        workers: list[WorkerProcess] = []
+        is_ready, stop = asyncio.Event(), asyncio.Event()
+
+        async def start_worker() -> WorkerProcess:
+            workers.append(await WorkerProcess.start(configuration))
+            return workers[-1]
+
+        async def on_readiness(ready: bool) -> None:
+            is_ready.set() if ready else is_ready.clear()
+
+        agent = Agent("tested", client, start_worker, on_readiness, interrupt_grace=interrupt_grace)
+        running = asyncio.create_task(agent.run(stop))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await is_ready.wait()
+            yield Platform(queue, files, agent, stop, workers, is_ready, models)
+        finally:
+            stop.set()
+            try:
+                await running
+            finally:
+                await queue.close()
+
+
+def outputs_of(prompt: Prompt) -> dict[str, Any]:
+    """What the nodes of a finished prompt show, by node id."""
+    finished = [event.body for event in prompt.events if isinstance(event.body, NodeFinished)]
+    return {body.node.node_id: json.loads(body.output_json) for body in finished if body.output_json}
+
+
+def kinds(events: list[Event] | tuple[Event, ...]) -> list[str]:
+    """The events by name."""
+    return [type(event.body).__name__ for event in events]
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -1,0 +1,123 @@
+"""What waits to be told to the queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from services.executor.outbox import Outbox
+from services.graph.events import (
+    ExecutionEvent,
+    ExecutionStarted,
+    ExecutionSucceeded,
+    NodeFinished,
+    NodePreview,
+    NodeProgress,
+    NodeRef,
+    NodeStarted,
+)
+from services.queue.records import Lease
+from services.queue.work import EventBatch, ExecutorMessage, LeaseRelease, TimedEvent, ValidationAnswer
+
+LEASE = Lease("p", "t")
+NODE = NodeRef.of_workflow("3")
+OTHER = NodeRef.of_workflow("4")
+
+
+def at(event: ExecutionEvent) -> TimedEvent:
+    return TimedEvent(1.0, event)
+
+
+def report(outbox: Outbox, *events: ExecutionEvent, lease: Lease = LEASE) -> None:
+    for event in events:
+        outbox.report(lease, at(event))
+
+
+async def take(messages: AsyncIterator[ExecutorMessage]) -> ExecutorMessage:
+    async with asyncio.timeout(5):
+        return await anext(messages)
+
+
+async def test_a_short_run_travels_in_one_message() -> None:
+    outbox = Outbox()
+    events = (ExecutionStarted(), NodeStarted(NODE), NodeFinished(NODE, b"{}", False), ExecutionSucceeded())
+    report(outbox, *events)
+    assert await take(outbox.messages()) == EventBatch(LEASE, tuple(at(event) for event in events))
+
+
+async def test_of_progress_and_previews_only_the_latest_of_each_node_is_sent() -> None:
+    outbox = Outbox()
+    messages = outbox.messages()
+    report(outbox, NodeStarted(NODE))
+    for step in range(1, 4):
+        report(outbox, NodeProgress(NODE, step, 3), NodePreview(NODE, "image/jpeg", bytes([step])))
+        report(outbox, NodeProgress(OTHER, step, 9))
+    report(outbox, ExecutionSucceeded())
+    batch = await take(messages)
+    assert isinstance(batch, EventBatch)
+    assert [timed.event for timed in batch.events] == [
+        NodeStarted(NODE),
+        NodeProgress(NODE, 3, 3),
+        NodePreview(NODE, "image/jpeg", b"\3"),
+        NodeProgress(OTHER, 3, 9),
+        ExecutionSucceeded(),
+    ]
+
+
+async def test_events_that_nothing_follows_are_sent_all_the_same() -> None:
+    outbox = Outbox()
+    messages = outbox.messages()
+    waiting = asyncio.create_task(take(messages))
+    await asyncio.sleep(0)
+    report(outbox, NodeProgress(NODE, 1, 2))
+    assert await waiting == EventBatch(LEASE, (at(NodeProgress(NODE, 1, 2)),))
+
+
+async def test_a_message_comes_after_the_events_before_it() -> None:
+    outbox = Outbox()
+    messages = outbox.messages()
+    report(outbox, NodeStarted(NODE))
+    outbox.say(LeaseRelease(LEASE, "worker killed", True))
+    assert await take(messages) == EventBatch(LEASE, (at(NodeStarted(NODE)),))
+    assert await take(messages) == LeaseRelease(LEASE, "worker killed", True)
+
+
+async def test_what_ends_a_lease_is_said_again_on_the_next_stream() -> None:
+    outbox = Outbox()
+    broken = outbox.messages()
+    report(outbox, NodeStarted(NODE))
+    assert await take(broken) == EventBatch(LEASE, (at(NodeStarted(NODE)),))
+    report(outbox, ExecutionSucceeded())
+    last = await take(broken)
+    outbox.say(ValidationAnswer("q", {}))
+    assert outbox.unconfirmed_leases() == (LEASE,)
+    messages = outbox.messages()
+    assert await take(messages) == last
+    assert await take(messages) == ValidationAnswer("q", {})
+
+
+async def test_a_broken_stream_takes_nothing_away_from_its_successor() -> None:
+    outbox = Outbox()
+    broken = asyncio.create_task(take(outbox.messages()))
+    await asyncio.sleep(0)
+    successor = asyncio.create_task(take(outbox.messages()))
+    await asyncio.sleep(0)
+    outbox.say(ValidationAnswer("q", {}))
+    assert await successor == ValidationAnswer("q", {})
+    assert isinstance((await asyncio.gather(broken, return_exceptions=True))[0], StopAsyncIteration)
+
+
+async def test_nothing_is_said_about_a_lease_that_was_lost() -> None:
+    outbox = Outbox()
+    other = Lease("q", "u")
+    report(outbox, NodeStarted(NODE), ExecutionSucceeded())
+    report(outbox, NodeStarted(OTHER), lease=other)
+    outbox.forget(LEASE)
+    assert await take(outbox.messages()) == EventBatch(other, (at(NodeStarted(OTHER)),))
+
+
+async def test_a_closed_outbox_ends_once_all_is_taken() -> None:
+    outbox = Outbox()
+    report(outbox, NodeProgress(NODE, 1, 2))
+    outbox.close()
+    assert [message async for message in outbox.messages()] == [EventBatch(LEASE, (at(NodeProgress(NODE, 1, 2)),))]
