@@ -34,7 +34,7 @@ REFUSED = [
     (b'{"prompt": {"1": {"inputs": {}}}}', "class_type"),
     (b'{"prompt": {"1": {"class_type": "NoSuchNode", "inputs": {}}}}', "NoSuchNode"),
     (b'{"prompt": {"1": {"class_type": "EmptyImage", "inputs": {}}}}', "output"),
-    (b'{"prompt": {}, "extra_data": null, "client_id": "x"}', "output"),
+    (b'{"prompt": {}, "extra_data": null, "client_id": "x"}', "extra_data"),
     (b'{"prompt": {}, "number": "abc"}', "number"),
 ]
 
