@@ -1,0 +1,49 @@
+"""The gateway as an ASGI application."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+from services.gateway.backends import Backends
+from services.gateway.origin import OriginCheck
+from services.gateway.resource import Resource, not_found
+from services.gateway.routes.table import PREFIX, ROUTES, SOCKET_PATH
+from services.gateway.websocket import serve_socket
+
+
+def build_app(backends: Backends) -> Starlette:
+    """The application over `backends`."""
+
+    async def socket(websocket: WebSocket) -> None:
+        await serve_socket(backends, websocket)
+
+    routes: list[BaseRoute] = []
+    for endpoint in ROUTES:
+        resource = Resource(endpoint, backends)
+        routes += [Route(prefix + endpoint.path, resource) for prefix in ("", PREFIX)]
+    routes += [WebSocketRoute(prefix + SOCKET_PATH, socket) for prefix in ("", PREFIX)]
+    app = Starlette(routes=routes, middleware=[Middleware(OriginCheck)])
+    app.router.redirect_slashes = False
+    app.router.default = _elsewhere(backends)
+    return app
+
+
+def _elsewhere(backends: Backends) -> ASGIApp:
+    """What answers where no route does."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            response = await not_found(backends, Request({**scope, "type": "http", "method": "GET"}))
+            await WebSocket(scope, receive, send).send_denial_response(response)
+        elif scope["type"] == "http":
+            request = Request(scope, receive, send)
+            response = await not_found(backends, request)
+            await response(scope, receive, send)
+            backends.metrics.answered("other", "other", response.status_code, 0.0)
+
+    return answer

@@ -1,0 +1,26 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.files.client import FileClient
+from services.gateway.catalogue import CatalogueCache
+from services.gateway.metrics import Metrics
+from services.gateway.pictures import PictureConverter
+from services.gateway.sockets.hub import Hub
+from services.queue.client import QueueClient
+
+
+@dataclass(frozen=True)
+class Backends:
+    """The services behind the gateway, and what it keeps in memory."""
+
+    queue: QueueClient
+    files: FileClient
+    hub: Hub
+    catalogue: CatalogueCache
+    metrics: Metrics
+    pictures: PictureConverter
+    #: the longest upload
+    max_upload_bytes: int

@@ -1,0 +1,77 @@
+"""What a stored file may be shown as.
+
+One place decides: pictures, video and sound that no browser runs scripts in are shown inline, everything else is
+handed over as a download that cannot be taken for a page.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+_INLINE = {
+    ".apng": "image/apng",
+    ".avif": "image/avif",
+    ".bmp": "image/bmp",
+    ".flac": "audio/flac",
+    ".gif": "image/gif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".m4a": "audio/mp4",
+    ".mkv": "video/x-matroska",
+    ".mov": "video/quicktime",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".wav": "audio/x-wav",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
+}
+
+_DOWNLOAD = "application/octet-stream"
+
+
+def content_headers(request: Request, filename: str) -> dict[str, str]:
+    """Content type, disposition and what keeps a browser from guessing otherwise."""
+    suffix = PurePosixPath(filename).suffix.lower()
+    if suffix == ".svg" and request.headers.get("sec-fetch-dest") == "image":
+        return _as_image(filename)
+    shown = _INLINE.get(suffix)
+    headers = {
+        "Content-Type": shown or _DOWNLOAD,
+        "Content-Disposition": disposition(filename, "inline" if shown else "attachment"),
+        "X-Content-Type-Options": "nosniff",
+    }
+    if shown is None:
+        headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    if suffix == ".svg":
+        headers["Vary"] = "Sec-Fetch-Dest"
+    return headers
+
+
+def disposition(filename: str, kind: str) -> str:
+    """Content-Disposition (RFC 6266): the name in ASCII for everybody, and as it is for those who read UTF-8."""
+    plain = "".join(character if " " <= character <= "~" else "_" for character in filename)
+    quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
+    header = f'{kind}; filename="{quoted}"'
+    if plain != filename:
+        header += f"; filename*=UTF-8''{quote(filename, safe='')}"
+    return header
+
+
+def _as_image(filename: str) -> dict[str, str]:
+    """An SVG inside an `<img>` runs no scripts; it must not be kept for a visit to its address."""
+    return {
+        "Content-Type": "image/svg+xml",
+        "Content-Disposition": disposition(filename, "inline"),
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "Vary": "Sec-Fetch-Dest",
+        "Cache-Control": "no-store",
+    }

@@ -1,0 +1,85 @@
+"""Errors as HTTP answers: ComfyUI's error shape and a status of their own."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from services import errors
+from services.gateway.responses import json_response
+from services.graph.errors import PromptRejected
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a client may try again when a service was not there.
+RETRY_AFTER = 2
+
+#: Error class to status and ComfyUI's `type`; the nearest class of an error counts.
+STATUS: dict[type[errors.ServiceError], tuple[int, str]] = {
+    errors.ServiceError: (502, "service_failed"),
+    errors.InvalidArgument: (400, "invalid_request"),
+    errors.NotFound: (404, "not_found"),
+    errors.AlreadyExists: (409, "already_exists"),
+    errors.FailedPrecondition: (409, "failed_precondition"),
+    errors.Aborted: (409, "conflict"),
+    errors.OutOfRange: (416, "out_of_range"),
+    errors.ResourceExhausted: (429, "resource_exhausted"),
+    errors.Unavailable: (503, "unavailable"),
+    errors.DeadlineExceeded: (504, "timeout"),
+    errors.DataLoss: (400, "content_incomplete"),
+    errors.PermissionDenied: (403, "forbidden"),
+    errors.Unauthenticated: (401, "unauthenticated"),
+    errors.Unimplemented: (501, "not_implemented"),
+}
+
+
+class BadRequest(errors.InvalidArgument):
+    """The request makes no sense; names the field at fault."""
+
+    def __init__(self, message: str, *, field: str = "", type: str = "invalid_request") -> None:
+        super().__init__(message)
+        self.field = field
+        self.type = type
+
+
+class BodyTooLarge(errors.ResourceExhausted):
+    """The body is longer than the limit, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Maximum request body size {limit} exceeded.")
+
+
+class StorageFull(errors.ResourceExhausted):
+    """There is no room for the file."""
+
+
+def error_response(error: Exception) -> Response:
+    """The answer to a request that failed; what nobody foresaw is logged, and answered without particulars."""
+    match error:
+        case PromptRejected():
+            body = {"error": msgspec.Raw(error.error_json), "node_errors": msgspec.Raw(error.node_errors_json)}
+            return json_response(body, status=400)
+        case BadRequest():
+            return _answer(400, error.type, error.message, error.field)
+        case BodyTooLarge():
+            return _answer(413, "too_large", error.message)
+        case StorageFull():
+            return _answer(507, "storage_full", error.message)
+        case errors.ServiceError():
+            status, type_ = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+            return _answer(status, type_, error.message)
+        case ClientDisconnect():
+            return _answer(400, "content_incomplete", "the request ended before its body did")
+    log.error("a request failed", exc_info=error)
+    return _answer(500, "internal_error", "the gateway failed, see its log")
+
+
+def _answer(status: int, type_: str, message: str, field: str = "") -> Response:
+    details = f"{field}: {message}" if field and not message.startswith(field) else message
+    extra = {"field": field} if field else {}
+    body = {"error": {"type": type_, "message": message, "details": details, "extra_info": extra}, "node_errors": {}}
+    headers = {"Retry-After": str(RETRY_AFTER)} if status in (429, 503) else None
+    return json_response(body, status=status, headers=headers)

@@ -1,0 +1,96 @@
+"""The gateway's metrics, and those of the queue and the devices that it reads when it is scraped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from services.gateway.sockets.frames import Kind
+from services.queue.records import Executor, Stats
+
+#: Seconds; from a cached answer to an upload.
+_DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Counters of this process."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        build = Gauge(
+            "silverprint_build_info", "Always 1; the version is in the label.", ["version"], registry=self.registry
+        )
+        build.labels(version).set(1)
+        self._requests = Counter(
+            "silverprint_gateway_http_requests_total",
+            "HTTP requests answered, by route, method and status code.",
+            ["route", "method", "code"],
+            registry=self.registry,
+        )
+        self._durations = Histogram(
+            "silverprint_gateway_http_request_duration_seconds",
+            "Time from the arrival of an HTTP request to the end of its answer, by route.",
+            ["route"],
+            buckets=_DURATIONS,
+            registry=self.registry,
+        )
+        self._dropped = Counter(
+            "silverprint_gateway_websocket_messages_dropped_total",
+            "Messages left out because their reader was too slow, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.sockets = Gauge("silverprint_gateway_websockets", "WebSockets that are open.", registry=self.registry)
+
+    def answered(self, route: str, method: str, code: int, seconds: float) -> None:
+        """Count one HTTP request."""
+        self._requests.labels(route, method, str(code)).inc()
+        self._durations.labels(route).observe(seconds)
+
+    def dropped(self, kind: Kind, count: int) -> None:
+        """Count messages that a slow reader lost."""
+        self._dropped.labels(kind.value).inc(count)
+
+
+def exposition(metrics: Metrics, stats: Stats | None, executors: Sequence[Executor] | None) -> bytes:
+    """The text format; without the queue's part when it could not be read."""
+    registry = CollectorRegistry()
+    up = Gauge("silverprint_gateway_queue_up", "1 if the queue service answered this scrape.", registry=registry)
+    up.set(stats is not None)
+    if stats is not None:
+        _queue_depth(registry, stats)
+    _devices(registry, executors or ())
+    return generate_latest(metrics.registry) + generate_latest(registry)
+
+
+def _queue_depth(registry: CollectorRegistry, stats: Stats) -> None:
+    depth = Gauge("silverprint_queue_depth", "Prompts that wait or run, by state.", ["state"], registry=registry)
+    depth.labels("pending").set(stats.pending)
+    depth.labels("running").set(stats.running)
+
+
+def _devices(registry: CollectorRegistry, executors: Iterable[Executor]) -> None:
+    def gauge(name: str, help: str, *labels: str) -> Gauge:
+        return Gauge(name, help, labels, registry=registry)
+
+    total = gauge("silverprint_device_vram_total_bytes", "Memory of a device.", "executor", "device")
+    free = gauge("silverprint_device_vram_free_bytes", "Memory of a device that is free.", "executor", "device")
+    slots = gauge("silverprint_executor_slots", "Prompts that an executor runs at once.", "executor")
+    idle = gauge("silverprint_executor_free_slots", "Places of an executor that are free.", "executor")
+    for executor in executors:
+        slots.labels(executor.executor_id).set(executor.slots)
+        idle.labels(executor.executor_id).set(executor.free_slots)
+        for device in executor.devices:
+            total.labels(executor.executor_id, device.name).set(device.vram_total)
+            free.labels(executor.executor_id, device.name).set(device.vram_free)

@@ -1,0 +1,39 @@
+"""Reading many prompts from the queue, a page at a time, so that no answer outgrows a message or our memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+
+from services.queue.client import QueueClient
+from services.queue.records import Prompt, PromptState
+
+#: Prompts asked for at once.
+PAGE = 64
+
+
+async def prompts(
+    queue: QueueClient, states: Collection[PromptState], start: int = 0, count: int | None = None
+) -> AsyncIterator[Prompt]:
+    """`count` prompts from the position `start` on, in their order; all that follow when None."""
+    position = start
+    stop = None if count is None else start + count
+    while stop is None or position < stop:
+        limit = PAGE if stop is None else min(PAGE, stop - position)
+        found, total = await queue.list(states, limit=limit, offset=position)
+        for prompt in found:
+            yield prompt
+        position += len(found)
+        if not found or position >= total:
+            return
+
+
+async def last_prompts(queue: QueueClient, states: Collection[PromptState], count: int) -> AsyncIterator[Prompt]:
+    """The last `count` prompts, in their order."""
+    if count <= PAGE:
+        found, _ = await queue.list(states, limit=count, from_end=True)
+        for prompt in found:
+            yield prompt
+        return
+    _, total = await queue.list(states, limit=1, from_end=True)
+    async for prompt in prompts(queue, states, max(0, total - count), count):
+        yield prompt

@@ -1,0 +1,42 @@
+"""Answers as ComfyUI gives them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+from starlette.responses import Response, StreamingResponse
+
+#: Bytes of a streamed answer that are made before it starts: what fails until then is still told by a status.
+_HEAD_START = 256 << 10
+
+JSON = "application/json; charset=utf-8"
+
+
+def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """`body` as JSON; parts that are `msgspec.Raw` go out byte for byte."""
+    return Response(msgspec.json.encode(body), status_code=status, headers=headers, media_type=JSON)
+
+
+def done() -> Response:
+    """Success with nothing to say: no body and no content type."""
+    return Response(status_code=200)
+
+
+async def streamed_json(pieces: AsyncIterator[bytes]) -> Response:
+    """JSON that is made while it is sent; a short answer goes out in one piece."""
+    head: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        head.append(piece)
+        size += len(piece)
+        if size > _HEAD_START:
+            return StreamingResponse(_chained(b"".join(head), pieces), media_type=JSON)
+    return Response(b"".join(head), media_type=JSON)
+
+
+async def _chained(head: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for piece in pieces:
+        yield piece

@@ -1,0 +1,78 @@
+"""`/history`: what became of the prompts that have finished."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.errors import NotFound
+from services.gateway.backends import Backends
+from services.gateway.bodies import json_object
+from services.gateway.errors import BadRequest
+from services.gateway.paging import last_prompts, prompts
+from services.gateway.responses import done, json_response, streamed_json
+from services.gateway.routes.selection import MAX_BYTES, selection
+from services.gateway.translate.entries import history_entry
+from services.queue.records import Prompt, PromptState
+
+#: What ran; a prompt that was taken back before has no history.
+STATES = (PromptState.SUCCEEDED, PromptState.FAILED, PromptState.INTERRUPTED)
+
+
+async def show(backends: Backends, request: Request) -> Response:
+    """Entries by the time they finished: all, the last `max_items`, or `max_items` from `offset` on."""
+    return await streamed_json(_entries(_window(backends, _number(request, "max_items"), _number(request, "offset"))))
+
+
+async def show_one(backends: Backends, request: Request) -> Response:
+    """One prompt's entry; an empty object when it has not finished or does not exist."""
+    try:
+        prompt = await backends.queue.get(request.path_params["prompt_id"])
+    except NotFound:
+        return json_response({})
+    return json_response({prompt.prompt_id: history_entry(prompt)} if prompt.state in STATES else {})
+
+
+async def change(backends: Backends, request: Request) -> Response:
+    """Forget everything that has finished, or the prompts named."""
+    chosen = selection(await json_object(request, MAX_BYTES))
+    if chosen.everything:
+        await backends.queue.forget(None)
+    if chosen.prompt_ids:
+        await backends.queue.forget(chosen.prompt_ids)
+    return done()
+
+
+def _number(request: Request, name: str) -> int | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        raise BadRequest(f"{name}: {text[:32]!r} is not a whole number", field=name) from error
+
+
+async def _window(backends: Backends, max_items: int | None, offset: int | None) -> AsyncIterator[Prompt]:
+    if max_items is not None and max_items <= 0:
+        return
+    if offset is not None and offset >= 0:
+        found = prompts(backends.queue, STATES, offset, max_items)
+    elif max_items is not None:
+        found = last_prompts(backends.queue, STATES, max_items)
+    else:
+        found = prompts(backends.queue, STATES)
+    async for prompt in found:
+        yield prompt
+
+
+async def _entries(found: AsyncIterator[Prompt]) -> AsyncIterator[bytes]:
+    separator = b"{"
+    async for prompt in found:
+        entry = msgspec.json.encode(history_entry(prompt))
+        yield b"%s%s: %s" % (separator, msgspec.json.encode(prompt.prompt_id), entry)
+        separator = b", "
+    yield b"{}" if separator == b"{" else b"}"

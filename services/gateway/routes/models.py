@@ -1,0 +1,50 @@
+"""`/models` and `/embeddings`: which model files there are."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.errors import NotFound
+from services.files.records import FileKind
+from services.gateway.backends import Backends
+from services.gateway.responses import json_response
+from services.gateway.translate.model_folders import FOLDERS, is_model
+
+
+async def list_folders(backends: Backends, request: Request) -> Response:
+    """The kinds of model."""
+    return json_response(FOLDERS)
+
+
+async def list_models(backends: Backends, request: Request) -> Response:
+    """The files of one kind, those in subfolders too.
+
+    Raises:
+        NotFound: there is no such kind.
+    """
+    folder = request.path_params["folder"]
+    if folder not in FOLDERS:
+        raise NotFound(f"there is no kind of model named {folder!r}")
+    return json_response(await _names(backends, folder))
+
+
+async def list_embeddings(backends: Backends, request: Request) -> Response:
+    """The embeddings, without their extensions, as prompts name them."""
+    names = await _names(backends, "embeddings")
+    return json_response([str(PurePosixPath(name).with_suffix("")) for name in names])
+
+
+async def _names(backends: Backends, folder: str) -> list[str]:
+    found: list[str] = []
+    token = ""
+    while True:
+        try:
+            files, token = await backends.files.list(FileKind.MODELS, folder, recursive=True, page_token=token)
+        except NotFound:
+            return []
+        found += [file.name.path.removeprefix(f"{folder}/") for file in files if is_model(folder, file.name.filename)]
+        if not token:
+            return sorted(found)

@@ -1,0 +1,26 @@
+"""`/prompt`: hand in a workflow, ask how many wait."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.backends import Backends
+from services.gateway.bodies import json_object
+from services.gateway.responses import json_response
+from services.gateway.translate.prompt import accepted, submission
+
+#: Below what a gRPC message may hold.
+MAX_PROMPT_BYTES = 30 << 20
+
+
+async def submit(backends: Backends, request: Request) -> Response:
+    """Queue a prompt."""
+    asked = submission(await json_object(request, MAX_PROMPT_BYTES))
+    return json_response(accepted(await backends.queue.submit(asked), asked))
+
+
+async def remaining(backends: Backends, request: Request) -> Response:
+    """How many prompts wait or run."""
+    stats = await backends.queue.stats()
+    return json_response({"exec_info": {"queue_remaining": stats.pending + stats.running}})

@@ -1,0 +1,91 @@
+"""What there is: hosts, devices, abilities, and whether it all works."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services import __version__
+from services.errors import NotFound, ServiceError
+from services.files.records import FileKind, FileName
+from services.gateway.backends import Backends
+from services.gateway.metrics import exposition
+from services.gateway.responses import json_response
+from services.gateway.translate.features import features
+from services.gateway.translate.system_stats import system_stats
+
+T = TypeVar("T")
+
+#: Seconds in which a service answers if it is well.
+ANSWER_TIMEOUT = 2.0
+
+#: A name that no file has: asking for it shows that the service answers.
+_NO_FILE = FileName(FileKind.TEMP, "", ".health")
+
+
+async def show_stats(backends: Backends, request: Request) -> Response:
+    """Hosts and devices."""
+    return json_response(system_stats(await backends.queue.executors(), __version__))
+
+
+async def show_features(backends: Backends, request: Request) -> Response:
+    """What this server can do."""
+    return json_response(features(backends.max_upload_bytes))
+
+
+async def show_extensions(backends: Backends, request: Request) -> Response:
+    """Scripts for the web UI: none."""
+    return json_response([])
+
+
+async def show_health(backends: Backends, request: Request) -> Response:
+    """200 when the services behind the gateway answer, 503 when one does not; the gateway lives either way."""
+    queue, files = await asyncio.gather(_state(backends.queue.stats()), _state(_ask_files(backends)))
+    services = {"queue": queue, "files": files}
+    well = all(state == "ok" for state in services.values())
+    body = {"status": "ok" if well else "degraded", "live": True, "services": services, "version": __version__}
+    return json_response(body, status=200 if well else 503)
+
+
+async def show_liveness(backends: Backends, request: Request) -> Response:
+    """200 while the gateway itself answers."""
+    return json_response({"live": True})
+
+
+async def show_metrics(backends: Backends, request: Request) -> Response:
+    """Prometheus's text format."""
+    stats, executors = await asyncio.gather(_or_none(backends.queue.stats()), _or_none(backends.queue.executors()))
+    backends.metrics.sockets.set(len(backends.hub))
+    text = exposition(backends.metrics, stats, executors)
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+async def _ask_files(backends: Backends) -> None:
+    try:
+        await backends.files.stat(_NO_FILE)
+    except NotFound:
+        return
+
+
+async def _state(question: Awaitable[object]) -> str:
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            await question
+    except ServiceError as error:
+        return error.message
+    except TimeoutError:
+        return f"no answer within {ANSWER_TIMEOUT:g} seconds"
+    return "ok"
+
+
+async def _or_none(question: Awaitable[T]) -> T | None:
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            return await question
+    except (ServiceError, TimeoutError):
+        return None

@@ -1,0 +1,46 @@
+"""All routes, as data."""
+
+from __future__ import annotations
+
+from services.gateway.resource import Endpoint
+from services.gateway.routes import (
+    history,
+    interrupt,
+    models,
+    nodes,
+    prompts,
+    queue,
+    root,
+    socket,
+    system,
+    uploads,
+    view,
+)
+
+#: Every one of them also exists under this prefix.
+PREFIX = "/api"
+
+SOCKET_PATH = "/ws"
+
+ROUTES = (
+    Endpoint("/", {"GET": root.show}),
+    Endpoint("/embeddings", {"GET": models.list_embeddings}),
+    Endpoint("/extensions", {"GET": system.show_extensions}),
+    Endpoint("/features", {"GET": system.show_features}),
+    Endpoint("/health", {"GET": system.show_health}),
+    Endpoint("/health/live", {"GET": system.show_liveness}),
+    Endpoint("/history", {"GET": history.show, "POST": history.change}),
+    Endpoint("/history/{prompt_id:path}", {"GET": history.show_one}),
+    Endpoint("/interrupt", {"POST": interrupt.interrupt, "GET": interrupt.interrupt_by_get}),
+    Endpoint("/metrics", {"GET": system.show_metrics}),
+    Endpoint("/models", {"GET": models.list_folders}),
+    Endpoint("/models/{folder}", {"GET": models.list_models}),
+    Endpoint("/object_info", {"GET": nodes.show_all}),
+    Endpoint("/object_info/{node_class:path}", {"GET": nodes.show_one}),
+    Endpoint("/prompt", {"GET": prompts.remaining, "POST": prompts.submit}),
+    Endpoint("/queue", {"GET": queue.show, "POST": queue.change}),
+    Endpoint("/system_stats", {"GET": system.show_stats}),
+    Endpoint("/upload/image", {"POST": uploads.upload_image}),
+    Endpoint("/view", {"GET": view.show}),
+    Endpoint(SOCKET_PATH, {"GET": socket.explain}),
+)

@@ -1,0 +1,152 @@
+"""The gateway as a process: settings, backends, HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+
+from services import __version__
+from services.errors import InvalidArgument, Unavailable
+from services.files.client import FileClient
+from services.gateway.app import build_app
+from services.gateway.backends import Backends
+from services.gateway.catalogue import CatalogueCache
+from services.gateway.metrics import Metrics
+from services.gateway.pictures import PictureConverter
+from services.gateway.sockets.follower import Follower
+from services.gateway.sockets.hub import Hub
+from services.queue.client import QueueClient
+from services.settings import setting, settings
+
+log = logging.getLogger(__name__)
+
+#: Seconds that open requests and sockets have when the gateway stops.
+STOP_GRACE = 1
+
+#: Seconds between pings; some clients give up on a socket that is silent for ten.
+PING_INTERVAL = 5.0
+PING_TIMEOUT = 20.0
+
+#: Connections that wait to be accepted.
+BACKLOG = 2048
+
+#: Bytes of a message that a client may send: feature flags, and nothing longer.
+MAX_MESSAGE_BYTES = 1 << 20
+
+
+@settings
+class Settings:
+    """What can be set about the gateway."""
+
+    host: str = setting("127.0.0.1", "address to serve HTTP on")
+    port: int = setting(8188, "port to serve HTTP on, 0 for a free one")
+    queue: str = setting("127.0.0.1:8190", "address of the queue service")
+    files: str = setting("127.0.0.1:8191", "address of the file service")
+    max_upload_mb: int = setting(100, "longest upload, in MiB")
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set.
+
+    Raises:
+        InvalidArgument: there is no such host, or a setting makes no sense.
+        Unavailable: the address cannot be listened on.
+    """
+    async with serving(settings) as port:
+        log.info("listening on %s:%d", settings.host, port)
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[int]:
+    """A gateway that serves for as long as the block lasts, on the port it yields; raises as `run` does."""
+    if settings.max_upload_mb < 1:
+        raise InvalidArgument("max-upload-mb must be at least 1")
+    with listening_socket(settings.host, settings.port) as listener:
+        async with backends(settings) as parts:
+            server = HttpServer(build_server_config(parts))
+            task = asyncio.create_task(server.serve([listener]))
+            try:
+                yield listener.getsockname()[1]
+            finally:
+                server.should_exit = True
+                await task
+
+
+@contextlib.asynccontextmanager
+async def backends(settings: Settings) -> AsyncIterator[Backends]:
+    """The clients of the other services, and what follows the queue."""
+    metrics = Metrics(__version__)
+    async with QueueClient(settings.queue) as queue, FileClient(settings.files) as files:
+        hub = Hub(metrics.dropped)
+        following = asyncio.create_task(Follower(queue, hub).run())
+        try:
+            yield Backends(
+                queue=queue,
+                files=files,
+                hub=hub,
+                catalogue=CatalogueCache(queue),
+                metrics=metrics,
+                pictures=PictureConverter(),
+                max_upload_bytes=settings.max_upload_mb << 20,
+            )
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound socket, closed in the end.
+
+    Raises:
+        InvalidArgument: there is no such host or port.
+        Unavailable: the address is taken or not ours.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise InvalidArgument(f"cannot listen on {host}:{port}: no such address") from error
+    with socket.socket(family, kind, protocol) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except (OSError, OverflowError) as error:
+            raise Unavailable(f"cannot listen on {host}:{port}: the address is taken or not ours") from error
+        yield listener
+
+
+def build_server_config(parts: Backends) -> uvicorn.Config:
+    """How uvicorn is to serve: within our loop, with our logging, without per-message compression."""
+    return uvicorn.Config(
+        build_app(parts),
+        loop="none",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=PING_INTERVAL,
+        ws_ping_timeout=PING_TIMEOUT,
+        # Previews are compressed pictures: deflating one again costs 25 times its sending.
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_GRACE,
+    )
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield

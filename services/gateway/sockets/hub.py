@@ -1,0 +1,160 @@
+"""Who is told what: events in, frames to the sockets of the clients they concern."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from services.gateway.sockets.frames import Kind
+from services.gateway.sockets.narration import tell, tell_end, tell_missed, tell_status
+from services.gateway.sockets.run import Run
+from services.gateway.sockets.socket import Socket
+from services.graph.events import NodePreview, NodeProgress
+from services.queue.records import Cancelled, Event
+
+#: Seconds for which an ended prompt is remembered, and how many prompts are, about.
+RUN_MEMORY = 300.0
+MAX_RUNS = 4096
+
+#: Seconds, and prompts beyond `MAX_RUNS`, after which the memory is cleaned.
+CLEAN_EVERY = 10.0
+CLEAN_SURPLUS = 256
+
+
+class Hub:
+    """The open sockets, and the prompts that they are or may be told about."""
+
+    def __init__(self, dropped: Callable[[Kind, int], None] = lambda kind, count: None) -> None:
+        self._sockets: set[Socket] = set()
+        self._by_client: dict[str, set[Socket]] = {}
+        self._runs: dict[str, Run] = {}
+        self._dropped = dropped
+        self._cleaned_at = time.monotonic()
+        self.remaining = 0
+        #: set whenever the first socket joins or the last one leaves
+        self.changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    def socket(self, client_id: str) -> Socket:
+        """A socket for `join`."""
+        return Socket(client_id, self._delivered, self._dropped)
+
+    def join(self, socket: Socket, remaining: int) -> None:
+        """Add a socket: it is told its id, then what its client missed."""
+        socket.put(tell_status(remaining, socket.client_id))
+        for run in list(self._runs.values()):
+            if run.client_id == socket.client_id:
+                for frame in tell_missed(run, metadata=socket.metadata):
+                    socket.put(frame)
+        self._sockets.add(socket)
+        self._by_client.setdefault(socket.client_id, set()).add(socket)
+        if len(self._sockets) == 1:
+            self.changed.set()
+
+    def leave(self, socket: Socket) -> None:
+        """Remove a socket; others of the same client stay."""
+        self._sockets.discard(socket)
+        siblings = self._by_client.get(socket.client_id, set())
+        siblings.discard(socket)
+        if not siblings:
+            self._by_client.pop(socket.client_id, None)
+        if not self._sockets:
+            self.changed.set()
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Take in events, oldest first, and tell whom they concern; what is known already is passed over."""
+        for event, preview in _with_previews(events):
+            run = self._run(event)
+            if run.apply(event):
+                if preview is not None:
+                    run.apply(preview)
+                self._tell(event, run, preview)
+        self._clean()
+
+    def set_remaining(self, remaining: int) -> None:
+        """Correct the number of prompts that wait or run."""
+        if remaining != self.remaining:
+            self.remaining = remaining
+            self._broadcast_status()
+
+    def under_way(self) -> list[str]:
+        """Ids of the prompts that have begun and of which no end is known."""
+        return [run.prompt_id for run in self._runs.values() if run.is_under_way]
+
+    def forget(self, prompt_id: str) -> None:
+        """The prompt does not exist any more."""
+        self._runs.pop(prompt_id, None)
+
+    def _tell(self, event: Event, run: Run, preview: Event | None) -> None:
+        audience = self._by_client.get(run.client_id, set()) if run.client_id else self._sockets
+        picture = preview.body if preview is not None and isinstance(preview.body, NodePreview) else None
+        for metadata in (False, True):
+            listeners = [socket for socket in audience if socket.metadata is metadata]
+            frames = tell(event, run, picture, metadata=metadata) if listeners else ()
+            for socket in listeners:
+                socket.put_all(frames)
+        if event.changes_state:
+            self.remaining = event.queue_remaining
+            self._broadcast_status()
+        if run.client_id and event.is_terminal and not isinstance(event.body, Cancelled):
+            end = tell_end(run)
+            for socket in audience:
+                socket.put(end)
+
+    def _broadcast_status(self) -> None:
+        frame = tell_status(self.remaining)
+        for socket in self._sockets:
+            socket.put(frame)
+
+    def _run(self, event: Event) -> Run:
+        run = self._runs.get(event.prompt_id)
+        if run is None:
+            run = self._runs[event.prompt_id] = Run(event.prompt_id, event.client_id)
+        return run
+
+    def _delivered(self, prompt_id: str, sequence: int) -> None:
+        run = self._runs.get(prompt_id)
+        if run is not None:
+            run.delivered = max(run.delivered, sequence)
+
+    def _clean(self) -> None:
+        """Forget what ended long ago, and the oldest of what does not run when there is too much."""
+        now = time.monotonic()
+        surplus = len(self._runs) - MAX_RUNS
+        if now < self._cleaned_at + CLEAN_EVERY and surplus < CLEAN_SURPLUS:
+            return
+        self._cleaned_at = now
+        idle = [run for run in self._runs.values() if not run.is_under_way]
+        for index, run in enumerate(idle):
+            if index < surplus or (run.ended_at is not None and run.ended_at < now - RUN_MEMORY):
+                del self._runs[run.prompt_id]
+
+
+def _with_previews(events: Iterable[Event]) -> Iterator[tuple[Event, Event | None]]:
+    """Join a node's progress with the preview that follows it."""
+    waiting: Event | None = None
+    for event in events:
+        if waiting is not None:
+            joined = _belongs(event, waiting)
+            yield waiting, event if joined else None
+            waiting = None
+            if joined:
+                continue
+        if isinstance(event.body, NodeProgress):
+            waiting = event
+        else:
+            yield event, None
+    if waiting is not None:
+        yield waiting, None
+
+
+def _belongs(event: Event, progress: Event) -> bool:
+    return (
+        isinstance(event.body, NodePreview)
+        and isinstance(progress.body, NodeProgress)
+        and event.prompt_id == progress.prompt_id
+        and event.body.node.node_id == progress.body.node.node_id
+    )

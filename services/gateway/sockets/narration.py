@@ -1,0 +1,91 @@
+"""An event told as frames, in the order in which ComfyUI's clients expect them."""
+
+from __future__ import annotations
+
+from services.gateway.sockets.frames import Frame, Kind, Receipt
+from services.gateway.sockets.run import Run
+from services.gateway.translate.messages import Message, encode, executing, lasting_message, status
+from services.gateway.translate.previews import preview_frame
+from services.gateway.translate.progress import progress
+from services.graph.events import ExecutionInterrupted, NodeFinished, NodePreview, NodeProgress, NodeStarted
+from services.queue.records import Event
+
+
+def tell(event: Event, run: Run, preview: NodePreview | None, *, metadata: bool) -> list[Frame]:
+    """The frames of an event that `run` has taken in.
+
+    `preview` is the picture that came with a `NodeProgress`. For prompts without a client id, of whom everybody is
+    told, only progress, previews and interruption are.
+    """
+    match event.body:
+        case NodeStarted(node):
+            frames = [_board(run), _lasting(executing(node, run.prompt_id))]
+        case NodeProgress(node, value, maximum):
+            frames = _advance(run, progress(node, value, maximum, run.prompt_id), preview, metadata=metadata)
+        case NodePreview() as alone:
+            frames = [_preview(alone, run, metadata=metadata)]
+        case NodeFinished():
+            frames = [*_told_later(event), _board(run)]
+        case _:
+            frames = _told_later(event)
+    if run.client_id:
+        return frames
+    return [frame for frame in frames if frame.kind is not Kind.LASTING or isinstance(event.body, ExecutionInterrupted)]
+
+
+def tell_end(run: Run) -> Frame:
+    """The last frame of a prompt: nothing of it is executing any more."""
+    return _lasting(executing(None, run.prompt_id), Receipt(run.prompt_id, run.last_sequence))
+
+
+def tell_status(remaining: int, sid: str | None = None) -> Frame:
+    """How many prompts wait or run; with the client's id it is the first frame of a socket and must arrive."""
+    return Frame(Kind.STATUS if sid is None else Kind.LASTING, encode(status(remaining, sid)), "status")
+
+
+def tell_missed(run: Run, *, metadata: bool) -> list[Frame]:
+    """What no socket of the run's client was sent yet, and where the run stands now."""
+    missed = [event for event in run.lasting if event.sequence > run.delivered]
+    frames = [frame for event in missed for frame in _told_later(event)]
+    if run.ended_at is not None:
+        return [*frames, tell_end(run)] if missed else []
+    if run.board:
+        frames.append(_board(run))
+    if run.executing:
+        frames.append(_lasting(executing(run.executing, run.prompt_id)))
+    if run.preview:
+        frames.append(_preview(run.preview, run, metadata=metadata))
+    return frames
+
+
+def _told_later(event: Event) -> list[Frame]:
+    message = lasting_message(event)
+    if message is None:
+        return []
+    return [
+        _lasting(
+            message, None if event.is_terminal or not event.is_durable else Receipt(event.prompt_id, event.sequence)
+        )
+    ]
+
+
+def _advance(run: Run, message: Message, preview: NodePreview | None, *, metadata: bool) -> list[Frame]:
+    """Clients that understand metadata see the picture before the progress, the others after it."""
+    told = Frame(Kind.PROGRESS, encode(message), f"progress {run.prompt_id}")
+    if preview is None:
+        return [_board(run), told]
+    picture = _preview(preview, run, metadata=metadata)
+    return [_board(run), picture, told] if metadata else [_board(run), told, picture]
+
+
+def _preview(preview: NodePreview, run: Run, *, metadata: bool) -> Frame:
+    with_metadata = metadata and bool(run.client_id)
+    return Frame(Kind.PREVIEW, preview_frame(preview, run.prompt_id, metadata=with_metadata))
+
+
+def _board(run: Run) -> Frame:
+    return Frame(Kind.PROGRESS, encode(run.board.message()), f"progress_state {run.prompt_id}")
+
+
+def _lasting(message: Message, receipt: Receipt | None = None) -> Frame:
+    return Frame(Kind.LASTING, encode(message), receipt=receipt)

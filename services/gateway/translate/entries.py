@@ -1,0 +1,78 @@
+"""Items of `/queue` and entries of `/history`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from services.gateway.raw_json import members
+from services.gateway.translate.messages import lasting_message
+from services.gateway.translate.numbers import plain
+from services.graph.events import (
+    ExecutionFailed,
+    ExecutionInterrupted,
+    ExecutionStarted,
+    ExecutionSucceeded,
+    NodeFinished,
+    NodeRef,
+    NodesCached,
+)
+from services.queue.records import Event, Prompt, PromptState
+
+#: Members of `extra_data` that are credentials of the submitter: kept for the nodes, shown to nobody.
+_SECRET = re.compile(r"auth_?token|api_?key|secret|password|credential", re.IGNORECASE)
+
+_STATUS_MESSAGES = (ExecutionStarted, NodesCached, ExecutionSucceeded, ExecutionFailed, ExecutionInterrupted)
+
+
+def queue_item(prompt: Prompt) -> list[Any]:
+    """[number, prompt id, graph, extra data, ids of the outputs to make]."""
+    return [
+        plain(prompt.number),
+        prompt.prompt_id,
+        msgspec.Raw(prompt.graph_json),
+        _without_secrets(prompt.extra_data_json),
+        prompt.output_node_ids,
+    ]
+
+
+def history_entry(prompt: Prompt) -> dict[str, Any]:
+    """What became of a finished prompt: its outputs by node, and the messages of the attempt that counted."""
+    events = last_attempt(prompt.events)
+    shown = [event.body for event in events if isinstance(event.body, NodeFinished) and event.body.output_json]
+    succeeded = prompt.state is PromptState.SUCCEEDED
+    messages = [lasting_message(event) for event in events if isinstance(event.body, _STATUS_MESSAGES)]
+    return {
+        "prompt": queue_item(prompt),
+        "outputs": {body.node.node_id: msgspec.Raw(body.output_json) for body in shown},
+        "status": {
+            "status_str": "success" if succeeded else "error",
+            "completed": succeeded,
+            "messages": messages,
+        },
+        "meta": {body.node.node_id: _meta(body.node) for body in shown},
+    }
+
+
+def last_attempt(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """The events since the last start; what came before was void."""
+    starts = [index for index, event in enumerate(events) if isinstance(event.body, ExecutionStarted)]
+    return events[starts[-1] :] if starts else events
+
+
+def _meta(node: NodeRef) -> dict[str, str | None]:
+    return {
+        "node_id": node.node_id,
+        "display_node": node.display_node_id,
+        "parent_node": node.parent_node_id,
+        "real_node_id": node.real_node_id,
+    }
+
+
+def _without_secrets(extra_data_json: bytes) -> msgspec.Raw | dict[str, msgspec.Raw]:
+    found = members(extra_data_json)
+    if not any(map(_SECRET.search, found)):
+        return msgspec.Raw(extra_data_json)
+    return {key: value for key, value in found.items() if not _SECRET.search(key)}

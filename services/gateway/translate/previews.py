@@ -1,0 +1,36 @@
+"""Pictures of unfinished work as binary frames.
+
+Layout (big endian): event type as uint32, then for type 1 the picture's format as uint32 (1 JPEG, 2 PNG), for type 4
+the length of a JSON object as uint32 and that object; then the encoded picture.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+from services.graph.events import NodePreview
+
+_PREVIEW = 1
+_PREVIEW_WITH_METADATA = 4
+
+_FORMATS = {"image/jpeg": 1, "image/png": 2}
+
+
+def preview_frame(preview: NodePreview, prompt_id: str, *, metadata: bool) -> bytes:
+    """The frame; with `metadata` for clients that said they understand it."""
+    if not metadata:
+        return struct.pack(">II", _PREVIEW, _FORMATS.get(preview.media_type, 1)) + preview.data
+    node = preview.node
+    described = msgspec.json.encode(
+        {
+            "node_id": node.node_id,
+            "prompt_id": prompt_id,
+            "display_node_id": node.display_node_id,
+            "parent_node_id": node.parent_node_id,
+            "real_node_id": node.real_node_id,
+            "image_type": preview.media_type,
+        }
+    )
+    return struct.pack(">II", _PREVIEW_WITH_METADATA, len(described)) + described + preview.data

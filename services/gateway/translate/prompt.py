@@ -1,0 +1,83 @@
+"""`POST /prompt`: what a client sends, and what it is told."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from services.gateway.errors import BadRequest
+from services.gateway.raw_json import field, members
+from services.gateway.translate.numbers import plain
+from services.queue.records import Accepted, Submission
+
+#: Characters that an id chosen by a client may have.
+MAX_ID_LENGTH = 256
+
+_NO_PROMPT = "No prompt provided"
+
+
+def submission(body: dict[str, msgspec.Raw]) -> Submission:
+    """The prompt in a request body; the graph stays as it was sent.
+
+    Raises:
+        BadRequest: a member is missing or of the wrong kind; the message names it.
+    """
+    if "prompt" not in body:
+        raise BadRequest(_NO_PROMPT, type="no_prompt")
+    extra_data = _extra_data(body)
+    return Submission(
+        graph_json=_graph(bytes(body["prompt"])),
+        extra_data_json=msgspec.json.encode(extra_data),
+        prompt_id=_id(field(body, "prompt_id", str | int | float | None, None), "prompt_id"),
+        client_id=_id(field(extra_data, "client_id", str | int | None, None), "client_id"),
+        number=_number(field(body, "number", str | float | bool, 0.0)) if "number" in body else None,
+        front=bool(field(body, "front", bool | int | None, None)),
+        only_outputs=_targets(field(body, "partial_execution_targets", str | list[str] | None, None)),
+    )
+
+
+def accepted(answer: Accepted, asked: Submission) -> dict[str, Any]:
+    """The answer to a prompt that was queued; a number that the client chose stays a float."""
+    number = answer.number if asked.number is not None else plain(answer.number)
+    return {"prompt_id": answer.prompt_id, "number": number, "node_errors": msgspec.Raw(answer.node_errors_json)}
+
+
+def _graph(graph_json: bytes) -> bytes:
+    if graph_json.lstrip().startswith(b"{"):
+        return graph_json
+    if graph_json.strip(b"[] \t\r\n") == b"":
+        return b"{}"
+    raise BadRequest("prompt must be a JSON object of node id to node", field="prompt", type="invalid_prompt")
+
+
+def _extra_data(body: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    found = members(bytes(body["extra_data"]), "extra_data") if "extra_data" in body else {}
+    if "client_id" in body:
+        found["client_id"] = body["client_id"]
+    return found
+
+
+def _id(value: str | float | None, name: str) -> str:
+    if value is None:
+        return ""
+    if len(text := str(value)) > MAX_ID_LENGTH:
+        raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters", field=name)
+    return text
+
+
+def _number(value: str | float | bool) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadRequest(f"number: {value!r} is not a number", field="number")
+    return number
+
+
+def _targets(value: str | list[str] | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return (value,) if isinstance(value, str) else tuple(value)
