@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.executor.engine.context import Emit, NodeContext, RunContext, enter_context, leave_context
@@ -67,9 +67,14 @@ class NodeCalls:
         values = {**inputs, **self._hidden.of(node.id, node_class)}
         token = enter_context(NodeContext(self._context, self._prompt.ref(node.id), self._emit))
         try:
-            return [
-                self._coroutines.settle(returned)
-                for returned in call_for_each(function, values, takes_lists=node_class.takes_lists)
-            ]
+            calls = call_for_each(self._interruptible(function), values, takes_lists=node_class.takes_lists)
+            return [self._coroutines.settle(returned) for returned in calls]
         finally:
             leave_context(token)
+
+    def _interruptible(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(**values: Any) -> Any:
+            self._context.raise_if_interrupted()
+            return function(**values)
+
+        return call

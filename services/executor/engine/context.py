@@ -108,7 +108,7 @@ class NodeContext:
             Interrupted: the run was asked to stop.
         """
         self._run.raise_if_interrupted()
-        self._emit(NodeProgress(self.node, value, maximum))
+        self._emit(NodeProgress(self.node, float(value), float(maximum)))
         if preview is not None and self.previews_wanted:
             self._emit(NodePreview(self.node, preview.media_type, preview.encode()))
 

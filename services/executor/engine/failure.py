@@ -19,7 +19,10 @@ _MAX_VALUE_LENGTH = 1000
 _MAX_MESSAGE_LENGTH = 10_000
 _MAX_VALUES_PER_INPUT = 20
 
-_ABSOLUTE_PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/'\"<>|:]+/)+[^\s/'\"<>|:]*")
+#: A quoted path may have spaces in it.
+_ABSOLUTE_PATH = re.compile(
+    r"""(?<=')/[^'\n]*/[^'\n]*(?=')|(?<=")/[^"\n]*/[^"\n]*(?=")|(?<![\w:/.'"])/(?:[^\s/'"<>|:]+/)+[^\s/'"<>|:]*"""
+)
 _ENGINE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -47,9 +50,11 @@ def message_of(error: BaseException) -> str:
     """What the error says, with paths cut down to their last part."""
     if isinstance(error, SystemExit):
         return f"the node called sys.exit({error.code!r})"
-    return _cut(
-        _ABSOLUTE_PATH.sub(lambda match: os.path.basename(match[0]) or "(path)", _text(error)), _MAX_MESSAGE_LENGTH
-    )
+    return _cut(_ABSOLUTE_PATH.sub(_last_part, _text(error)), _MAX_MESSAGE_LENGTH)
+
+
+def _last_part(path: re.Match[str]) -> str:
+    return os.path.basename(path[0].rstrip("/"))
 
 
 def _traceback(trace: TracebackType | None) -> list[str]:
@@ -79,7 +84,7 @@ def _abbreviated(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     try:
-        return str(value)
+        return str(value).encode("utf-8", "replace").decode("utf-8")
     except Exception as error:  # a class of somebody else's, which may do anything
         return f"<{type_name(type(value))} whose str() raises {type_name(type(error))}>"
 

@@ -68,8 +68,8 @@ class NodeClass:
 
     def _read_input(self, name: str) -> InputDefinition | None:
         for group in _GROUPS:
-            members = self._declared.get(group) or {}
-            if name in members:
+            members = self._declared.get(group)  # not `or {}`: one that contains every name may be empty
+            if members is not None and name in members:
                 return read_input(name, members[name], required=group == "required")
         return None
 

@@ -58,11 +58,7 @@ class Engine:
         with Coroutines() as coroutines:
             prompt = DynamicPrompt(graph)
             calls = NodeCalls(prompt, extra_data, self._instances, coroutines, context, emit)
-            emit(
-                _Run(graph, prompt, NodeClasses(self._classes), self._cache, calls, context, emit).execute(
-                    output_node_ids
-                )
-            )
+            emit(_Run(graph, prompt, NodeClasses(self._classes), self._cache, calls, emit).execute(output_node_ids))
 
     def free(self) -> None:
         """Forget all results and node objects."""
@@ -84,7 +80,6 @@ class _Run:
         classes: NodeClasses,
         cache: ResultCache,
         calls: NodeCalls,
-        context: RunContext,
         emit: Emit,
     ) -> None:
         self._graph = graph
@@ -92,7 +87,6 @@ class _Run:
         self._classes = classes
         self._cache = cache
         self._calls = calls
-        self._context = context
         self._emit = emit
         self._signatures: dict[str, Signature | None] = {}
         self._results: dict[str, NodeResult] = {}
@@ -161,7 +155,6 @@ class _Run:
 
     def _call(self, node: Node) -> NodeResult:
         self._emit(NodeStarted(self._prompt.ref(node.id)))
-        self._context.raise_if_interrupted()
         node_class = self._classes[node.class_type]
         self._inputs = resolved_inputs(node, node_class, self._results.get)
         result = self._calls.execute(node, node_class, self._inputs)
