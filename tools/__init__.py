@@ -1,0 +1,1 @@
+"""Programs used to develop Silverprint; no part of the product."""

@@ -1,0 +1,1 @@
+"""Trains the small text-to-image checkpoint that Silverprint carries, from nothing, on one CPU core."""
