@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from services.graph.definitions import Catalogue
@@ -10,6 +10,9 @@ from services.graph.errors import NodeError, NodeErrors
 from services.graph.inspection import Finding
 from services.graph.model import Graph
 from services.graph.rules.exceptions import Dependant, Fault, exception_error
+
+#: Steps taken to find which outputs a faulty node spoils; in a prompt where that takes more, some are not named.
+MAX_STEPS = 500_000
 
 
 class Report:
@@ -39,8 +42,13 @@ class Report:
     def node_errors(self) -> dict[str, NodeErrors]:
         """What is wrong with each node, and which outputs that spoils, in the order of the prompt."""
         dependents: dict[str, list[str]] = {node_id: [] for node_id in self._graph.nodes if node_id in self._findings}
+        steps = 0
         for output in self._outputs:
-            for node_id in self._bad_ancestors(output):
+            if output not in self._bad_nodes or steps > MAX_STEPS:
+                continue
+            ancestors = self._bad_ancestors(output)
+            steps += len(ancestors)
+            for node_id in ancestors:
                 if node_id in dependents:
                     dependents[node_id].append(output)
         return {
@@ -76,9 +84,7 @@ class Report:
     def _sources(self, node_id: str) -> Iterable[str]:
         return self._graph.sources(node_id)
 
-    def _bad_ancestors(self, output: str) -> Iterable[str]:
-        if output not in self._bad_nodes:
-            return ()
+    def _bad_ancestors(self, output: str) -> Collection[str]:
         found = {output: None}
         pending = [output]
         while pending:

@@ -9,7 +9,7 @@ import pytest
 from services.errors import Unavailable
 from services.graph.complaints import Complaint
 from services.graph.errors import PromptRejected
-from services.graph.model import Graph
+from services.graph.model import Graph, parse_graph
 from services.graph.validation import validate
 from tests.graph.catalogues import catalogue, graph, nobody_complains, recorded_catalogue, validated
 
@@ -79,6 +79,17 @@ async def test_an_output_that_only_feeds_on_a_cycle_within_a_cycle_is_refused() 
 
     assert node_errors
     assert all(found["dependent_outputs"] == ["out"] for found in node_errors.values())
+
+
+async def test_a_fault_below_very_many_outputs_names_some_of_them() -> None:
+    nodes = dict(chain(1000, ("EmptyImage", EMPTY | {"width": 0})).source)
+    for number in range(1000):
+        nodes[f"out{number}"] = {"class_type": "PreviewImage", "inputs": {"images": ["999", 0]}}
+
+    _, node_errors = await refusal(parse_graph(json.dumps(nodes).encode()))
+
+    assert list(node_errors) == ["0"]
+    assert 100 < len(node_errors["0"]["dependent_outputs"]) < 1001
 
 
 async def test_errors_are_in_the_order_of_the_declaration() -> None:

@@ -41,14 +41,16 @@ class NodeClass:
 
     @property
     def output_count(self) -> int:
-        """How many outputs it declares."""
-        return len(self.cls.RETURN_TYPES or ())
+        """How many outputs it declares; ("IMAGE"), a tuple that lacks its comma, is one."""
+        declared = self.cls.RETURN_TYPES or ()
+        return 1 if isinstance(declared, str) else len(declared)
 
     @property
     def output_is_list(self) -> tuple[bool, ...]:
         """For each output whether it gives a list whose items count one by one."""
         declared = getattr(self.cls, "OUTPUT_IS_LIST", None) or ()
-        return tuple(bool(flag) for flag in declared) + (False,) * (self.output_count - len(declared))
+        flags = [bool(flag) for flag in declared] + [False] * self.output_count
+        return tuple(flags[: self.output_count])
 
     @property
     def tells_changes(self) -> bool:

@@ -24,6 +24,17 @@ def test_a_dict_may_show_and_give() -> None:
     assert result == NodeResult(([1],), b'{"text": ["t"]}')
 
 
+def test_what_a_class_says_of_lists_may_be_shorter_or_longer_than_its_outputs() -> None:
+    assert read_results([(1, 2)], node_class("A", "B", lists=(False,))).outputs == ([1], [2])
+    assert read_results([([1, 2],)], node_class("A", lists=(True, True))).outputs == ([1, 2],)
+
+
+def test_a_type_that_lacks_its_comma_is_one_output() -> None:
+    one = NodeClass("Some", type("Some", (), {"INPUT_TYPES": classmethod(lambda cls: {}), "RETURN_TYPES": "IMAGE"}))
+
+    assert read_results([(1,)], one).outputs == ([1],)
+
+
 @pytest.mark.parametrize("returned", [None, (), [], {}, {"ui": {}}, {"result": ()}])
 def test_a_node_without_outputs_need_not_return_anything(returned: Any) -> None:
     assert read_results([returned], node_class()) == NodeResult((), b"")
