@@ -15,6 +15,9 @@ MAX_PART_BYTES = 255
 #: Leaves room for the data directory in front, in the 4096 bytes that Linux allows for a path.
 MAX_SUBFOLDER_BYTES = 2048
 
+#: Folders in folders; nobody needs as many, and a walk down a tree must end.
+MAX_SUBFOLDER_PARTS = 64
+
 #: Kinds that ComfyUI lets a name end with, as in "cat.png [output]".
 _ANNOTATIONS = (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)
 
@@ -49,7 +52,10 @@ def validate_subfolder(subfolder: str) -> None:
         raise InvalidArgument(f"subfolder {_shortened(subfolder)} is longer than {MAX_SUBFOLDER_BYTES} bytes")
     if subfolder.startswith("/"):
         raise InvalidArgument(f"subfolder {subfolder!r} is absolute")
-    for part in subfolder.split("/"):
+    parts = subfolder.split("/")
+    if len(parts) > MAX_SUBFOLDER_PARTS:
+        raise InvalidArgument(f"subfolder {_shortened(subfolder)} has more than {MAX_SUBFOLDER_PARTS} parts")
+    for part in parts:
         _validate_part(part, "subfolder")
 
 

@@ -18,9 +18,11 @@ log = logging.getLogger(__name__)
 class Settings:
     """What can be set about the file service."""
 
-    listen: str = setting("127.0.0.1:8191", "address to serve gRPC on, port 0 for a free one")
-    data: Path = setting(Path("data"), "directory of input/, output/, temp/ and userdata/")
-    models: tuple[Path, ...] = setting((Path("models"),), "directory with a folder per kind of model; may be repeated")
+    listen: str = setting(default="127.0.0.1:8191", help="address to serve gRPC on, port 0 for a free one")
+    data: Path = setting(default=Path("data"), help="directory of input/, output/, temp/ and userdata/")
+    models: tuple[Path, ...] = setting(
+        default=(Path("models"),), help="directory with a folder per kind of model; may be repeated"
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

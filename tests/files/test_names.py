@@ -56,6 +56,7 @@ HOSTILE_SUBFOLDERS = {
     "double slash": "a//b",
     "trailing slash": "a/",
     "too long": "/".join(["a" * 100] * 30),
+    "too deep": "/".join("a" * 65),
 } | {f"part: {what}": f"a/{part}" for what, part in HOSTILE_PARTS.items() if what not in ("slash", "absolute")}
 
 # What people may call their files.

@@ -50,12 +50,7 @@ class DigestIndex:
     def __init__(self, path: Path) -> None:
         """Open the index, or start a new one when the file is damaged or of another version."""
         self._lock = threading.Lock()
-        try:
-            self._database = _open(path)
-        except sqlite3.DatabaseError as error:
-            log.warning("the digest index is unreadable (%s) and is started anew", error)
-            _remove(path)
-            self._database = _open(path)
+        self._database = _open_or_start_anew(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -91,8 +86,22 @@ class DigestIndex:
             return []
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def _open_or_start_anew(path: Path) -> sqlite3.Connection:
+    try:
+        return _open(path)
+    except sqlite3.OperationalError as error:
+        # The disk is full or read-only: whatever else the service can do it should.
+        log.warning("the digest index cannot be opened (%s); digests are kept until the service ends", error)
+        return _open(None)
+    except sqlite3.DatabaseError as error:
+        log.warning("the digest index is unreadable (%s) and is started anew", error)
+        _remove(path)
+        return _open(path)
+
+
+def _open(path: Path | None) -> sqlite3.Connection:
+    """The database in a file, or in memory."""
+    database = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
@@ -101,7 +110,8 @@ def _open(path: Path) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(f"version {version}")
         if version == 0:
             database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        path.chmod(0o600)
+        if path:
+            path.chmod(0o600)
     except BaseException:
         database.close()
         raise

@@ -33,8 +33,8 @@ class Digests:
         """The file is gone."""
         self._index.forget(str(name))
 
-    def of(self, name: FileName) -> str:
-        """The digest of a file as it is now.
+    def of(self, name: FileName) -> tuple[Version, str]:
+        """The digest of a file as it is now, and which version that is.
 
         Raises:
             Aborted: it changed meanwhile.
@@ -45,7 +45,7 @@ class Digests:
             if digest is None:
                 digest = _compute(reading)
                 self.remember(name, reading.version, digest)
-            return digest
+            return reading.version, digest
         finally:
             reading.close()
 

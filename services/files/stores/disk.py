@@ -47,7 +47,7 @@ class DiskStore(base.FileStore):
         self._models = models
         self._workers = ThreadPoolExecutor(WORKERS, "files")
         self._hashers = ThreadPoolExecutor(HASHERS, "digests")
-        self._hashing: dict[FileName, asyncio.Future[str]] = {}
+        self._hashing: dict[FileName, asyncio.Future[tuple[Version, str]]] = {}
         self._counters = placing.Counters()
 
     async def __aenter__(self) -> Self:
@@ -68,7 +68,6 @@ class DiskStore(base.FileStore):
         expected_size: int | None = None,
     ) -> FileInfo:
         base.check_target(name, on_conflict, numbered_extension)
-
         if on_conflict is OnConflict.FAIL:
             await self._in_thread(self._refuse_taken, name)
 
@@ -102,10 +101,9 @@ class DiskStore(base.FileStore):
 
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
         info = await self._in_thread(self._describe, name)
-        if info.blake3 is None and digest:
-            await self._hash(name)
-            info = await self._in_thread(self._describe, name)
-        return info
+        if info.blake3 or not digest:
+            return info
+        return _file_info(name, *await self._hash(name))
 
     async def list(
         self,
@@ -117,7 +115,13 @@ class DiskStore(base.FileStore):
         page_token: str = "",
     ) -> base.FilePage:
         names.validate_subfolder(subfolder)
-        return await self._in_thread(self._page, kind, subfolder, recursive, paging.page_limit(page_size), page_token)
+        limit = paging.page_limit(page_size)
+
+        def page() -> base.FilePage:
+            with disk_errors(f"{kind.value}/{subfolder}"):
+                return self._page(kind, subfolder, recursive, limit, page_token)
+
+        return await self._in_thread(page)
 
     async def delete(self, name: FileName) -> None:
         base.check_writable(name.kind)
@@ -210,13 +214,13 @@ class DiskStore(base.FileStore):
             if ahead:
                 ahead.cancel()
 
-    async def _hash(self, name: FileName) -> None:
+    async def _hash(self, name: FileName) -> tuple[Version, str]:
         """Have the digest of a file computed, once for all who ask at the same time."""
         if name not in self._hashing:
             loop = asyncio.get_running_loop()
             self._hashing[name] = loop.run_in_executor(self._hashers, self._digests.of, name)
             self._hashing[name].add_done_callback(lambda _: self._hashing.pop(name))
-        await asyncio.shield(self._hashing[name])
+        return await asyncio.shield(self._hashing[name])
 
     def _page(self, kind: FileKind, subfolder: str, recursive: bool, limit: int, page_token: str) -> base.FilePage:
         start = paging.position(page_token, subfolder)
@@ -268,7 +272,7 @@ class _Shelf:
     def holds(self, name: FileName) -> bool:
         try:
             _, status = self._tree.find(name)
-            return status.st_size == self._spool.size and self._digests.of(name) == self._digest
+            return status.st_size == self._spool.size and self._digests.of(name)[1] == self._digest
         except (NotFound, InvalidArgument, Aborted):
             return False
 

@@ -10,9 +10,6 @@ from blake3 import blake3
 
 from services.files.stores.digest_index import Version
 
-#: Written out in the background of an upload this often (bytes), so that the final sync has little left to do.
-SYNC_BYTES = 32 << 20
-
 
 class Spool:
     """One content in a file of its own that no reader sees. Used from any thread, one at a time.
@@ -27,7 +24,6 @@ class Spool:
         self._file: int | None = None
         self.is_over = False
         self._hash = blake3()
-        self._unsynced = 0
         self.size = 0
         #: of the finished file
         self.version = Version(0, 0)
@@ -77,7 +73,3 @@ class Spool:
             rest = rest[os.write(self._file, rest) :]
         self._hash.update(chunk)
         self.size += len(chunk)
-        self._unsynced += len(chunk)
-        if self._unsynced >= SYNC_BYTES:
-            os.fdatasync(self._file)
-            self._unsynced = 0

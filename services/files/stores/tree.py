@@ -132,9 +132,12 @@ def _walk(top: str, kind: FileKind, subfolder: str, recursive: bool) -> Iterator
             folders.append(entry.name)
         elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
             yield Entry(FileName(kind, subfolder, entry.name), entry.path, entry.is_symlink())
-    if recursive:
-        for folder in folders:
-            yield from _walk(top, kind, f"{subfolder}/{folder}" if subfolder else folder, recursive)
+    if not recursive:
+        return
+    for folder in folders:
+        below = f"{subfolder}/{folder}" if subfolder else folder
+        if below.count("/") < names.MAX_SUBFOLDER_PARTS:
+            yield from _walk(top, kind, below, recursive)
 
 
 def _make_folders(folder: str) -> None:

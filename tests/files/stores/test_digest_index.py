@@ -59,3 +59,13 @@ def test_an_index_that_fails_knows_nothing_and_says_so_in_the_log(
     assert index.get("output/a", VERSION) is None
     assert index.paths("d" * 64) == []
     assert "the digest index failed" in caplog.text
+
+
+def test_an_index_that_cannot_be_opened_is_kept_in_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "files.sqlite3"
+    path.mkdir()
+    index = DigestIndex(path)
+    index.put("output/a", VERSION, "d" * 64)
+    assert index.get("output/a", VERSION) == "d" * 64
+    assert "cannot be opened" in caplog.text
+    index.close()

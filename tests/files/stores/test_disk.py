@@ -239,6 +239,18 @@ async def test_what_cannot_be_named_is_not_listed(store: DiskStore, data: Path) 
     assert [file.name.filename for file in files] == ["fine"]
 
 
+async def test_a_walk_ends_where_names_end(store: DiskStore, data: Path) -> None:
+    deep = data / "input"
+    for _ in range(100):
+        deep = deep / "d"
+    os.makedirs(deep)
+    deepest_named = picture("/".join("d" * 64) + "/deep.png")
+    for path in (deep / "deep.png", data / str(deepest_named)):
+        path.write_bytes(b"")
+    files, _ = await store.list(FileKind.INPUT, recursive=True)
+    assert [file.name for file in files] == [deepest_named]
+
+
 async def test_a_file_that_is_changed_while_it_is_read_is_not_passed_off_as_whole(store: DiskStore, data: Path) -> None:
     path = data / "input" / "film"
     path.write_bytes(bytes(40 * CHUNK_BYTES))
