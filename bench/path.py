@@ -1,7 +1,7 @@
 """The whole path of a prompt, measured from a ComfyUI client: `python -m bench.path [URL]`.
 
-Without a URL a stack of its own is started. With one, any ComfyUI-compatible server is measured, so that two can be compared in
-turn on the same machine. Every figure is the median and the best of several rounds.
+Without a URL a stack of its own is started. With one, any ComfyUI-compatible server is measured, so that two can be
+compared in turn on the same machine. Every figure is the median and the best of several rounds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Settings: one frozen dataclass per process, filled from flags and `SILVERPRINT_…` variables.
 
 A field becomes the flag `--its-name` and the variable `SILVERPRINT_ITS_NAME`; the flag wins. Fields are declared with
-`setting(default, "what it means")`. Fields of type bool become `--flag` / `--no-flag`; tuples may be repeated (and are
-split at the path separator in a variable).
+`setting(default=…, help="what it means")`. Fields of type bool become `--flag` / `--no-flag`; tuples may be repeated (and
+are split at the path separator in a variable).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ S = TypeVar("S")
 REQUIRED: Any = object()
 
 
-def setting(default: Any, help: str) -> Any:
+def setting(*, default: Any, help: str) -> Any:
     """A settings field with its default value and a sentence for `--help`."""
     return dataclasses.field(default=default, metadata={"help": help})
 

@@ -13,10 +13,10 @@ from services.settings import REQUIRED, add_flags, from_flags, setting, settings
 
 @settings
 class Example:
-    port: int = setting(8188, "where to listen")
-    verbose: bool = setting(False, "say more")
-    models: tuple[Path, ...] = setting((Path("models"),), "where models are")
-    name: str | None = setting(None, "what to be called")
+    port: int = setting(default=8188, help="where to listen")
+    verbose: bool = setting(default=False, help="say more")
+    models: tuple[Path, ...] = setting(default=(Path("models"),), help="where models are")
+    name: str | None = setting(default=None, help="what to be called")
 
 
 def parsed(arguments: list[str], environment: dict[str, str] | None = None) -> Example:
@@ -54,7 +54,7 @@ def test_a_bad_variable_is_named(variable: str, text: str) -> None:
 def test_a_required_setting_is_a_positional_argument() -> None:
     @settings
     class Needy:
-        workflow: Path = setting(REQUIRED, "the workflow")
+        workflow: Path = setting(default=REQUIRED, help="the workflow")
 
     parser = argparse.ArgumentParser()
     add_flags(parser, Needy, {})

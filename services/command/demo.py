@@ -20,11 +20,11 @@ EXAMPLE = Path(str(resources.files("services.command") / "examples" / "red_circl
 class Settings(StackSettings):
     """What `silverprint demo` takes besides the stack's settings."""
 
-    port: int = setting(0, "port that the gateway listens on, 0 for a free one")
-    queue_port: int = setting(0, "loopback port of the queue's gRPC service, 0 for a free one")
-    files_port: int = setting(0, "loopback port of the file service, 0 for a free one")
-    prompt: str = setting("a red circle on a blue background", "what the picture shows")
-    pictures: Path = setting(Path("pictures"), "folder to save the picture in")
+    port: int = setting(default=0, help="port that the gateway listens on, 0 for a free one")
+    queue_port: int = setting(default=0, help="loopback port of the queue's gRPC service, 0 for a free one")
+    files_port: int = setting(default=0, help="loopback port of the file service, 0 for a free one")
+    prompt: str = setting(default="a red circle on a blue background", help="what the picture shows")
+    pictures: Path = setting(default=Path("pictures"), help="folder to save the picture in")
 
 
 def main(settings: Settings) -> int:

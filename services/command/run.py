@@ -19,11 +19,11 @@ from services.settings import REQUIRED, setting, settings
 class Settings:
     """What `silverprint run` takes."""
 
-    workflow: Path = setting(REQUIRED, "a workflow in API format (JSON)")
-    server: str = setting("http://127.0.0.1:8188", "where the gateway is")
-    output: Path = setting(Path("."), "folder to save the pictures in")
+    workflow: Path = setting(default=REQUIRED, help="a workflow in API format (JSON)")
+    server: str = setting(default="http://127.0.0.1:8188", help="where the gateway is")
+    output: Path = setting(default=Path("."), help="folder to save the pictures in")
     set: tuple[str, ...] = setting(
-        (), "change an input before submitting: NODE.INPUT=VALUE, such as 6.text='a red circle'"
+        default=(), help="change an input before submitting: NODE.INPUT=VALUE, such as 6.text='a red circle'"
     )
 
 

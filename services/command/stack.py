@@ -28,14 +28,14 @@ _COLOURS = {"queue": "\x1b[36m", "files": "\x1b[33m", "executor": "\x1b[35m", "g
 class StackSettings:
     """What the local stack takes."""
 
-    host: str = setting("127.0.0.1", "address that the gateway listens on")
-    port: int = setting(8188, "port that the gateway listens on, 0 for a free one")
-    queue_port: int = setting(8190, "loopback port of the queue's gRPC service, 0 for a free one")
-    files_port: int = setting(8191, "loopback port of the file service, 0 for a free one")
-    data: Path = setting(Path("data"), "folder for the queue, input, output and temp")
-    models: tuple[Path, ...] = setting((Path("models"),), "folder with checkpoints/, loras/ and so on")
-    custom_nodes: tuple[Path, ...] = setting((Path("custom_nodes"),), "folder with node packs")
-    device: str = setting("auto", "where models run: auto, cpu, cuda, cuda:1, mps")
+    host: str = setting(default="127.0.0.1", help="address that the gateway listens on")
+    port: int = setting(default=8188, help="port that the gateway listens on, 0 for a free one")
+    queue_port: int = setting(default=8190, help="loopback port of the queue's gRPC service, 0 for a free one")
+    files_port: int = setting(default=8191, help="loopback port of the file service, 0 for a free one")
+    data: Path = setting(default=Path("data"), help="folder for the queue, input, output and temp")
+    models: tuple[Path, ...] = setting(default=(Path("models"),), help="folder with checkpoints/, loras/ and so on")
+    custom_nodes: tuple[Path, ...] = setting(default=(Path("custom_nodes"),), help="folder with node packs")
+    device: str = setting(default="auto", help="where models run: auto, cpu, cuda, cuda:1, mps")
 
 
 @dataclass(frozen=True)

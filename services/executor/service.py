@@ -26,14 +26,20 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 class Settings:
     """What can be set about an executor."""
 
-    listen: str = setting("127.0.0.1:8192", "address to serve health checks on, port 0 for a free one")
-    queue: str = setting("127.0.0.1:8190", "address of the queue service")
-    files: str = setting("127.0.0.1:8191", "address of the file service")
-    data: Path = setting(Path("data"), "directory for copies of files that are being used, in executor-cache/")
-    models: tuple[Path, ...] = setting((Path("models"),), "directory with a folder per kind of model; may be repeated")
-    custom_nodes: tuple[Path, ...] = setting((), "directory of node packs; may be repeated")
-    device: str = setting("auto", "what to compute on: auto, cpu, mps, cuda or cuda:N")
-    executor_id: str = setting("", "name of this executor, unique among all; empty for the host's name and a number")
+    listen: str = setting(default="127.0.0.1:8192", help="address to serve health checks on, port 0 for a free one")
+    queue: str = setting(default="127.0.0.1:8190", help="address of the queue service")
+    files: str = setting(default="127.0.0.1:8191", help="address of the file service")
+    data: Path = setting(
+        default=Path("data"), help="directory for copies of files that are being used, in executor-cache/"
+    )
+    models: tuple[Path, ...] = setting(
+        default=(Path("models"),), help="directory with a folder per kind of model; may be repeated"
+    )
+    custom_nodes: tuple[Path, ...] = setting(default=(), help="directory of node packs; may be repeated")
+    device: str = setting(default="auto", help="what to compute on: auto, cpu, mps, cuda or cuda:N")
+    executor_id: str = setting(
+        default="", help="name of this executor, unique among all; empty for the host's name and a number"
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

@@ -43,11 +43,11 @@ MAX_MESSAGE_BYTES = 1 << 20
 class Settings:
     """What can be set about the gateway."""
 
-    host: str = setting("127.0.0.1", "address to serve HTTP on")
-    port: int = setting(8188, "port to serve HTTP on, 0 for a free one")
-    queue: str = setting("127.0.0.1:8190", "address of the queue service")
-    files: str = setting("127.0.0.1:8191", "address of the file service")
-    max_upload_mb: int = setting(100, "longest upload, in MiB")
+    host: str = setting(default="127.0.0.1", help="address to serve HTTP on")
+    port: int = setting(default=8188, help="port to serve HTTP on, 0 for a free one")
+    queue: str = setting(default="127.0.0.1:8190", help="address of the queue service")
+    files: str = setting(default="127.0.0.1:8191", help="address of the file service")
+    max_upload_mb: int = setting(default=100, help="longest upload, in MiB")
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

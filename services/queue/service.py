@@ -23,10 +23,12 @@ DATABASE = "queue.sqlite3"
 class Settings:
     """Settings of the queue."""
 
-    listen: str = setting("127.0.0.1:8190", "address to serve gRPC on, port 0 for a free one")
-    data: Path = setting(Path("data"), f"folder of the database, {DATABASE}")
-    lease_seconds: float = setting(30.0, "seconds after which a silent executor loses its prompts")
-    max_attempts: int = setting(3, "times that a prompt is begun before it fails, when executors are lost over it")
+    listen: str = setting(default="127.0.0.1:8190", help="address to serve gRPC on, port 0 for a free one")
+    data: Path = setting(default=Path("data"), help=f"folder of the database, {DATABASE}")
+    lease_seconds: float = setting(default=30.0, help="seconds after which a silent executor loses its prompts")
+    max_attempts: int = setting(
+        default=3, help="times that a prompt is begun before it fails, when executors are lost over it"
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
