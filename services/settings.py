@@ -1,8 +1,8 @@
 """Settings: one frozen dataclass per process, filled from flags and `SILVERPRINT_…` variables.
 
 A field becomes the flag `--its-name` and the variable `SILVERPRINT_ITS_NAME`; the flag wins. Fields are declared with
-`setting(default=…, help="what it means")`. Fields of type bool become `--flag` / `--no-flag`; tuples may be repeated (and
-are split at the path separator in a variable).
+`setting(default=…, help="what it means")`. Fields of type bool become `--flag` / `--no-flag`; tuples may be repeated
+(and are split at the path separator in a variable).
 """
 
 from __future__ import annotations
