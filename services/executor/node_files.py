@@ -6,11 +6,11 @@ import asyncio
 import os
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from services.errors import DataLoss, InvalidArgument, NotFound
+from services.errors import DataLoss, InvalidArgument, NotFound, Unavailable
 from services.files.client import FileClient
 from services.files.records import FileKind, FileName, OnConflict
 
@@ -21,6 +21,11 @@ CHUNK_BYTES = 512 << 10
 
 #: Bytes of local copies; the ones used longest ago go first.
 CACHE_BYTES = 2 << 30
+
+#: Seconds that a node waits for a file service that is away, before it fails.
+OUTAGE_PATIENCE = 30.0
+#: Seconds between tries.
+RETRY_INTERVAL = 0.2
 
 
 class RemoteFiles:
@@ -35,7 +40,7 @@ class RemoteFiles:
         cache.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="files", daemon=True).start()
-        self._client = self._wait(_open(target))
+        self._client = self._wait(lambda: _open(target))
 
     def fetch(self, name: FileName) -> Path:
         """A local copy, not to be changed.
@@ -44,7 +49,7 @@ class RemoteFiles:
             NotFound: there is no such file.
             InvalidArgument: this is not a name.
         """
-        info = self._wait(self._client.stat(name, digest=True))
+        info = self._wait(lambda: self._client.stat(name, digest=True))
         assert info.blake3 is not None
         path = self._cache / info.blake3
         if path.exists():
@@ -56,14 +61,14 @@ class RemoteFiles:
 
     def stat_digest(self, name: FileName) -> str:
         """The BLAKE3 of the content; raises as `fetch`."""
-        digest = self._wait(self._client.stat(name, digest=True)).blake3
+        digest = self._wait(lambda: self._client.stat(name, digest=True)).blake3
         assert digest is not None
         return digest
 
     def exists(self, name: FileName) -> bool:
         """Whether there is such a file."""
         try:
-            self._wait(self._client.stat(name))
+            self._wait(lambda: self._client.stat(name))
         except (NotFound, InvalidArgument):
             return False
         return True
@@ -76,12 +81,14 @@ class RemoteFiles:
             ResourceExhausted: the disk is full.
         """
         prefix = FileName(kind, subfolder, filename_prefix)
-        writing = self._client.write(prefix, _chunks(data), OnConflict.NUMBER, numbered_extension=extension)
-        return self._wait(writing).name
+        numbered = OnConflict.NUMBER
+        return self._wait(
+            lambda: self._client.write(prefix, _chunks(data), numbered, numbered_extension=extension)
+        ).name
 
     def list_top(self, kind: FileKind) -> list[str]:
         """The names of the files at the top of a kind's folder."""
-        return self._wait(self._list_top(kind))
+        return self._wait(lambda: self._list_top(kind))
 
     async def _list_top(self, kind: FileKind) -> list[str]:
         names: list[str] = []
@@ -95,7 +102,7 @@ class RemoteFiles:
     def _download(self, digest: str, size: int, path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as copy:
             try:
-                self._wait(self._copy(digest, copy))
+                self._wait(lambda: self._copy(digest, copy))
                 if copy.tell() != size:
                     raise DataLoss(f"{copy.tell()} of {size} bytes arrived")
                 copy.flush()
@@ -105,6 +112,8 @@ class RemoteFiles:
                 raise
 
     async def _copy(self, digest: str, copy: IO[bytes]) -> None:
+        copy.seek(0)
+        copy.truncate()
         async with self._client.open(digest) as source:
             async for chunk in source:
                 copy.write(chunk)
@@ -120,8 +129,21 @@ class RemoteFiles:
             os.unlink(path)
             excess -= size
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def _wait(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return asyncio.run_coroutine_threadsafe(_persistently(work), self._loop).result()
+
+
+async def _persistently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """The result of `work`, tried again while the file service is away for a while, as when it is upgraded."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + OUTAGE_PATIENCE
+    while True:
+        try:
+            return await work()
+        except Unavailable:
+            if loop.time() > deadline:
+                raise
+            await asyncio.sleep(RETRY_INTERVAL)
 
 
 async def _open(target: str) -> FileClient:

@@ -24,6 +24,8 @@ STATUS: dict[type[errors.ServiceError], grpc.StatusCode] = {
 }
 
 _ERROR = {status: error for error, status in STATUS.items()}
+# A server that stops cancels what is in flight.
+_ERROR[grpc.StatusCode.CANCELLED] = errors.Unavailable
 
 
 def status_of(error: errors.ServiceError) -> grpc.StatusCode:
