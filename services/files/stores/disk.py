@@ -87,7 +87,7 @@ class DiskStore(base.FileStore):
             return await self._in_thread(commit, await self._receive(name, spool, chunks, expected_size))
         finally:
             if not spool.is_over:
-                self._later(spool.discard)
+                await self._cleaned_up(spool.discard)
 
     @asynccontextmanager
     async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
@@ -97,7 +97,7 @@ class DiskStore(base.FileStore):
             async with aclosing(self._chunks(info.name, reading, start, end)) as chunks:
                 yield base.OpenFile(info, chunks)
         finally:
-            self._later(reading.close)
+            await self._cleaned_up(reading.close)
 
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
         info = await self._in_thread(self._describe, name)
@@ -146,12 +146,14 @@ class DiskStore(base.FileStore):
         call = partial(blocking, *args, **kwargs)
         return asyncio.get_running_loop().run_in_executor(self._workers, call)
 
-    def _later(self, blocking: Callable[[], None]) -> None:
-        """Clean up without waiting: whoever is cancelled must end now, and what is cleaned up nobody sees."""
+    async def _cleaned_up(self, blocking: Callable[[], None]) -> None:
+        """Clean up to the end, even when the caller is cancelled meanwhile or the store is closed already."""
         try:
-            self._workers.submit(blocking)
-        except RuntimeError:  # the store is closed
+            cleaning = self._in_thread(blocking)
+        except RuntimeError:
             blocking()
+        else:
+            await asyncio.shield(cleaning)
 
     async def _receive(
         self, name: FileName, spool: Spool, chunks: AsyncIterable[bytes], expected_size: int | None
