@@ -85,14 +85,20 @@ class Agent:
             working = tasks.create_task(self._keep_worker())
             connected = tasks.create_task(self._keep_connected())
             await stop.wait()
-            self._is_stopping = True
-            for run in list(self._runs.values()):
-                self._drop(run)
-                self._outbox.say(work.LeaseRelease(run.assignment.lease, "executor is shutting down", False))
-            self._outbox.close()
+            self._give_back()
             await asyncio.wait([connected], timeout=DRAIN_GRACE if self._is_connected else 0)
             connected.cancel()
             working.cancel()
+
+    def _give_back(self) -> None:
+        """Say that there is no room any more, and let go of what is held."""
+        self._is_stopping = True
+        held = [run.assignment.lease for run in self._runs.values() if not run.is_lost]
+        self._runs.clear()
+        self._beat()
+        for lease in held:
+            self._outbox.say(work.LeaseRelease(lease, "executor is shutting down", False))
+        self._outbox.close()
 
     # The worker.
 
@@ -172,6 +178,11 @@ class Agent:
                     await self._obey(message)
             except ServiceError as error:
                 log.warning("no stream to the queue: %s", error.message)
+            except asyncio.CancelledError:
+                # gRPC cancels its own call, and with it whoever reads, when a message cannot be sent.
+                if asyncio.current_task().cancelling():  # type: ignore[union-attr]
+                    raise
+                log.exception("the stream to the queue broke over a message")
             finally:
                 await self._connected(False)
             if not self._is_stopping:
@@ -180,7 +191,7 @@ class Agent:
                 backoff = min(2 * backoff, LONGEST_BACKOFF)
 
     async def _messages(self) -> AsyncIterator[work.ExecutorMessage]:
-        held = tuple(run.assignment.lease for run in self._runs.values() if not run.is_lost)
+        held = {run.assignment.lease for run in self._runs.values() if not run.is_lost}
         self._greeted_with = self._nodes.digest if self._nodes else ""
         yield work.Hello(
             executor_id=self._executor_id,
@@ -190,7 +201,7 @@ class Agent:
             catalogue_digest=self._greeted_with,
             devices=self._devices.devices,
             host_info=host_info(),
-            held_leases=(*held, *self._outbox.unconfirmed_leases()),
+            held_leases=tuple(held | self._outbox.leases()),
         )
         async for message in self._outbox.messages():
             yield message
@@ -204,7 +215,6 @@ class Agent:
             case work.Interruption():
                 self._stop_run(message.lease, is_lost=False)
             case work.LeaseLost():
-                log.warning("lease of prompt %s lost: %s", message.lease.prompt_id, message.reason)
                 self._outbox.forget(message.lease)
                 self._stop_run(message.lease, is_lost=True)
             case work.PreviewDemand():
@@ -221,10 +231,7 @@ class Agent:
         self._beating = asyncio.create_task(self._keep_beating(welcome.lease_duration / 3))
 
     def _assigned(self, assignment: Assignment) -> None:
-        lease = assignment.lease
-        if self._is_stopping:
-            self._outbox.say(work.LeaseRelease(lease, "executor is shutting down", False))
-        elif self._find(lease) is None:
+        if not self._is_stopping and self._find(assignment.lease) is None:
             run = Run(next(self._numbers), assignment, assignment.previews_wanted)
             self._runs[run.number] = run
             self._hand_over()
@@ -233,6 +240,7 @@ class Agent:
         run = self._find(lease)
         if run is None:
             return
+        log.info("prompt %s: %s", lease.prompt_id, "its lease is lost" if is_lost else "to be interrupted")
         run.is_interrupted = True
         run.is_lost = run.is_lost or is_lost
         if self._worker is None or not run.is_handed_over:
@@ -287,7 +295,8 @@ class Agent:
         """Say what is free and what is held."""
         if not self._is_connected:
             return
-        free = max(0, SLOTS - len(self._runs)) if self._is_worker_ready else 0
+        has_room = self._is_worker_ready and not self._is_stopping
+        free = max(0, SLOTS - len(self._runs)) if has_room else 0
         leases = tuple(run.assignment.lease for run in self._runs.values() if not run.is_lost)
         self._outbox.say(
             work.Heartbeat(free_slots=free, leases=leases, devices=self._devices.devices, host_info=host_info())

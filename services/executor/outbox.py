@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
-from services.graph.events import NodePreview, NodeProgress, Terminal, is_durable
+from services.graph.events import NodeFinished, NodePreview, NodeProgress, Terminal, is_durable
 from services.queue.records import Lease
 from services.queue.work import EventBatch, ExecutorMessage, Heartbeat, LeaseRelease, TimedEvent
 
 #: Seconds that events wait for company. What only pictures progress waits longest; a terminal event waits for nothing.
 PROGRESS_DELAY = 0.025
 DURABLE_DELAY = 0.005
+
+#: Bytes of pictures and outputs in one message, unless a single event holds more.
+BATCH_BYTES = 4 << 20
 
 #: How many ends of leases are kept; more than are under way in a stream when it breaks.
 UNCONFIRMED = 8
@@ -59,9 +62,10 @@ class Outbox:
         self._events.pop(lease, None)
         self._messages = deque(message for message in self._messages if getattr(message, "lease", None) != lease)
 
-    def unconfirmed_leases(self) -> tuple[Lease, ...]:
-        """Leases whose end may not have reached the queue; it is said again on the next stream."""
-        return tuple(message.lease for message in self._unconfirmed)
+    def leases(self) -> set[Lease]:
+        """Leases about which something is to be said, or whose end may not have arrived and will be said again."""
+        waiting = (message.lease for message in self._messages if isinstance(message, EventBatch | LeaseRelease))
+        return {*waiting, *self._events, *(message.lease for message in self._unconfirmed)}
 
     def close(self) -> None:
         """Let `messages` end once everything has been taken."""
@@ -107,9 +111,31 @@ class Outbox:
 
     def _flush(self) -> None:
         for lease, events in self._events.items():
-            self._messages.append(EventBatch(lease, tuple(events)))
+            self._messages += (EventBatch(lease, tuple(part)) for part in _parts(events))
         self._events.clear()
         self._due_at = float("inf")
+
+
+def _parts(events: list[TimedEvent]) -> Iterator[list[TimedEvent]]:
+    """The events in as few messages as their size allows."""
+    part: list[TimedEvent] = []
+    size = 0
+    for event in events:
+        if part and size + _size_of(event) > BATCH_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(event)
+        size += _size_of(event)
+    yield part
+
+
+def _size_of(event: TimedEvent) -> int:
+    match event.event:
+        case NodeFinished(output_json=output_json):
+            return len(output_json)
+        case NodePreview(data=data):
+            return len(data)
+    return 0
 
 
 def _is_last(batch: EventBatch) -> bool:

@@ -17,6 +17,7 @@ from services.executor.engine.context import NodeFiles, RunContext
 from services.executor.environment import environment
 from services.executor.input_checks import check_inputs
 from services.executor.ipc import CheckInputs, DeviceReport, FromWorker, InputComplaints, NodesLoaded
+from services.graph.complaints import Complaint
 from services.graph.model import parse_graph
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,12 @@ class Upkeep:
 
     def _answer(self, question: CheckInputs) -> None:
         context = RunContext(prompt_id="", files=self._files)
-        graph = parse_graph(question.graph_json)
-        complaints = check_inputs(graph, question.node_ids, self._classes, context)
-        self._send(InputComplaints(question.request_id, complaints))
+        try:
+            graph = parse_graph(question.graph_json)
+            complaints = check_inputs(graph, question.node_ids, self._classes, context)
+            self._send(InputComplaints(question.request_id, complaints))
+        except Exception as error:  # what a node class answers may be anything; this thread has to live
+            log.exception("the inputs of %d nodes cannot be checked", len(question.node_ids))
+            complaint = Complaint(None, "its inputs cannot be checked, see the log", type(error).__name__)
+            complaints = {node_id: [complaint] for node_id in question.node_ids}
+            self._send(InputComplaints(question.request_id, complaints))

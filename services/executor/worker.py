@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import torch
 
-from services.errors import DataLoss, FailedPrecondition
+from services.errors import DataLoss, FailedPrecondition, ResourceExhausted
 from services.executor import environment, ipc, nodes
 from services.executor.bundled import MODELS as BUNDLED_MODELS
 from services.executor.custom.packs import load_packs
@@ -33,7 +33,7 @@ from services.executor.model_folders import ModelFolders
 from services.executor.node_files import RemoteFiles
 from services.executor.upkeep import Upkeep
 from services.files.records import FileKind
-from services.graph.events import ExecutionEvent, ExecutionFailed, Terminal
+from services.graph.events import ExecutionEvent, ExecutionFailed, NodeFinished, Terminal
 from services.graph.model import parse_graph
 from services.logs import configure_logging
 from services.queue.work import TimedEvent
@@ -41,6 +41,9 @@ from services.queue.work import TimedEvent
 log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
+
+#: What one node may show; files are not part of it, only their names.
+MAX_OUTPUT_BYTES = 8 << 20
 
 #: The exit code of a worker that another start would not help.
 MISCONFIGURED = 2
@@ -62,7 +65,7 @@ class Worker:
         classes = {**packs.classes, **nodes.NODE_CLASSES}
         self._engine = Engine(classes, ClassicCache())
         self._upkeep = Upkeep(
-            end.send, classes, {**packs.display_names, **nodes.DISPLAY_NAMES}, self._files, self._device
+            self._say, classes, {**packs.display_names, **nodes.DISPLAY_NAMES}, self._files, self._device
         )
         self._requests: queue.SimpleQueue[ipc.RunPrompt] = queue.SimpleQueue()
         self._contexts: dict[int, RunContext] = {}
@@ -80,8 +83,9 @@ class Worker:
 
         def emit(event: ExecutionEvent) -> None:
             nonlocal terminal
+            _check_size(event)
             terminal = terminal or isinstance(event, Terminal)
-            self._end.send(ipc.RunEvent(request.run, TimedEvent(time.time(), event)))
+            self._say(ipc.RunEvent(request.run, TimedEvent(time.time(), event)))
 
         try:
             self._engine.run(
@@ -97,6 +101,12 @@ class Worker:
                 emit(ExecutionFailed("", "", type(error).__name__, str(error)))
         finally:
             del self._contexts[request.run]
+
+    def _say(self, message: ipc.FromWorker) -> None:
+        try:
+            self._end.send(message)
+        except OSError:  # without an agent there is nobody to work for
+            end_at_once()
 
     def _listen(self) -> None:
         try:
@@ -122,6 +132,14 @@ class Worker:
                     wanted.set() if message.wanted else wanted.clear()
             case ipc.CheckInputs():
                 self._upkeep.ask(message)
+
+
+def _check_size(event: ExecutionEvent) -> None:
+    if isinstance(event, NodeFinished) and len(event.output_json) > MAX_OUTPUT_BYTES:
+        size, node_id = len(event.output_json), event.node.node_id
+        raise ResourceExhausted(
+            f"node {node_id} shows {size:,} bytes of JSON, more than the {MAX_OUTPUT_BYTES:,} allowed"
+        )
 
 
 def main() -> NoReturn:

@@ -6,13 +6,14 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from PIL import Image
 
+from services.errors import Unavailable
 from services.executor.agent import Agent
 from services.executor.ipc import Configure
 from services.executor.worker_process import WorkerProcess
@@ -26,6 +27,7 @@ from services.queue.prompts import Queue
 from services.queue.records import Event, LifecycleEvent, Prompt, Submission
 from services.queue.servicer import QueueServicer
 from services.queue.stores.memory import MemoryStore as QueueMemory
+from services.queue.work import ExecutorMessage, QueueMessage
 from services.queue.worker_servicer import WorkerServicer
 from services.rpc.server import serve
 
@@ -49,17 +51,59 @@ def image_graph(*between: str, **inputs: Any) -> dict[str, Any]:
     return graph
 
 
+class Gate:
+    """The way from an agent to its queue, which can be cut and held shut."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._is_held = False
+        self._cut = asyncio.Event()
+
+    def cut(self) -> None:
+        """Break the stream that is open."""
+        self._cut.set()
+
+    def hold(self) -> None:
+        """Let no new stream through."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Let streams through again."""
+        self._is_held = False
+
+    async def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncIterator[QueueMessage]:
+        """The Work stream, as far as the gate is open."""
+        if self._is_held:
+            raise Unavailable("the gate is shut")
+        self._cut.clear()
+        async with QueueClient(self._target) as client, aclosing(client.work(messages)) as stream:
+            while True:
+                following = asyncio.ensure_future(anext(stream, None))
+                cut = asyncio.ensure_future(self._cut.wait())
+                await asyncio.wait([following, cut], return_when=asyncio.FIRST_COMPLETED)
+                cut.cancel()
+                if not following.done():
+                    following.cancel()
+                    await asyncio.wait([following])
+                    raise Unavailable("the stream was cut")
+                message = following.result()
+                if message is None:
+                    return
+                yield message
+
+
 @dataclass
 class Platform:
     """A running executor and what it is connected to."""
 
     queue: Queue
     files: FileStore
-    agent: Agent
+    gate: Gate
     stop: asyncio.Event
+    #: done once the agent is
+    stopped: asyncio.Task[None]
     #: every worker that was started
     workers: list[WorkerProcess]
-    is_ready: asyncio.Event
     models: Path
 
     async def submit(self, graph: dict[str, Any], **more: Any) -> str:
@@ -86,6 +130,15 @@ class Platform:
                         return event.body
         raise AssertionError(f"no {kind.__name__} happened")
 
+    async def catalogue_with(self, class_type: str, name: str, choice: str) -> dict[str, Any]:
+        """The node definitions, once one of them offers `choice` for its input `name`."""
+        for _ in range(round(PATIENCE / 0.1)):
+            definitions: dict[str, Any] = json.loads((await self.queue.catalogue())[1] or b"{}")
+            if choice in definitions[class_type]["input"]["required"][name][0]:
+                return definitions
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{class_type} never offered {choice}")
+
     async def put(self, filename: str, content: bytes, kind: FileKind = FileKind.INPUT) -> None:
         """Place a file."""
         await self.files.write(FileName(kind, "", filename), _once(content), OnConflict.OVERWRITE)
@@ -102,11 +155,11 @@ async def platform(
     folder: Path, *, lease_seconds: float = 10.0, interrupt_grace: float = 5.0
 ) -> AsyncIterator[Platform]:
     """Start an executor with the test packs and wait until it is ready to run prompts."""
-    queue = Queue(QueueMemory(), lease_seconds=lease_seconds)
+    queue = Queue(QueueMemory(), lease_seconds=lease_seconds, max_attempts=2)
     await queue.start()
     files = MemoryStore()
     servicers = [QueueServicer(queue).entry, WorkerServicer(queue).entry, file_servicer(files)]
-    async with serve("127.0.0.1:0", servicers) as server, QueueClient(server.address) as client:
+    async with serve("127.0.0.1:0", servicers) as server:
         models = folder / "models"
         configuration = Configure(
             files=server.address,
@@ -125,12 +178,13 @@ async def platform(
         async def on_readiness(ready: bool) -> None:
             is_ready.set() if ready else is_ready.clear()
 
-        agent = Agent("tested", client, start_worker, on_readiness, interrupt_grace=interrupt_grace)
+        gate = Gate(server.address)
+        agent = Agent("tested", gate, start_worker, on_readiness, interrupt_grace=interrupt_grace)
         running = asyncio.create_task(agent.run(stop))
         try:
             async with asyncio.timeout(PATIENCE):
                 await is_ready.wait()
-            yield Platform(queue, files, agent, stop, workers, is_ready, models)
+            yield Platform(queue, files, gate, stop, running, workers, models)
         finally:
             stop.set()
             try:

@@ -90,10 +90,18 @@ async def test_what_ends_a_lease_is_said_again_on_the_next_stream() -> None:
     report(outbox, ExecutionSucceeded())
     last = await take(broken)
     outbox.say(ValidationAnswer("q", {}))
-    assert outbox.unconfirmed_leases() == (LEASE,)
+    assert outbox.leases() == {LEASE}
     messages = outbox.messages()
     assert await take(messages) == last
     assert await take(messages) == ValidationAnswer("q", {})
+
+
+async def test_a_lease_counts_as_held_until_its_end_is_said() -> None:
+    outbox = Outbox()
+    report(outbox, NodeStarted(NODE))
+    assert outbox.leases() == {LEASE}
+    report(outbox, ExecutionSucceeded())
+    assert outbox.leases() == {LEASE}
 
 
 async def test_a_broken_stream_takes_nothing_away_from_its_successor() -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from services.graph.errors import PromptRejected
 from services.graph.events import ExecutionFailed, ExecutionInterrupted, NodeProgress, NodeStarted
 from services.queue.records import PromptState, Requeued
-from tests.executor.platform import PATIENCE, Platform, image_graph, kinds, outputs_of, platform
+from tests.executor.platform import Platform, image_graph, kinds, outputs_of, platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -99,7 +99,13 @@ async def test_a_picture_that_is_not_there_is_refused_when_it_is_submitted(name:
 
 
 @pytest.mark.parametrize(
-    ("number", "details"), [(3, "number - 3 is odd"), ("5", "number - 5 is odd"), (99, "cannot even check that")]
+    ("number", "details"),
+    [
+        (3, "number - 3 is odd"),
+        ("5", "number - 5 is odd"),
+        (99, "cannot even check that"),
+        (101, "cannot be checked"),
+    ],
 )
 async def test_a_class_may_refuse_its_own_inputs(number: Any, details: str, here: Platform) -> None:
     with pytest.raises(PromptRejected) as refused:
@@ -121,15 +127,8 @@ async def test_new_models_and_input_files_appear_in_the_catalogue(here: Platform
     (here.models / "checkpoints").mkdir(parents=True)
     (here.models / "checkpoints" / "mine.safetensors").touch()
     await here.put("fresh.png", png(1))
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            _, definitions_json = await here.queue.catalogue()
-            definitions = json.loads(definitions_json or b"{}")
-            checkpoints = definitions["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"][0]
-            pictures = definitions["LoadImage"]["input"]["required"]["image"][0]
-            if "mine.safetensors" in checkpoints and "fresh.png" in pictures:
-                break
-            await asyncio.sleep(0.1)
+    await here.catalogue_with("CheckpointLoaderSimple", "ckpt_name", "mine.safetensors")
+    definitions = await here.catalogue_with("LoadImage", "image", "fresh.png")
     assert definitions["TestSleep"]["python_module"] == "custom_nodes.test-nodes"
     assert definitions["TestSleep"]["display_name"] == "Sleep"
 
@@ -139,6 +138,20 @@ async def test_a_node_that_raises_fails_its_prompt_and_the_next_one_runs(here: P
     assert (failed.node_id, failed.node_type, failed.exception_type) == ("2", "TestError", "ValueError")
     assert failed.exception_message.strip() == "this node always fails"
     assert (await here.run(image_graph())).state is PromptState.SUCCEEDED
+
+
+async def test_an_error_that_is_no_text_is_told_all_the_same(here: Platform) -> None:
+    failed = await failure(here, image_graph("TestError", message="SURROGATE"))
+    assert failed.exception_message
+    assert (await here.run(image_graph())).state is PromptState.SUCCEEDED
+
+
+@pytest.mark.parametrize("what", ["much", "object", "surrogate"])
+async def test_what_cannot_be_shown_ends_nothing_but_its_prompt(what: str, here: Platform) -> None:
+    prompt = await here.run(image_graph("TestShow", what=what))
+    assert prompt.state.is_terminal
+    assert prompt.state is PromptState.FAILED or what != "much"
+    assert (await here.run(image_graph("ImageInvert"))).state is PromptState.SUCCEEDED
 
 
 async def test_a_node_that_calls_exit_fails_its_prompt_alone(here: Platform) -> None:
@@ -160,9 +173,7 @@ async def test_a_file_that_is_no_checkpoint_fails_the_node_that_loads_it(content
     path = here.models / "checkpoints" / "broken.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-    async with asyncio.timeout(PATIENCE):
-        while b"broken.safetensors" not in ((await here.queue.catalogue())[1] or b""):
-            await asyncio.sleep(0.1)
+    await here.catalogue_with("CheckpointLoaderSimple", "ckpt_name", "broken.safetensors")
     graph = image_graph()
     graph["1"] = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "broken.safetensors"}}
     graph["2"] = {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}

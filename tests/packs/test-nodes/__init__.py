@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .behaviour import TestAllocate, TestBlock, TestCrash, TestError, TestExit, TestPicky, TestSleep
+from .behaviour import TestAllocate, TestBlock, TestCrash, TestError, TestExit, TestHog, TestPicky, TestShow, TestSleep
 
 NODE_CLASS_MAPPINGS = {
     "TestAllocate": TestAllocate,
@@ -10,7 +10,9 @@ NODE_CLASS_MAPPINGS = {
     "TestCrash": TestCrash,
     "TestError": TestError,
     "TestExit": TestExit,
+    "TestHog": TestHog,
     "TestPicky": TestPicky,
+    "TestShow": TestShow,
     "TestSleep": TestSleep,
 }
 

@@ -44,8 +44,29 @@ class TestSleep(_Passing):
 class TestError(_Passing):
     """Raises."""
 
-    def run(self, image: Any) -> tuple[Any]:
-        raise ValueError("this node always fails")
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {"image": ("IMAGE",)},
+            "optional": {"message": ("STRING", {"default": "this node always fails"})},
+        }
+
+    def run(self, image: Any, message: str = "this node always fails") -> tuple[Any]:
+        raise ValueError(message.replace("SURROGATE", "\ud800"))
+
+
+class TestShow(_Passing):
+    """Shows more than anybody wants to see, or what no JSON can carry."""
+
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"image": ("IMAGE",), "what": (["much", "object", "surrogate"],)}}
+
+    def run(self, image: Any, what: str) -> dict[str, Any]:
+        shown = {"much": "x" * (9 << 20), "object": object(), "surrogate": "\ud800"}[what]
+        return {"ui": {"text": [shown]}, "result": (image,)}
 
 
 class TestExit(_Passing):
@@ -69,6 +90,13 @@ class TestBlock(_Passing):
     def run(self, image: Any) -> tuple[Any]:
         while True:
             time.sleep(60)
+
+
+class TestHog(_Passing):
+    """Keeps the interpreter for itself for a second or more: no other thread of the process runs meanwhile."""
+
+    def run(self, image: Any) -> tuple[Any]:
+        return (image * (sum(range(100_000_000)) > 0),)
 
 
 class TestAllocate(_Passing):
@@ -95,6 +123,8 @@ class TestPicky(_Passing):
     def VALIDATE_INPUTS(cls, number: int) -> bool | str:
         if number == 99:
             raise RuntimeError("cannot even check that")
+        if number == 101:
+            return "not a character: \ud800"
         return number % 2 == 0 or f"{number} is odd"
 
     def run(self, image: Any, number: int) -> tuple[Any]:
