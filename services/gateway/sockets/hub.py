@@ -15,7 +15,10 @@ from services.queue.records import Cancelled, Event
 
 #: Seconds for which an ended prompt is remembered, and how many prompts are, about.
 RUN_MEMORY = 300.0
-MAX_RUNS = 4096
+MAX_RUNS = 2048
+
+#: Ended prompts that a socket which comes late is told of, the latest ones.
+MAX_RETOLD = 64
 
 #: Seconds, and prompts beyond `MAX_RUNS`, after which the memory is cleaned.
 CLEAN_EVERY = 10.0
@@ -45,10 +48,10 @@ class Hub:
     def join(self, socket: Socket, remaining: int) -> None:
         """Add a socket: it is told its id, then what its client missed."""
         socket.put(tell_status(remaining, socket.client_id))
-        for run in list(self._runs.values()):
-            if run.client_id == socket.client_id:
-                for frame in tell_missed(run, metadata=socket.metadata):
-                    socket.put(frame)
+        own = [run for run in self._runs.values() if run.client_id == socket.client_id]
+        ended = [run for run in own if run.ended_at is not None]
+        for run in [*ended[-MAX_RETOLD:], *(run for run in own if run.ended_at is None)]:
+            socket.put_all(tell_missed(run, metadata=socket.metadata))
         self._sockets.add(socket)
         self._by_client.setdefault(socket.client_id, set()).add(socket)
         if len(self._sockets) == 1:

@@ -15,8 +15,9 @@ def tell(event: Event, run: Run, preview: NodePreview | None, *, metadata: bool)
     """The frames of an event that `run` has taken in.
 
     `preview` is the picture that came with a `NodeProgress`. For prompts without a client id, of whom everybody is
-    told, only progress, previews and interruption are.
+    told, only progress, previews and interruption are, and the previews have no metadata.
     """
+    metadata = metadata and bool(run.client_id)
     match event.body:
         case NodeStarted(node):
             frames = [_board(run), _lasting(executing(node, run.prompt_id))]
@@ -79,8 +80,7 @@ def _advance(run: Run, message: Message, preview: NodePreview | None, *, metadat
 
 
 def _preview(preview: NodePreview, run: Run, *, metadata: bool) -> Frame:
-    with_metadata = metadata and bool(run.client_id)
-    return Frame(Kind.PREVIEW, preview_frame(preview, run.prompt_id, metadata=with_metadata))
+    return Frame(Kind.PREVIEW, preview_frame(preview, run.prompt_id, metadata=metadata))
 
 
 def _board(run: Run) -> Frame:

@@ -8,9 +8,9 @@ _EXACT = 2**53
 
 def plain(value: float) -> int | float:
     """A whole number without a fraction part, since clients in typed languages read counts as integers."""
-    return int(value) if value.is_integer() and abs(value) < _EXACT else value
+    return int(value) if float(value).is_integer() and abs(value) < _EXACT else value
 
 
 def milliseconds(seconds: float) -> int:
     """A time since the epoch, in whole milliseconds."""
-    return int(seconds * 1000)
+    return round(seconds * 1000)

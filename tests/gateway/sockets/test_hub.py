@@ -1,0 +1,186 @@
+"""Who is told what when sockets come and go."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from services.gateway.sockets import hub as limits
+from services.gateway.sockets.hub import Hub
+from services.gateway.sockets.socket import Socket
+from services.graph.events import (
+    ExecutionEvent,
+    ExecutionStarted,
+    ExecutionSucceeded,
+    NodeFinished,
+    NodePreview,
+    NodeProgress,
+    NodeRef,
+    NodesCached,
+    NodeStarted,
+)
+from services.queue.records import Assigned, Event, LifecycleEvent, Requeued, Submitted
+from tests.gateway.sockets.test_recorded_sessions import sent
+from tests.gateway.sockets.transcripts import Frame
+
+ONE, TWO = NodeRef.of_workflow("1"), NodeRef.of_workflow("2")
+SHOWN = json.dumps({"images": []}).encode()
+
+
+class Prompt:
+    """Makes the events of one prompt."""
+
+    def __init__(self, hub: Hub, client_id: str = "me", prompt_id: str = "p") -> None:
+        self.hub = hub
+        self.client_id = client_id
+        self.prompt_id = prompt_id
+        self.events: list[Event] = []
+        self._sequence = 0
+
+    def __call__(self, *bodies: LifecycleEvent | ExecutionEvent) -> None:
+        """Publish these, in one batch."""
+        batch = [self._event(body) for body in bodies]
+        self.events += batch
+        self.hub.publish(batch)
+
+    def _event(self, body: LifecycleEvent | ExecutionEvent) -> Event:
+        event = Event(
+            prompt_id=self.prompt_id,
+            sequence=self._sequence + 1,
+            happened_at=1.0,
+            client_id=self.client_id,
+            body=body,
+            queue_remaining=0 if isinstance(body, ExecutionSucceeded) else 1,
+        )
+        if not event.is_durable:
+            return msgspec.structs.replace(event, sequence=self._sequence)
+        self._sequence += 1
+        return event
+
+
+def joined(hub: Hub, client_id: str = "me", *, metadata: bool = False) -> Socket:
+    socket = hub.socket(client_id)
+    socket.metadata = metadata
+    hub.join(socket, 0)
+    return socket
+
+
+def kinds(frames: list[Frame]) -> list[str]:
+    """Types of messages, "picture" for binary ones."""
+    return ["picture" if isinstance(frame, bytes) else frame["type"] for frame in frames]
+
+
+def of_prompt(frames: list[Frame]) -> list[str]:
+    return [kind for kind in kinds(frames) if kind not in ("status", "progress_state")]
+
+
+async def test_a_socket_that_opens_after_the_end_is_told_everything_that_lasts() -> None:
+    hub = Hub()
+    prompt = Prompt(hub)
+    prompt(Submitted(), Assigned("e", 1), ExecutionStarted(), NodesCached(()), NodeStarted(ONE))
+    prompt(NodeFinished(ONE, b"", False), NodeFinished(TWO, SHOWN, False), ExecutionSucceeded())
+    frames = await sent(joined(hub))
+    assert kinds(frames) == [
+        "status",
+        "execution_start",
+        "execution_cached",
+        "executed",
+        "execution_success",
+        "executing",
+    ]
+    assert isinstance(frames[-1], dict)
+    assert frames[-1]["data"] == {"node": None, "prompt_id": "p"}
+
+
+async def test_what_was_delivered_is_not_told_again() -> None:
+    hub = Hub()
+    prompt = Prompt(hub)
+    first = joined(hub)
+    prompt(Submitted(), Assigned("e", 1), ExecutionStarted(), NodesCached(()), NodeFinished(ONE, SHOWN, False))
+    prompt(ExecutionSucceeded())
+    await sent(first)
+    hub.leave(first)
+    assert kinds(await sent(joined(hub))) == ["status"]
+
+
+async def test_what_waited_in_a_socket_that_broke_is_told_to_the_next_one() -> None:
+    hub = Hub()
+    prompt = Prompt(hub)
+    first = joined(hub)
+    prompt(ExecutionStarted(), NodesCached(()))
+    await sent(first)
+    prompt(NodeFinished(ONE, SHOWN, False), ExecutionSucceeded())
+    hub.leave(first)
+    assert of_prompt(await sent(joined(hub))) == ["executed", "execution_success", "executing"]
+
+
+async def test_a_socket_that_comes_back_in_mid_run_is_told_where_things_stand() -> None:
+    hub = Hub()
+    prompt = Prompt(hub)
+    first = joined(hub)
+    prompt(ExecutionStarted(), NodesCached(()), NodeStarted(ONE))
+    await sent(first)
+    hub.leave(first)
+    prompt(NodeFinished(ONE, SHOWN, False), NodeStarted(TWO))
+    prompt(NodeProgress(TWO, 3.0, 20.0), NodePreview(TWO, "image/jpeg", b"jpeg"))
+    frames = await sent(joined(hub))
+    assert kinds(frames) == ["status", "executed", "progress_state", "executing", "picture"]
+    state, executing, picture = frames[2:]
+    assert isinstance(state, dict)
+    assert isinstance(executing, dict)
+    assert state["data"]["nodes"]["2"]["value"] == 3
+    assert executing["data"]["node"] == "2"
+    assert picture == b"\0\0\0\1\0\0\0\1jpeg"
+
+
+async def test_every_socket_of_a_client_is_told_and_the_older_one_may_close() -> None:
+    hub = Hub()
+    prompt = Prompt(hub)
+    older, newer = joined(hub), joined(hub)
+    prompt(ExecutionStarted(), NodesCached(()))
+    assert of_prompt(await sent(older)) == of_prompt(await sent(newer)) == ["execution_start", "execution_cached"]
+    hub.leave(older)
+    prompt(NodeStarted(ONE))
+    assert of_prompt(await sent(newer)) == ["executing"]
+    assert await sent(older) == []
+
+
+async def test_an_attempt_that_was_void_is_not_told_to_a_late_socket() -> None:
+    hub = Hub()
+    prompt = Prompt(hub)
+    prompt(ExecutionStarted(), NodesCached(()), NodeFinished(ONE, SHOWN, False), Requeued("worker killed"))
+    prompt(Assigned("e", 2), ExecutionStarted(), NodesCached(()))
+    assert kinds(await sent(joined(hub))) == ["status", "execution_start", "execution_cached"]
+
+
+async def test_events_that_come_twice_are_told_once() -> None:
+    hub = Hub()
+    prompt = Prompt(hub)
+    socket = joined(hub)
+    prompt(ExecutionStarted(), NodesCached(()), NodeFinished(ONE, SHOWN, False), ExecutionSucceeded())
+    before = of_prompt(await sent(socket))
+    hub.publish(prompt.events)
+    assert before == ["execution_start", "execution_cached", "executed", "execution_success", "executing"]
+    assert of_prompt(await sent(socket)) == []
+
+
+async def test_the_number_of_prompts_is_told_once_per_change() -> None:
+    hub = Hub()
+    socket = joined(hub)
+    hub.set_remaining(3)
+    hub.set_remaining(3)
+    frames = await sent(socket)
+    told = [frame["data"]["status"] for frame in frames if isinstance(frame, dict)]
+    assert told == [{"exec_info": {"queue_remaining": 0}}, {"exec_info": {"queue_remaining": 3}}]
+
+
+async def test_ended_prompts_are_forgotten_when_there_are_many_and_running_ones_are_not() -> None:
+    hub = Hub()
+    running = Prompt(hub, prompt_id="running")
+    running(ExecutionStarted(), NodesCached(()))
+    for number in range(limits.MAX_RUNS + 2 * limits.CLEAN_SURPLUS):
+        Prompt(hub, "somebody", f"p{number}")(ExecutionStarted(), ExecutionSucceeded())
+    assert hub.under_way() == ["running"]
+    late = await sent(joined(hub, "somebody"))
+    assert len([kind for kind in kinds(late) if kind == "execution_success"]) < limits.MAX_RUNS + limits.CLEAN_SURPLUS
