@@ -34,13 +34,24 @@ class RemoteFiles:
     Copies are kept in `cache` under the digest of their content, so that they never go stale.
     """
 
-    def __init__(self, target: str, cache: Path, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, target: str, cache: Path, *, cache_bytes: int = CACHE_BYTES, outage_patience: float = OUTAGE_PATIENCE
+    ) -> None:
         self._cache = cache
         self._cache_bytes = cache_bytes
+        self._outage_patience = outage_patience
         cache.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="files", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="files", daemon=True)
+        self._thread.start()
         self._client = self._wait(lambda: _open(target))
+
+    def close(self) -> None:
+        """End the connection and its thread."""
+        self._wait(lambda: self._client.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def fetch(self, name: FileName) -> Path:
         """A local copy, not to be changed.
@@ -87,8 +98,12 @@ class RemoteFiles:
         ).name
 
     def list_top(self, kind: FileKind) -> list[str]:
-        """The names of the files at the top of a kind's folder."""
-        return self._wait(lambda: self._list_top(kind))
+        """The names of the files at the top of a kind's folder.
+
+        Raises:
+            Unavailable: the file service is away; whoever looks regularly need not wait for it.
+        """
+        return asyncio.run_coroutine_threadsafe(self._list_top(kind), self._loop).result()
 
     async def _list_top(self, kind: FileKind) -> list[str]:
         names: list[str] = []
@@ -130,20 +145,18 @@ class RemoteFiles:
             excess -= size
 
     def _wait(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return asyncio.run_coroutine_threadsafe(_persistently(work), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._persistently(work), self._loop).result()
 
-
-async def _persistently(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """The result of `work`, tried again while the file service is away for a while, as when it is upgraded."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + OUTAGE_PATIENCE
-    while True:
-        try:
-            return await work()
-        except Unavailable:
-            if loop.time() > deadline:
-                raise
-            await asyncio.sleep(RETRY_INTERVAL)
+    async def _persistently(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of `work`, tried again while the file service is away for a while, as when it is upgraded."""
+        deadline = self._loop.time() + self._outage_patience
+        while True:
+            try:
+                return await work()
+            except Unavailable:
+                if self._loop.time() > deadline:
+                    raise
+                await asyncio.sleep(RETRY_INTERVAL)
 
 
 async def _open(target: str) -> FileClient:

@@ -40,6 +40,7 @@ def load_packs(folders: Sequence[Path]) -> LoadedPacks:
             if isinstance(error, KeyboardInterrupt):
                 raise
             log.exception("node pack %s cannot be loaded and is skipped", path.name)
+            sys.modules.pop(_module_name(path), None)
             loaded.failures[path.name] = f"{type(error).__name__}: {error}"
             continue
         for cls in mapping.values():
@@ -66,6 +67,10 @@ def _name_of(path: Path) -> str:
     return path.name if path.is_dir() else path.stem
 
 
+def _module_name(path: Path) -> str:
+    return MODULE_PREFIX + _name_of(path).replace(".", "_")
+
+
 def _node_classes(module: ModuleType) -> dict[str, Any]:
     mapping = getattr(module, "NODE_CLASS_MAPPINGS", None)
     if mapping is None:
@@ -75,7 +80,7 @@ def _node_classes(module: ModuleType) -> dict[str, Any]:
 
 def _imported(path: Path) -> ModuleType:
     """Import by path, since folder names need not be identifiers."""
-    name = MODULE_PREFIX + _name_of(path).replace(".", "_")
+    name = _module_name(path)
     is_package = path.is_dir()
     spec = importlib.util.spec_from_file_location(
         name,
@@ -86,9 +91,5 @@ def _imported(path: Path) -> ModuleType:
         raise ImportError(f"{path.name} is not a Python module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
+    spec.loader.exec_module(module)
     return module

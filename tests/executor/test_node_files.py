@@ -1,0 +1,101 @@
+"""The file service as nodes see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+
+from services.errors import InvalidArgument, NotFound, Unavailable
+from services.executor.node_files import CHUNK_BYTES, RemoteFiles
+from services.files.records import FileKind, FileName
+from services.files.servicer import file_servicer
+from services.files.stores.memory import MemoryStore
+from services.rpc.server import serve
+
+HELD = {
+    FileName(FileKind.INPUT, "", "a.png"): b"a" * 10,
+    FileName(FileKind.INPUT, "sub", "b.png"): b"b" * (CHUNK_BYTES + 10),
+    FileName(FileKind.INPUT, "", "c.png"): b"c" * 10,
+}
+A, B, C = HELD
+
+
+@pytest.fixture
+async def files(tmp_path: Path) -> AsyncIterator[RemoteFiles]:
+    async with serve("127.0.0.1:0", [file_servicer(MemoryStore(HELD))]) as server:
+        remote = RemoteFiles(server.address, tmp_path / "cache", cache_bytes=CHUNK_BYTES + 15)
+        yield remote
+        await asyncio.to_thread(remote.close)
+
+
+async def test_a_file_is_copied_once_and_kept_by_its_content(files: RemoteFiles) -> None:
+    path = await asyncio.to_thread(files.fetch, B)
+    assert path.read_bytes() == HELD[B]
+    assert path.name == blake3(HELD[B]).hexdigest() == await asyncio.to_thread(files.stat_digest, B)
+    written_at = path.stat().st_ino
+    assert (await asyncio.to_thread(files.fetch, B)).stat().st_ino == written_at
+
+
+async def test_what_was_used_longest_ago_makes_room(files: RemoteFiles) -> None:
+    first = await asyncio.to_thread(files.fetch, A)
+    second = await asyncio.to_thread(files.fetch, B)
+    assert not first.exists()
+    third = await asyncio.to_thread(files.fetch, C)
+    assert not second.exists()
+    assert [path.name for path in third.parent.iterdir()] == [third.name]
+
+
+async def test_saved_files_are_numbered(files: RemoteFiles) -> None:
+    data = b"x" * (2 * CHUNK_BYTES + 1)
+    for number in (1, 2):
+        name = await asyncio.to_thread(files.save, FileKind.OUTPUT, "deep", "made", ".png", data)
+        assert name == FileName(FileKind.OUTPUT, "deep", f"made_{number:05}_.png")
+    assert (await asyncio.to_thread(files.fetch, name)).read_bytes() == data
+
+
+async def test_only_what_is_there_exists(files: RemoteFiles) -> None:
+    def exists(*name: str) -> bool:
+        return files.exists(FileName(FileKind.INPUT, *name))
+
+    assert await asyncio.to_thread(exists, "sub", "b.png")
+    assert not await asyncio.to_thread(exists, "", "b.png")
+    assert not await asyncio.to_thread(exists, "..", "b.png")
+    assert await asyncio.to_thread(files.list_top, FileKind.INPUT) == ["a.png", "c.png"]
+
+
+async def test_errors_are_those_of_the_service(files: RemoteFiles) -> None:
+    with pytest.raises(NotFound, match="nope"):
+        await asyncio.to_thread(files.fetch, FileName(FileKind.INPUT, "", "nope.png"))
+    with pytest.raises(InvalidArgument):
+        await asyncio.to_thread(files.save, FileKind.OUTPUT, "..", "evil", ".png", b"")
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Iterator[RemoteFiles]:
+    with ExitStack() as stack:
+        remote = RemoteFiles("127.0.0.1:1", tmp_path, outage_patience=0.0)
+        stack.callback(remote.close)
+        yield remote
+
+
+def test_a_service_that_is_not_there_is_unavailable(nobody: RemoteFiles) -> None:
+    with pytest.raises(Unavailable):
+        nobody.exists(A)
+    with pytest.raises(Unavailable):
+        nobody.list_top(FileKind.INPUT)
+
+
+async def test_a_service_that_is_away_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    async with serve("127.0.0.1:0", [file_servicer(MemoryStore(HELD))]) as server:
+        address = server.address
+    remote = RemoteFiles(address, tmp_path)
+    waiting = asyncio.create_task(asyncio.to_thread(remote.exists, A))
+    await asyncio.sleep(0.3)
+    async with serve(address, [file_servicer(MemoryStore(HELD))]):
+        assert await waiting
+        await asyncio.to_thread(remote.close)
