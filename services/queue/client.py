@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from contextlib import contextmanager
 from types import TracebackType
+from typing import TypeVar
+
+import grpc
 
 from services.graph.errors import PromptRejected
 from services.queue.convert import prompts as convert
@@ -14,6 +18,8 @@ from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from silverprint.executor.v1 import worker_pb2, worker_pb2_grpc
 from silverprint.queue.v1 import queue_pb2 as pb
 from silverprint.queue.v1 import queue_pb2_grpc
+
+C = TypeVar("C", bound=grpc.aio.Call)
 
 
 class QueueClient:
@@ -27,6 +33,7 @@ class QueueClient:
         self._channel = open_channel(target)
         self._queue = queue_pb2_grpc.QueueServiceStub(self._channel)
         self._worker = worker_pb2_grpc.WorkerServiceStub(self._channel)
+        self._streams: set[grpc.aio.Call] = set()
 
     async def __aenter__(self) -> QueueClient:
         return self
@@ -38,6 +45,8 @@ class QueueClient:
 
     async def close(self) -> None:
         """End the connection and every stream on it."""
+        for open_stream in tuple(self._streams):  # the channel ends only those that somebody awaits at this moment
+            open_stream.cancel()
         await self._channel.close()
 
     async def submit(self, submission: Submission) -> Accepted:
@@ -89,12 +98,9 @@ class QueueClient:
     ) -> AsyncGenerator[Batch, None]:
         """See `Queue.watch`."""
         request = pb.WatchRequest(prompt_id=prompt_id, after_sequence=after_sequence, previews=previews)
-        responses = self._queue.Watch(request)
-        try:
+        with self._kept(self._queue.Watch(request)) as responses:
             async for response in stream(responses):
                 yield convert.events_from_proto(response.events)
-        finally:
-            responses.cancel()
 
     async def stats(self) -> Stats:
         """See `Queue.stats`."""
@@ -114,13 +120,20 @@ class QueueClient:
 
     async def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
         """Be an executor: send `messages`, `Hello` first, and take what the queue wants; see `WorkerService.Work`."""
-        responses = self._worker.Work(_requests(messages))
-        try:
+        with self._kept(self._worker.Work(_requests(messages))) as responses:
             async for response in stream(responses):
                 message = response_from_proto(response)
                 if message is not None:
                     yield message
+
+    @contextmanager
+    def _kept(self, responses: C) -> Iterator[C]:
+        """End a stream with the block, or with the connection."""
+        self._streams.add(responses)
+        try:
+            yield responses
         finally:
+            self._streams.discard(responses)
             responses.cancel()
 
     async def _page(self, states: Collection[PromptState], limit: int, offset: int, from_end: bool) -> Page:

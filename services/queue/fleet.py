@@ -67,6 +67,10 @@ class Session:
         held = {lease.token for lease in heartbeat.leases}
         self._previews_told = {token: told for token, told in self._previews_told.items() if token in held}
 
+    def released(self) -> None:
+        """It gave a prompt back: its place is not free before it says so, it may be restarting or about to leave."""
+        self.capacity = max(0, self.capacity - 1)
+
     def end(self, error: ServiceError | None = None) -> None:
         """Send what is under way, then end the stream, with an error if there is one."""
         if not self._ended:

@@ -128,9 +128,8 @@ class WorkStreams:
                 session.beat(message)
                 await self._renew(session, message.leases)
                 self._scheduler.dispatch()
-            case LeaseRelease(lease, reason, counts):
-                if not await self._lose(lease, reason, counts=counts):
-                    session.send(LeaseLost(lease, _NOT_YOURS))
+            case LeaseRelease():
+                await self._release(session, message)
             case CataloguePublication(digest, definitions_json):
                 session.published(digest)
                 await self._catalogue.publish(digest, definitions_json, self._digests())
@@ -159,6 +158,13 @@ class WorkStreams:
         for lease, step in zip(held, await asyncio.gather(*renewals), strict=True):
             if step is None:
                 session.send(LeaseLost(lease, _NOT_YOURS))
+
+    async def _release(self, session: Session, release: LeaseRelease) -> None:
+        is_current = self._leases.holder(release.lease) is not None
+        if is_current:
+            session.released()
+        if not is_current or not await self._lose(release.lease, release.reason, counts=release.counts_as_attempt):
+            session.send(LeaseLost(release.lease, _NOT_YOURS))
 
     async def _lose(self, lease: Lease, reason: str, *, counts: bool) -> bool:
         transition = partial(

@@ -32,7 +32,7 @@ def lock(path: Path) -> IO[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         held = path.with_suffix(".lock").open("w", encoding="utf-8")
     except OSError as error:
-        raise InvalidArgument(f"{path.parent} cannot be written: {error.strerror}") from error
+        raise InvalidArgument(f"the folder {path.parent} cannot be used: {error.strerror}") from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

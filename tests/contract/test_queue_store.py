@@ -1,0 +1,196 @@
+"""What every store of the queue does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from services.graph.events import ExecutionStarted, ExecutionSucceeded, NodeFinished, NodeProgress, NodeRef
+from services.queue import life as lives
+from services.queue.life import Life, Step
+from services.queue.records import Accepted, PromptState
+from services.queue.stores.base import NewPrompt, QueueStore, Receipt
+from services.queue.stores.memory import MemoryStore
+from services.queue.stores.sqlite import SqliteStore
+from services.queue.work import TimedEvent
+
+NODE = NodeRef.of_workflow("1")
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[QueueStore]:
+    store = MemoryStore() if request.param == "memory" else await SqliteStore.open(tmp_path / "queue.sqlite3")
+    yield store
+    await store.close()
+
+
+def new(prompt_id: str, number: float = 0, *, counted: int | None = None) -> NewPrompt:
+    return NewPrompt(
+        prompt_id=prompt_id,
+        client_id="client",
+        number=number,
+        counted=counted,
+        graph_json=b'{"1": {}}',
+        extra_data_json=b"{}",
+        output_node_ids=("1",),
+        node_errors_json=b"{}",
+        content_digest=prompt_id.encode(),
+        submitted_at=1.5,
+    )
+
+
+def assign(life: Life, token: str = "token", now: float = 2.0) -> Step | None:
+    return lives.assign(life, executor_id="e", token=token, now=now, lease_until=32.0)
+
+
+def record(*events: object, token: str = "token", now: float = 5.0) -> partial[Step | None]:
+    timed = tuple(TimedEvent(3.25, event) for event in events)  # type: ignore[arg-type]
+    return partial(lives.record, token=token, events=timed, now=now)
+
+
+async def finish(store: QueueStore, prompt_id: str, now: float = 5.0) -> None:
+    await store.add(new(prompt_id))
+    await store.apply(prompt_id, assign)
+    await store.apply(prompt_id, record(ExecutionSucceeded(), now=now))
+
+
+async def test_the_receipt_is_that_of_whoever_came_first(store: QueueStore) -> None:
+    receipt = Receipt(Accepted("p", 3.0, b"{}"), b"p")
+    assert await store.receipt("p") is None
+    assert await store.add(new("p", 3)) == receipt
+    assert await store.add(new("p", 4)) == receipt
+    assert await store.receipt("p") == receipt
+    assert await store.counts() | {PromptState.PENDING: 1} == await store.counts()
+
+
+async def test_prompts_are_claimed_by_number_and_then_by_age(store: QueueStore) -> None:
+    for prompt_id, number in (("c", 5.0), ("b", 1.0), ("d", 5.0), ("a", -2.0)):
+        await store.add(new(prompt_id, number))
+    claims = [await store.claim(assign) for _ in range(5)]
+    assert [claim and claim.life.prompt_id for claim in claims] == ["a", "b", "c", "d", None]
+    assert claims[0] is not None
+    assert (claims[0].graph_json, claims[0].output_node_ids) == (b'{"1": {}}', ("1",))
+
+
+async def test_no_prompt_is_claimed_twice(store: QueueStore) -> None:
+    for i in range(20):
+        await store.add(new(str(i), i))
+    claims = await asyncio.gather(*(store.claim(partial(assign, token=str(i))) for i in range(30)))
+    assert sorted(int(claim.life.prompt_id) for claim in claims if claim) == list(range(20))
+
+
+async def test_a_transition_that_leaves_a_prompt_alone_changes_nothing(store: QueueStore) -> None:
+    await store.add(new("p"))
+    assert await store.apply("p", lambda life: None) is None
+    assert await store.apply("nobody", assign) is None
+    assert [life.state for life in await store.lives(PromptState.PENDING)] == [PromptState.PENDING]
+
+
+async def test_a_life_is_kept_as_it_is(store: QueueStore) -> None:
+    await store.add(new("p"))
+    step = await store.apply("p", assign)
+    assert step is not None
+    asked = await store.apply("p", lives.request_interrupt)
+    assert asked is not None
+    assert await store.lives(PromptState.RUNNING) == [asked.life]
+    assert asked.life.interrupt_requested and asked.life.lease == step.life.lease
+
+
+async def test_durable_events_are_kept_and_fleeting_ones_are_only_told(store: QueueStore) -> None:
+    told: list[Step] = []
+    store.listen(told.append)
+    await store.add(new("p"))
+    await store.apply("p", assign)
+    shown = NodeFinished(NODE, b'{"images": []}', False)
+    bodies = [ExecutionStarted(), NodeProgress(NODE, 1, 2), shown, NodeFinished(NODE, b"", True), ExecutionSucceeded()]
+    step = await store.apply("p", record(*bodies))
+    assert step is not None and told[-1] == step
+    assert [event.body for event in step.events] == bodies
+    everything = [event for step in told for event in step.events if event.is_durable]
+    assert await store.events("p", 0) == (PromptState.SUCCEEDED, everything)
+    assert await store.events("p", 4) == (PromptState.SUCCEEDED, everything[4:])
+    assert await store.events("nobody", 0) is None
+    prompt = await store.get("p")
+    assert prompt is not None and list(prompt.events) == everything
+
+
+async def test_events_are_shown_with_a_prompt_once_it_has_finished(store: QueueStore) -> None:
+    await store.add(new("p"))
+    prompt = await store.get("p")
+    assert prompt is not None and prompt.events == ()
+
+
+async def test_steps_are_told_in_the_order_in_which_they_were_made_and_before_their_callers(
+    store: QueueStore,
+) -> None:
+    told: list[tuple[str, PromptState]] = []
+    store.listen(lambda step: told.append((step.life.prompt_id, step.life.state)))
+
+    async def live(prompt_id: str) -> None:
+        await store.add(new(prompt_id))
+        assert (prompt_id, PromptState.PENDING) in told
+        await store.apply(prompt_id, assign)
+        assert (prompt_id, PromptState.RUNNING) in told
+
+    await asyncio.gather(*(live(str(i)) for i in range(30)))
+    for i in range(30):
+        assert [state for prompt_id, state in told if prompt_id == str(i)] == [PromptState.PENDING, PromptState.RUNNING]
+
+
+async def test_every_change_of_state_says_how_many_prompts_remain(store: QueueStore) -> None:
+    remaining: list[list[int]] = []
+    store.listen(lambda step: remaining.append([event.queue_remaining for event in step.events]))
+    await finish(store, "p")
+    await store.add(new("q"))
+    await store.add(new("r"))
+    await store.apply("q", assign)
+    await store.apply("q", record(ExecutionStarted(), ExecutionSucceeded()))
+    assert remaining == [[1], [1], [0], [1], [2], [2], [0, 1]]
+
+
+async def test_counts_follow_the_prompts(store: QueueStore) -> None:
+    await finish(store, "p")
+    for prompt_id in ("q", "r"):
+        await store.add(new(prompt_id))
+    await store.claim(assign)
+    counts = await store.counts()
+    assert {state.value: count for state, count in counts.items() if count} == {
+        "pending": 1,
+        "running": 1,
+        "succeeded": 1,
+    }
+    await store.forget(None)
+    assert not (await store.counts()).get(PromptState.SUCCEEDED)
+
+
+async def test_only_finished_prompts_are_forgotten_and_nothing_of_them_stays(store: QueueStore) -> None:
+    for prompt_id in ("p", "q"):
+        await finish(store, prompt_id)
+    await store.add(new("r"))
+    assert await store.forget(["p", "r", "nobody"]) == ["p"]
+    assert await store.get("p") is None
+    assert await store.receipt("p") is None
+    assert await store.forget(None) == ["q"]
+    assert await store.get("r") is not None
+
+
+async def test_the_counter_counts_from_zero(store: QueueStore) -> None:
+    assert [await store.next_number() for _ in range(3)] == [0, 1, 2]
+
+
+async def test_the_last_catalogue_is_kept(store: QueueStore) -> None:
+    assert await store.catalogue() is None
+    await store.save_catalogue("old", b"{}")
+    await store.save_catalogue("new", b'{"A": {}}')
+    assert await store.catalogue() == ("new", b'{"A": {}}')
+
+
+async def test_finished_prompts_are_listed_by_when_they_finished(store: QueueStore) -> None:
+    for prompt_id, finished_at in (("late", 30.0), ("early", 10.0), ("middle", 20.0)):
+        await finish(store, prompt_id, finished_at)
+    page, total = await store.list([PromptState.SUCCEEDED], limit=2, offset=0, from_end=True)
+    assert ([prompt.prompt_id for prompt in page], total) == (["middle", "late"], 3)

@@ -1,0 +1,90 @@
+"""Leases run out when nobody renews them, and only then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.graph.events import ExecutionFailed, ExecutionInterrupted, ExecutionStarted
+from services.queue.life import WORKER_LOST
+from services.queue.prompts import Queue
+from services.queue.records import PromptState, Requeued, Stats
+from services.queue.stores.memory import MemoryStore
+from services.queue.stores.sqlite import SqliteStore
+from services.queue.work import LeaseLost
+from tests.queue.clock import ManualClock
+from tests.queue.conftest import running
+from tests.queue.executor import FakeExecutor
+from tests.queue.nodes import submission
+from tests.queue.watching import happens, names, story
+
+
+async def test_every_expiry_counts_until_the_attempts_are_used_up(queue: Queue, clock: ManualClock) -> None:
+    prompt_id = ""
+    for attempt in (1, 2, 3):
+        async with FakeExecutor(queue, f"executor {attempt}") as executor:
+            prompt_id = prompt_id or (await queue.submit(submission(1))).prompt_id
+            assert (await executor.assignment()).attempt == attempt
+        clock.advance(30)
+        await happens(queue, prompt_id, Requeued)
+    failure = (await story(queue, prompt_id))[-1].body
+    assert isinstance(failure, ExecutionFailed) and failure.exception_type == WORKER_LOST
+    assert [attempt.outcome for attempt in (await queue.get(prompt_id)).attempts] == ["the lease expired"] * 3
+
+
+async def test_a_prompt_that_was_to_stop_ends_when_its_executor_never_says_so(queue: Queue, clock: ManualClock) -> None:
+    async with FakeExecutor(queue) as executor:
+        prompt_id = (await queue.submit(submission(1))).prompt_id
+        await executor.assignment()
+        await queue.interrupt([prompt_id])
+        clock.advance(30)
+        assert isinstance((await story(queue, prompt_id))[-1].body, ExecutionInterrupted)
+
+
+async def test_each_lease_runs_out_by_itself(queue: Queue, clock: ManualClock) -> None:
+    async with FakeExecutor(queue, slots=2) as executor:
+        early = (await queue.submit(submission(1))).prompt_id
+        await executor.assignment()
+        clock.advance(20)
+        late = (await queue.submit(submission(2))).prompt_id
+        lease = (await executor.assignment()).lease
+        executor.beat(lease, free_slots=0)
+        executor.tell(lease, ExecutionStarted())  # taken after the heartbeat
+        await happens(queue, late, ExecutionStarted)
+        clock.advance(10)
+        await happens(queue, early, Requeued)
+        assert (await queue.get(late)).state is PromptState.RUNNING
+        clock.advance(20)
+        await happens(queue, late, Requeued)
+
+
+async def test_a_prompt_runs_on_over_a_restart_of_the_queue(tmp_path: Path, clock: ManualClock) -> None:
+    path = tmp_path / "queue.sqlite3"
+    store = await SqliteStore.open(path)
+    async with running(store, clock) as queue, FakeExecutor(queue) as executor:
+        prompt_id = (await queue.submit(submission(1))).prompt_id
+        waiting = (await queue.submit(submission(2))).prompt_id
+        lease = (await executor.assignment()).lease
+    await store.close()
+    clock.advance(300)
+    store = await SqliteStore.open(path)
+    async with running(store, clock) as queue:
+        assert await queue.stats() == Stats(pending=1, running=1)
+        assert (await queue.submit(submission(3))).number == 2, "the catalogue and the counter are still known"
+        async with FakeExecutor(queue, held=[lease]) as executor:
+            assert executor.welcome is not None and not executor.welcome.catalogue_wanted
+            executor.succeed(lease)
+            assert names(await story(queue, prompt_id)).count("Assigned") == 1
+            assert (await executor.assignment()).lease.prompt_id == waiting
+    await store.close()
+
+
+async def test_after_a_restart_a_lease_that_nobody_takes_up_expires(clock: ManualClock) -> None:
+    store = MemoryStore()
+    async with running(store, clock) as queue, FakeExecutor(queue) as executor:
+        prompt_id = (await queue.submit(submission(1))).prompt_id
+        stale = (await executor.assignment()).lease
+    async with running(store, clock) as queue:
+        clock.advance(30)
+        await happens(queue, prompt_id, Requeued)
+        async with FakeExecutor(queue, "late", held=[stale]) as executor:
+            assert (await executor.next(LeaseLost)).lease == stale

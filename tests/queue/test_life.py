@@ -1,0 +1,196 @@
+"""The state machine: every step by itself, and every order of steps that hypothesis thinks of."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from services.graph.events import (
+    ExecutionFailed,
+    ExecutionInterrupted,
+    ExecutionStarted,
+    ExecutionSucceeded,
+    NodeProgress,
+    NodeRef,
+    NodeStarted,
+)
+from services.queue import life as lives
+from services.queue.life import Life, Step, Transition
+from services.queue.records import Event, PromptState
+from services.queue.work import TimedEvent
+
+NODE = NodeRef.of_workflow("1")
+MAX_ATTEMPTS = 3
+
+
+def pending() -> Life:
+    return lives.submit("p", "client", 1.0).life
+
+
+def running(token: str = "token") -> Life:
+    step = lives.assign(pending(), executor_id="e", token=token, now=2.0, lease_until=32.0)
+    assert step is not None
+    return step.life
+
+
+def lose(life: Life, token: str = "token", *, counts: bool = True) -> Step | None:
+    return lives.lose(life, token=token, reason="it died", counts=counts, max_attempts=MAX_ATTEMPTS, now=5.0)
+
+
+def told(*events: object) -> tuple[TimedEvent, ...]:
+    return tuple(TimedEvent(3.0, event) for event in events)  # type: ignore[arg-type]
+
+
+FENCED: dict[str, Transition] = {
+    "renew": partial(lives.renew, token="stale", lease_until=99.0),
+    "record": partial(lives.record, token="stale", events=told(ExecutionSucceeded()), now=5.0),
+    "lose": partial(lose, token="stale"),
+    "expire": partial(lives.expire, token="stale", lease_until=32.0, max_attempts=3, now=40.0),
+    "interrupt": partial(lives.interrupt, token="stale", reason="gone", now=5.0),
+}
+
+
+@pytest.mark.parametrize("name", FENCED)
+def test_a_stale_token_changes_nothing(name: str) -> None:
+    assert FENCED[name](running("fresh")) is None
+    assert FENCED[name](pending()) is None
+
+
+def test_only_a_waiting_prompt_is_assigned() -> None:
+    assert lives.assign(running(), executor_id="f", token="t", now=3.0, lease_until=33.0) is None
+
+
+def test_only_a_waiting_prompt_is_cancelled() -> None:
+    assert lives.cancel(running(), now=3.0) is None
+    step = lives.cancel(pending(), now=3.0)
+    assert step is not None
+    assert (step.life.state, step.life.finished_at) == (PromptState.CANCELLED, 3.0)
+    assert lives.cancel(step.life, now=4.0) is None
+
+
+def test_only_a_running_prompt_is_asked_to_stop() -> None:
+    assert lives.request_interrupt(pending()) is None
+
+
+def test_what_follows_a_terminal_event_is_dropped() -> None:
+    events = told(ExecutionStarted(), ExecutionSucceeded(), ExecutionFailed("", "", "", ""), NodeStarted(NODE))
+    step = lives.record(running(), token="token", events=events, now=5.0)
+    assert step is not None
+    assert [type(event.body) for event in step.events] == [ExecutionStarted, ExecutionSucceeded]
+    assert step.life.state is PromptState.SUCCEEDED
+    assert lives.record(step.life, token="token", events=events, now=6.0) is None
+
+
+def test_fleeting_events_carry_the_number_of_the_durable_one_before() -> None:
+    events = told(ExecutionStarted(), NodeStarted(NODE), NodeProgress(NODE, 1, 2), ExecutionSucceeded())
+    step = lives.record(running(), token="token", events=events, now=5.0)
+    assert step is not None
+    assert [event.sequence for event in step.events] == [3, 3, 3, 4]
+
+
+def test_a_lease_that_was_renewed_meanwhile_does_not_expire() -> None:
+    step = lives.renew(running(), token="token", lease_until=62.0)
+    assert step is not None
+    assert lives.expire(step.life, token="token", lease_until=32.0, max_attempts=3, now=40.0) is None
+    assert lives.expire(step.life, token="token", lease_until=62.0, max_attempts=3, now=70.0) is not None
+
+
+def test_a_prompt_that_was_to_stop_is_not_run_again() -> None:
+    asked = lives.request_interrupt(running())
+    assert asked is not None
+    step = lose(asked.life)
+    assert step is not None
+    assert (step.life.state, step.events[-1].body) == (PromptState.INTERRUPTED, ExecutionInterrupted("", ""))
+
+
+def test_the_last_counted_attempt_fails_the_prompt_with_its_whole_history() -> None:
+    worn = msgspec.structs.replace(running(), failures=MAX_ATTEMPTS - 1)
+    spared = lose(worn, counts=False)
+    assert spared is not None and spared.life.state is PromptState.PENDING
+    step = lose(worn)
+    assert step is not None and step.life.state is PromptState.FAILED
+    failure = step.events[-1].body
+    assert isinstance(failure, ExecutionFailed)
+    assert failure.exception_message == "the prompt was given up after 1 attempts (attempt 1 on e: it died)"
+
+
+class Lifetime(RuleBasedStateMachine):
+    """One prompt, with executors that report in any order, some with tokens that are no longer good."""
+
+    @initialize()
+    def begin(self) -> None:
+        step = lives.submit("p", "", 0.0)
+        self.life = step.life
+        self.events: list[Event] = list(step.events)
+        self.tokens = ["never granted"]
+
+    def take(self, step: Step | None) -> bool:
+        if step is not None:
+            assert step.before is self.life.state
+            assert not self.life.state.is_terminal, "nothing happens after the end"
+            self.life = step.life
+            self.events += step.events
+        return step is not None
+
+    def fenced(self, token: str, step: Step | None) -> None:
+        good = token == self.life.lease_token
+        assert self.take(step) is good
+
+    @rule()
+    def assign(self) -> None:
+        token = f"token {len(self.tokens)}"
+        waiting = self.life.state is PromptState.PENDING
+        step = lives.assign(self.life, executor_id="e", token=token, now=1.0, lease_until=31.0)
+        assert self.take(step) is waiting
+        self.tokens.append(token)
+
+    @rule(data=st.data())
+    def report(self, data: st.DataObject) -> None:
+        token = data.draw(st.sampled_from(self.tokens))
+        choices = [ExecutionStarted(), NodeStarted(NODE), NodeProgress(NODE, 1, 2), ExecutionSucceeded()]
+        events = data.draw(st.lists(st.sampled_from([*choices, ExecutionInterrupted("", "")]), min_size=1, max_size=4))
+        self.fenced(token, lives.record(self.life, token=token, events=told(*events), now=2.0))
+
+    @rule(data=st.data(), counts=st.booleans())
+    def lose(self, data: st.DataObject, counts: bool) -> None:
+        token = data.draw(st.sampled_from(self.tokens))
+        self.fenced(token, lose(self.life, token, counts=counts))
+
+    @rule()
+    def interrupt(self) -> None:
+        self.take(lives.request_interrupt(self.life))
+
+    @rule()
+    def cancel(self) -> None:
+        self.take(lives.cancel(self.life, now=4.0))
+
+    @invariant()
+    def durable_events_are_numbered_without_gaps(self) -> None:
+        durable = [event.sequence for event in getattr(self, "events", ()) if event.is_durable]
+        assert durable == list(range(1, len(durable) + 1))
+
+    @invariant()
+    def there_is_one_terminal_event_and_it_is_the_last(self) -> None:
+        if not hasattr(self, "life"):
+            return
+        ends = [event.is_terminal for event in self.events]
+        assert any(ends) is self.life.state.is_terminal
+        assert not any(ends[:-1])
+
+    @invariant()
+    def a_lease_and_an_open_attempt_are_there_while_it_runs(self) -> None:
+        if not hasattr(self, "life"):
+            return
+        runs = self.life.state is PromptState.RUNNING
+        assert (self.life.lease is not None) is runs
+        assert sum(attempt.ended_at is None for attempt in self.life.attempts) == runs
+        assert self.life.failures <= MAX_ATTEMPTS
+
+
+TestLifetime = Lifetime.TestCase
+TestLifetime.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

@@ -1,0 +1,112 @@
+"""The queue as a real process: what it answered survives its death."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from services.errors import Unavailable
+from services.queue.client import QueueClient
+from services.queue.records import PromptState, Stats
+from tests.queue.executor import FakeExecutor
+from tests.queue.nodes import submission
+from tests.queue.watching import names, story
+
+PATIENCE = 20.0  # seconds, for a process to start or end on a busy machine
+
+
+@dataclass
+class Service:
+    process: asyncio.subprocess.Process
+    address: str
+
+    async def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+
+
+@asynccontextmanager
+async def service(data: Path, *flags: str) -> AsyncIterator[Service]:
+    arguments = ["-m", "services.queue", "--listen", "127.0.0.1:0", "--data", str(data), *flags]
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=asyncio.subprocess.PIPE)
+    try:
+        yield Service(process, await asyncio.wait_for(_address(process), PATIENCE))
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _address(process: asyncio.subprocess.Process) -> str:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if b"listening on" in line:
+            return line.decode().split()[-1]
+    raise AssertionError("the queue ended before it listened")
+
+
+async def test_what_was_answered_survives_sigkill(tmp_path: Path) -> None:
+    async with service(tmp_path) as queue, QueueClient(queue.address) as client, FakeExecutor(client) as executor:
+        await client.submit(submission(0, prompt_id="running"))
+        lease = (await executor.assignment()).lease
+        waiting = await asyncio.gather(*(client.submit(submission(i)) for i in range(1, 40)))
+        assert await queue.end(signal.SIGKILL) == -signal.SIGKILL
+        with pytest.raises(Unavailable):
+            await executor.ended()
+    async with service(tmp_path) as queue, QueueClient(queue.address) as client:
+        listed, _ = await client.list({PromptState.PENDING})
+        assert [(p.prompt_id, p.number) for p in listed] == sorted(
+            ((answer.prompt_id, answer.number) for answer in waiting), key=lambda answer: answer[1]
+        )
+        assert await client.stats() == Stats(pending=39, running=1)
+        async with FakeExecutor(client, held=[lease]) as executor:
+            executor.succeed(lease)
+            events = await story(client, "running")
+            assert names(events)[-1] == "ExecutionSucceeded"
+            await executor.assignment()
+
+
+async def test_a_queue_that_is_told_to_stop_tells_everybody_and_is_gone_soon(tmp_path: Path) -> None:
+    async with service(tmp_path) as queue, QueueClient(queue.address) as client, FakeExecutor(client) as executor:
+        watch = client.watch()
+        await anext(watch)
+        code = await queue.end(signal.SIGTERM)
+        with pytest.raises(Unavailable, match="shutting down"):
+            await anext(watch)
+        with pytest.raises(Unavailable, match="shutting down"):
+            await executor.ended()
+        assert code == 0
+
+
+async def test_a_queue_is_light(tmp_path: Path) -> None:
+    async with service(tmp_path) as queue, QueueClient(queue.address) as client:
+        async with FakeExecutor(client, slots=0):
+            for i in range(50):
+                await client.submit(submission(i))
+        process = psutil.Process(queue.process.pid)
+        assert process.memory_info().rss < 100 << 20
+        assert not [mapped.path for mapped in process.memory_maps() if f"{os.sep}torch{os.sep}" in mapped.path]
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--lease-seconds", "0"], "lease-seconds must be positive"),
+        (["--max-attempts", "0"], "max-attempts must be at least 1"),
+        (["--data", "/proc/nowhere"], "cannot be used"),
+    ],
+)
+async def test_what_cannot_work_is_one_line_and_exit_code_2(tmp_path: Path, flags: list[str], complaint: str) -> None:
+    arguments = ["-m", "services.queue", "--listen", "127.0.0.1:0", "--data", str(tmp_path), *flags]
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert (process.returncode, complaint in said.decode(), len(said.splitlines())) == (2, True, 1)

@@ -1,0 +1,212 @@
+"""What is particular to SQLite: the file, group commits, plans, failures of the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from services.errors import FailedPrecondition, InvalidArgument, Unavailable
+from services.queue import life as lives
+from services.queue.records import PromptState
+from services.queue.stores.base import NewPrompt
+from services.queue.stores.sqlite import SqliteStore
+from services.queue.stores.sqlite.database import MIGRATIONS, connect, migrate, open_database
+from services.queue.stores.sqlite.sql import SQL
+from services.queue.stores.sqlite.writer import Outcome, Writer
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "queue.sqlite3"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
+    store = await SqliteStore.open(path)
+    yield store
+    await store.close()
+
+
+def new(prompt_id: str, counted: int = 0) -> NewPrompt:
+    return NewPrompt(
+        prompt_id=prompt_id,
+        client_id="",
+        number=counted,
+        counted=counted,
+        graph_json=b"{}",
+        extra_data_json=b"{}",
+        output_node_ids=(),
+        node_errors_json=b"{}",
+        content_digest=b"",
+        submitted_at=1.0,
+    )
+
+
+def write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+
+
+def read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+async def test_the_file_is_durable_by_its_settings(store: SqliteStore, path: Path) -> None:
+    connection = open_database(path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    connection.close()
+
+
+async def test_whoever_waits_together_is_committed_together(path: Path) -> None:
+    path.parent.mkdir()
+    connection = open_database(path)
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    writer = Writer(connection, lambda step: None)
+
+    def save(digest: str, connection: sqlite3.Connection) -> Outcome[str]:
+        connection.execute(SQL["save_catalogue"], (digest, b"{}"))
+        return Outcome(digest)
+
+    answers = await asyncio.gather(*(writer.run(partial(save, str(i))) for i in range(100)))
+    await writer.close()
+    assert answers == [str(i) for i in range(100)]
+    assert statements.count("COMMIT") < 20
+
+
+async def test_an_operation_that_fails_is_undone_alone(path: Path) -> None:
+    path.parent.mkdir()
+    writer = Writer(open_database(path), lambda step: None)
+
+    def save(digest: str, connection: sqlite3.Connection) -> Outcome[None]:
+        connection.execute(SQL["save_catalogue"], (digest, b"{}"))
+        if digest == "bad":
+            raise ValueError("no good")
+        return Outcome(None)
+
+    results = await asyncio.gather(
+        *(writer.run(partial(save, digest)) for digest in ("good", "bad")), return_exceptions=True
+    )
+    assert results[0] is None and isinstance(results[1], ValueError)
+    await writer.close()
+    connection = open_database(path)
+    assert connection.execute(SQL["catalogue"]).fetchone() == ("good", b"{}")
+    connection.close()
+
+
+async def test_a_full_disk_is_unavailable_and_the_next_prompt_works(path: Path) -> None:
+    store = await SqliteStore.open(path)
+    writing = store._writer._connection
+    await store._writer.run(lambda connection: Outcome(connection.execute("PRAGMA max_page_count = 1").fetchone()))
+    large = b"x" * (1 << 20)
+    with pytest.raises(Unavailable, match="cannot be written"):
+        await store.save_catalogue("large", large)
+    await store._writer.run(lambda connection: Outcome(connection.execute("PRAGMA max_page_count = 100000").fetchone()))
+    await store.add(new("p"))
+    assert await store.get("p") is not None
+    assert not writing.in_transaction
+    await store.close()
+
+
+async def test_after_a_restart_everything_is_there_and_numbers_go_on(path: Path) -> None:
+    store = await SqliteStore.open(path)
+    for _ in range(3):
+        await store.next_number()
+    await store.add(new("p", counted=2))
+    await store.save_catalogue("digest", b"{}")
+    await store.close()
+    store = await SqliteStore.open(path)
+    assert [life.prompt_id for life in await store.lives(PromptState.PENDING)] == ["p"]
+    assert await store.next_number() == 3
+    assert await store.catalogue() == ("digest", b"{}")
+    await store.close()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, " * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+async def test_what_is_no_database_is_refused_in_one_sentence(path: Path, content: bytes) -> None:
+    write(path, content)
+    with pytest.raises(InvalidArgument, match="is not a readable queue database"):
+        await SqliteStore.open(path)
+
+
+async def test_a_damaged_database_is_refused(path: Path) -> None:
+    store = await SqliteStore.open(path)
+    await store.save_catalogue("digest", b"x" * 100_000)
+    await store.close()
+    write(path, read(path)[:40_000])
+    with pytest.raises(InvalidArgument, match="is not a readable queue database"):
+        await SqliteStore.open(path)
+
+
+async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidArgument, match="cannot be used"):
+        await SqliteStore.open(tmp_path / "file" / "queue.sqlite3")
+
+
+async def test_a_database_is_served_by_one_process(store: SqliteStore, path: Path) -> None:
+    with pytest.raises(FailedPrecondition, match="in use"):
+        await SqliteStore.open(path)
+
+
+async def test_a_database_of_a_newer_version_is_refused(path: Path) -> None:
+    await (await SqliteStore.open(path)).close()
+    connection = connect(path)
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(InvalidArgument, match="has schema 999"):
+        await SqliteStore.open(path)
+
+
+def test_migrations_are_numbered_without_gaps_and_run_once(path: Path) -> None:
+    numbers = [int(migration.name[:4]) for migration in sorted(MIGRATIONS.glob("*.sql"))]
+    assert numbers == list(range(1, len(numbers) + 1))
+    path.parent.mkdir()
+    connection = connect(path)
+    for _ in range(2):
+        migrate(connection, path)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(numbers),)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("next_pending", "prompts_pending"),
+        ("page_pending", "prompts_pending"),
+        ("lives_running", "prompts_running"),
+        ("page_finished", "prompts_finished"),
+        ("page_finished_backwards", "prompts_finished"),
+    ],
+)
+async def test_pages_come_from_an_index_in_order(store: SqliteStore, path: Path, query: str, index: str) -> None:
+    connection = connect(path, read_only=True)
+    parameters = {"page_pending": (10, 0), "page_finished": ("[]", 10, 0), "page_finished_backwards": ("[]", 10, 0)}
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {SQL[query]}", parameters.get(query, ())).fetchall()
+    connection.close()
+    steps = " | ".join(step for *_, step in plan)
+    assert f"INDEX {index}" in steps
+    assert "USE TEMP B-TREE" not in steps
+
+
+async def test_forgetting_leaves_nothing_behind(store: SqliteStore, path: Path) -> None:
+    await store.add(new("p"))
+    await store.apply("p", partial(lives.cancel, now=2.0))
+    await store.forget(None)
+    connection = connect(path, read_only=True)
+    for table in ("prompts", "payloads", "events"):
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    connection.close()
+
+
+async def test_a_closed_store_says_so(path: Path) -> None:
+    store = await SqliteStore.open(path)
+    await store.close()
+    with pytest.raises(Unavailable, match="shutting down"):
+        await store.add(new("p"))
