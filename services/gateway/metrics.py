@@ -27,7 +27,7 @@ class Metrics:
 
     def __init__(self, version: str) -> None:
         # A series per counter that says when it began doubles what is scraped and tells nobody anything.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

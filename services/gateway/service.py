@@ -108,16 +108,18 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
         InvalidArgument: there is no such host or port.
         Unavailable: the address is taken or not ours.
     """
+    if not 0 <= port <= 65535:
+        raise InvalidArgument(f"cannot listen on {host}:{port}: there is no such port")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise InvalidArgument(f"cannot listen on {host}:{port}: no such address") from error
     with socket.socket(family, kind, protocol) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
             listener.listen(BACKLOG)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise Unavailable(f"cannot listen on {host}:{port}: the address is taken or not ours") from error
         yield listener
 

@@ -82,7 +82,8 @@ class Follower:
             try:
                 await self._follow(previews, opened)
             except ServiceError as error:
-                log.warning("the queue cannot be followed: %s", error.message)
+                if self._deaf_since is None:
+                    log.warning("the queue cannot be followed, trying again: %s", error.message)
             except Exception:
                 log.exception("an event could not be told; following goes on")
             pause = FIRST_PAUSE if self._deaf_since is None else min(2 * pause, LONGEST_PAUSE)
@@ -97,6 +98,7 @@ class Follower:
                     self._hub.publish(events)
                     if catching_up is None:
                         opened.set()
+                        log.info("following the queue")
                         catching_up = asyncio.create_task(self._catch_up(self._deaf_since))
                         self._deaf_since = None
         finally:
