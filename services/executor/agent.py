@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from services import __version__
-from services.errors import ServiceError
+from services.errors import FailedPrecondition, ServiceError
 from services.executor import ipc
 from services.executor.host import host_info, host_name
 from services.executor.outbox import Outbox
@@ -80,15 +80,26 @@ class Agent:
         self._beating: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set, then give back what is held and end the worker."""
-        async with asyncio.TaskGroup() as tasks:
-            working = tasks.create_task(self._keep_worker())
-            connected = tasks.create_task(self._keep_connected())
-            await stop.wait()
+        """Serve until `stop` is set, then give back what is held and end the worker.
+
+        Raises:
+            FailedPrecondition: the worker cannot work with what it is given.
+        """
+        working = asyncio.create_task(self._keep_worker())
+        connected = asyncio.create_task(self._keep_connected())
+        stopping = asyncio.create_task(stop.wait())
+        tasks = (working, connected, stopping)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in (working, connected):
+                if task.done():
+                    task.result()
             self._give_back()
             await asyncio.wait([connected], timeout=DRAIN_GRACE if self._is_connected else 0)
-            connected.cancel()
-            working.cancel()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _give_back(self) -> None:
         """Say that there is no room any more, and let go of what is held."""
@@ -114,6 +125,8 @@ class Agent:
                 log.exception("the worker does not speak our language")
             finally:
                 how = await asyncio.shield(worker.end())
+            if worker.is_misconfigured and self._nodes is None:
+                raise FailedPrecondition("the worker cannot start, see above")
             await self._worker_ended(how)
             log.warning("worker %s, starting another in %.1f s", how, backoff)
             await asyncio.sleep(backoff)

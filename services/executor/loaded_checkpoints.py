@@ -30,9 +30,10 @@ class LoadedCheckpoints:
         status = path.stat()
         key = (str(path), status.st_mtime_ns, status.st_size)
         if key not in self._loaded:
+            checkpoint = load_checkpoint(path)
             while len(self._loaded) >= self._kept:
                 self._loaded.popitem(last=False)
-            self._loaded[key] = _moved(load_checkpoint(path), self._device)
+            self._loaded[key] = _moved(checkpoint, self._device)
         self._loaded.move_to_end(key)
         return self._loaded[key]
 

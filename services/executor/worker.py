@@ -32,21 +32,19 @@ from services.executor.engine.run import Engine
 from services.executor.model_folders import ModelFolders
 from services.executor.node_files import RemoteFiles
 from services.executor.upkeep import Upkeep
+from services.executor.worker_process import MISCONFIGURED
 from services.files.records import FileKind
 from services.graph.events import ExecutionEvent, ExecutionFailed, NodeFinished, Terminal
 from services.graph.model import parse_graph
 from services.logs import configure_logging
 from services.queue.work import TimedEvent
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("services.executor.worker")  # __name__ is "__main__" here
 
 _PR_SET_PDEATHSIG = 1
 
 #: What one node may show; files are not part of it, only their names.
 MAX_OUTPUT_BYTES = 8 << 20
-
-#: The exit code of a worker that another start would not help.
-MISCONFIGURED = 2
 
 
 class Worker:
@@ -155,7 +153,7 @@ def main() -> NoReturn:
         worker = Worker(end, configuration)
     except FailedPrecondition as error:
         log.error("the worker cannot start: %s", error.message)
-        sys.exit(MISCONFIGURED)
+        end_at_once(MISCONFIGURED)
     worker.serve()
 
 
@@ -171,10 +169,10 @@ def use_all_cores() -> None:
         torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 
-def end_at_once() -> NoReturn:
+def end_at_once(code: int = 0) -> NoReturn:
     """End without asking threads or exit handlers, any of which a node may have made to hang."""
     logging.shutdown()
-    os._exit(0)
+    os._exit(code)
 
 
 if __name__ == "__main__":

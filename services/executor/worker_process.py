@@ -15,6 +15,9 @@ from services.executor.ipc import AgentEnd, Configure, FromWorker, ToWorker
 
 _STANDARD_ERROR = 2
 
+#: The exit code of a worker that cannot work with what it was given.
+MISCONFIGURED = 2
+
 #: Seconds that a worker has to end by itself once its end of the socket is closed.
 END_GRACE = 0.5
 
@@ -47,6 +50,11 @@ class WorkerProcess:
         worker = cls(process, await AgentEnd.over(ours))
         worker.send(configuration)
         return worker
+
+    @property
+    def is_misconfigured(self) -> bool:
+        """Whether it ended because it cannot work with what it was given; another start would not help."""
+        return self._process.returncode == MISCONFIGURED
 
     @property
     def pid(self) -> int:

@@ -1,0 +1,49 @@
+"""Checkpoints that stay in memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from services.executor.diffusion.checkpoints import CheckpointError
+from services.executor.loaded_checkpoints import LoadedCheckpoints
+
+SMALL = Path(__file__).parents[1] / "golden" / "models" / "checkpoints" / "sd15_small.safetensors"
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    for path in paths:
+        os.link(SMALL, path)
+    return paths
+
+
+def test_the_ones_used_last_stay(paths: list[Path]) -> None:
+    a, b, c = paths
+    loaded = LoadedCheckpoints("cpu", kept=2)
+    first, second = loaded.get(a), loaded.get(b)
+    assert loaded.get(a) is first
+    loaded.get(c)
+    assert loaded.get(a) is first
+    assert loaded.get(b) is not second
+
+
+def test_a_file_that_was_replaced_is_loaded_anew(paths: list[Path], tmp_path: Path) -> None:
+    loaded = LoadedCheckpoints("cpu")
+    first = loaded.get(paths[0])
+    shutil.copyfile(SMALL, tmp_path / "new")
+    os.replace(tmp_path / "new", paths[0])
+    assert loaded.get(paths[0]) is not first
+
+
+def test_a_file_that_is_no_checkpoint_leaves_the_others_alone(paths: list[Path], tmp_path: Path) -> None:
+    loaded = LoadedCheckpoints("cpu", kept=1)
+    first = loaded.get(paths[0])
+    (tmp_path / "broken").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="broken"):
+        loaded.get(tmp_path / "broken")
+    assert loaded.get(paths[0]) is first
