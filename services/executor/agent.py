@@ -97,8 +97,8 @@ class Agent:
             self._give_back()
             await asyncio.wait([connected], timeout=DRAIN_GRACE if self._is_connected else 0)
         finally:
-            for task in tasks:
-                task.cancel()
+            for pending in tasks:
+                pending.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _give_back(self) -> None:

@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import torch
 
-from services.errors import DataLoss, FailedPrecondition, ResourceExhausted
+from services.errors import FailedPrecondition, ResourceExhausted
 from services.executor import environment, ipc, nodes
 from services.executor.bundled import MODELS as BUNDLED_MODELS
 from services.executor.custom.packs import load_packs
@@ -110,8 +110,8 @@ class Worker:
         try:
             while (message := self._end.receive()) is not None:
                 self._hear(message)
-        except DataLoss:
-            log.exception("the agent does not speak our language")
+        except Exception:
+            log.exception("nothing more is heard from the agent")
         end_at_once()
 
     def _hear(self, message: ipc.ToWorker) -> None:
@@ -122,12 +122,11 @@ class Worker:
                     context.previews_wanted.set()
                 self._requests.put(message)
             case ipc.InterruptRun():
-                if message.run in self._contexts:
-                    self._contexts[message.run].interrupted.set()
+                if interrupted := self._contexts.get(message.run):
+                    interrupted.interrupted.set()
             case ipc.SetPreviews():
-                if message.run in self._contexts:
-                    wanted = self._contexts[message.run].previews_wanted
-                    wanted.set() if message.wanted else wanted.clear()
+                if watched := self._contexts.get(message.run):
+                    watched.previews_wanted.set() if message.wanted else watched.previews_wanted.clear()
             case ipc.CheckInputs():
                 self._upkeep.ask(message)
 
