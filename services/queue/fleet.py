@@ -52,9 +52,8 @@ class Session:
             self._previews_told[message.lease.token] = message.wanted
         self._outbox.put_nowait(message)
 
-    def published(self, digest: str) -> None:
-        """Its worker has loaded these node classes, and is able to run."""
-        self.catalogue_digest = digest
+    def has_loaded(self) -> None:
+        """Its worker has loaded its node classes, and is able to run."""
         self.capacity = self.capacity or self._hello.slots
 
     def beat(self, heartbeat: Heartbeat) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from functools import partial
 
-from services.errors import InvalidArgument, NotFound, ServiceError
+from services.errors import InvalidArgument, NotFound
 from services.queue import life as lives
 from services.queue.catalogue import FIRST_CATALOGUE_TIMEOUT, CatalogueKeeper
 from services.queue.clock import Clock, SystemClock
@@ -213,8 +213,8 @@ class Queue:
         )
         try:
             await self._store.apply(life.prompt_id, expire)
-        except ServiceError as error:
-            log.error("an expired lease could not be ended: %s", error)
+        except Exception:  # whatever it was, other leases must go on expiring, and this one is tried again
+            log.exception("an expired lease could not be ended")
 
     def _previews_demanded(self, prompt_id: str | None) -> None:
         running = self._leases.all() if prompt_id is None else [self._leases.of_prompt(prompt_id)]

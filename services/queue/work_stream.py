@@ -131,8 +131,9 @@ class WorkStreams:
             case LeaseRelease():
                 await self._release(session, message)
             case CataloguePublication(digest, definitions_json):
-                session.published(digest)
+                session.catalogue_digest = digest
                 await self._catalogue.publish(digest, definitions_json, self._digests())
+                session.has_loaded()
                 self._scheduler.dispatch()
             case ValidationAnswer():
                 self._questions.answered(session, message)

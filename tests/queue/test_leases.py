@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
+from services.errors import Unavailable
 from services.graph.events import ExecutionFailed, ExecutionInterrupted, ExecutionStarted
-from services.queue.life import WORKER_LOST
+from services.queue.life import WORKER_LOST, Step, Transition
 from services.queue.prompts import Queue
 from services.queue.records import PromptState, Requeued, Stats
 from services.queue.stores.memory import MemoryStore
@@ -88,3 +92,30 @@ async def test_after_a_restart_a_lease_that_nobody_takes_up_expires(clock: Manua
         await happens(queue, prompt_id, Requeued)
         async with FakeExecutor(queue, "late", held=[stale]) as executor:
             assert (await executor.next(LeaseLost)).lease == stale
+
+
+async def test_a_storage_that_fails_for_a_while_stops_no_lease_from_expiring(
+    clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(MemoryStore):
+        is_failing = False
+
+        async def apply(self, prompt_id: str, transition: Transition) -> Step | None:
+            if self.is_failing:
+                failed.set()
+                raise Unavailable("the disk is full")
+            return await super().apply(prompt_id, transition)
+
+    failed = asyncio.Event()
+    store = Failing()
+    async with running(store, clock) as queue, FakeExecutor(queue) as executor:
+        prompt_id = (await queue.submit(submission(1))).prompt_id
+        await executor.assignment()
+        store.is_failing = True
+        clock.advance(30)
+        await failed.wait()
+        store.is_failing = False
+        assert (await queue.get(prompt_id)).state is PromptState.RUNNING
+        clock.advance(30)
+        await happens(queue, prompt_id, Requeued)
+    assert "the disk is full" in caplog.text
