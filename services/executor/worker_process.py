@@ -46,6 +46,7 @@ class WorkerProcess:
                 stdout=_STANDARD_ERROR,
                 # Its own group, so that what nodes start goes with it.
                 start_new_session=True,
+                env=_environment(),
             )
         worker = cls(process, await AgentEnd.over(ours))
         worker.send(configuration)
@@ -94,3 +95,11 @@ class WorkerProcess:
             code = await self._process.wait()
         self.kill()  # what it started may have outlived it
         return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _environment() -> dict[str, str]:
+    """The agent's, with threads of torch that sleep while they wait for each other.
+
+    By default they spin, and on a host whose cores are shared a step of 20 ms then takes seconds.
+    """
+    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
