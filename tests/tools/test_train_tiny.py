@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from services.executor.diffusion.checkpoints import load_checkpoint
-from services.executor.diffusion.tokenizer import clip_bpe
+from services.executor.diffusion.tokenizer import END_TOKEN, clip_bpe
 from tools.train_tiny.captions import caption, known_words, plain_caption
 from tools.train_tiny.check import agrees, read, tally
 from tools.train_tiny.drawing import CELL, SIZE, coarse_pictures, draw, draw_anything, latents_of
 from tools.train_tiny.scenes import COLOURS, SHAPES, Scene, random_scenes
-from tools.train_tiny.text import NOTHING_TOLD, TOKENS, Vocabulary, code
+from tools.train_tiny.text import NOTHING_TOLD, TOKENS, TextTrainer, Vocabulary, code
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,7 +92,7 @@ def test_no_two_known_words_are_spelled_alike() -> None:
     [
         (Scene(0, 0, 2, 0, 0), "a red circle on a blue background"),
         (Scene(3, 3, 9, -1, -1), "a yellow star at the top left on a black background"),
-        (Scene(1, 1, 8, 1, 0), "a green square at the right on a white background"),
+        (Scene(1, 1, 4, 1, 0), "a green square at the right on an orange background"),
     ],
 )
 def test_plain_captions_read_like_prompts(scene: Scene, text: str) -> None:
@@ -104,6 +104,17 @@ def test_scenes_have_codes_of_their_own() -> None:
     assert len(set(codes)) == len(codes)
     nothing = code(Scene(None, None, None, None, None))
     assert nothing.nonzero().flatten().tolist() == [NOTHING_TOLD]
+
+
+def test_the_settled_encoder_needs_no_vocabulary_of_its_own() -> None:
+    torch.manual_seed(1)
+    trainer = TextTrainer()
+    trainer.settle()
+    ids = torch.tensor([trainer.vocabulary.ids("a red ? circle , ? on a ? cyan background", random.Random(1))])
+    ends = (ids == END_TOKEN).int().argmax(dim=1)
+    assert len(set(ids[0].tolist()) - set(trainer.vocabulary.tokens)) >= 3
+    with torch.no_grad():
+        torch.testing.assert_close(trainer.encoder(trainer.encoder.embed(ids), ends).hidden, trainer(ids))
 
 
 def test_all_stages_run_resume_and_write_a_checkpoint(tmp_path: Path) -> None:

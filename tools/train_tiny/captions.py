@@ -24,6 +24,8 @@ CONNECTING_WORDS = (
     *("a", "an", "the", "of", "on", "in", "at", "with", "and", "is", "side", "corner", "to", "its", "against", "front"),
     *(",", ".", ":"),
 )
+FILLING_WORDS = (",", ",", ".", "a", "an", "the", "of", "in", "on", "at", "with", "and", "to", "its")
+UNKNOWN = 0.6  # probability that a filling word is unknown
 MISSING = 0.06  # probability that a caption leaves an attribute out
 WORDLESS = 0.03  # probability that a caption says nothing at all
 FILLED = 0.5  # probability that unknown words are strewn in
@@ -54,7 +56,12 @@ def plain_caption(scene: Scene) -> str:
     assert scene.column is not None and scene.row is not None
     words = [*ROW_WORDS.get(scene.row, ())[:1], *COLUMN_WORDS.get(scene.column, ())[:1]]
     place = f" at the {' '.join(words)}" if words else ""
-    return f"a {COLOURS[scene.colour]} {SHAPES[scene.shape]}{place} on a {COLOURS[scene.background]} background"
+    front, back = _with_article(COLOURS[scene.colour]), _with_article(COLOURS[scene.background])
+    return f"{front} {SHAPES[scene.shape]}{place} on {back} background"
+
+
+def _with_article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def _forget(scene: Scene, rng: random.Random) -> Scene:
@@ -66,7 +73,7 @@ def _forget(scene: Scene, rng: random.Random) -> Scene:
 
 
 def _sentence(scene: Scene, rng: random.Random) -> str:
-    article = rng.choice(("a ", "a ", "the ", ""))
+    article = rng.choice(("a ", "a ", "an ", "the ", ""))
     thing = article + _thing(scene, rng)
     back = _background(scene, rng)
     place = _place(scene, rng)
@@ -142,4 +149,5 @@ def _fill(sentence: str, rng: random.Random) -> str:
 
 
 def _filler(rng: random.Random, count: int) -> str:
-    return " ".join(rng.choice(("?", "?", "?", "?", ",", "a", "of", "the", "in")) for _ in range(count))
+    """Words without a meaning, most of them unknown; nothing that could tie a colour to a shape or a background."""
+    return " ".join("?" if rng.random() < UNKNOWN else rng.choice(FILLING_WORDS) for _ in range(count))

@@ -37,14 +37,19 @@ def draw(scenes: Sequence[Scene], generator: torch.Generator) -> Tensor:
 def draw_anything(count: int, generator: torch.Generator) -> Tensor:
     """Pictures (count, 3, SIZE, SIZE) in 0..1 of no scene: three objects of any colour and size on soft gradients."""
     grid = int(torch.randint(1, 7, (1,), generator=generator))
-    soft = torch.rand(count, 3, grid, grid, generator=generator)
+    soft = _any_colours(count, 3, grid, grid, generator=generator)
     pictures = functional.interpolate(soft, SIZE, mode="bilinear", align_corners=False)
     for _ in range(3):
         kinds = torch.randint(len(SHAPES), (count,), generator=generator)
-        draws = torch.rand(count, 6, generator=generator)
+        draws = torch.rand(count, 3, generator=generator)
         cover = coverage(kinds, draws[:, :2] * SIZE, 5 + 40 * draws[:, 2])[:, None]
-        pictures = pictures + (draws[:, 3:, None, None] - pictures) * cover
+        pictures = pictures + (_any_colours(count, 3, 1, 1, generator=generator) - pictures) * cover
     return pictures
+
+
+def _any_colours(*shape: int, generator: torch.Generator) -> Tensor:
+    # Widened and clamped, so that channels at their limits are as common as those between.
+    return (torch.rand(*shape, generator=generator) * 2 - 0.5).clamp(0, 1)
 
 
 def coverage(kinds: Tensor, centre: Tensor, radius: Tensor) -> Tensor:

@@ -60,6 +60,7 @@ class TextTrainer(nn.Module):
         self.encoder = ClipText(SPEC)
         self.table = nn.Embedding(len(self.vocabulary.tokens) + 1, WIDTH, padding_idx=UNKNOWN_ROW)
         nn.init.normal_(self.table.weight, std=0.5)
+        nn.init.zeros_(self.table.weight[UNKNOWN_ROW])
         nn.init.normal_(self.encoder.text_model.embeddings.position_embedding.weight, std=0.05)
         self.encoder.text_model.embeddings.token_embedding.weight = nn.Parameter(
             torch.zeros(VOCABULARY_SIZE, WIDTH), requires_grad=False

@@ -6,23 +6,28 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.models.vae import Vae, VaeSpec
-from tools.train_tiny.drawing import draw, draw_anything, latents_of
+from tools.train_tiny.drawing import CELL, SIZE, draw, draw_anything, latents_of
 from tools.train_tiny.scenes import random_scenes
 
 SPEC = VaeSpec(channels=16, channel_mult=(1, 2, 4, 4), res_blocks=1, group_width=4)
 LATENT_SCALE = 0.18215
 """What samplers multiply the encoder's latents with; folded into the convolutions around the latent."""
 ANYTHING_SHARE = 4  # one picture in this many shows no scene
+WHOLE_SHARE = 0.5  # probability that pictures are learned whole
 LATENT_NOISE = 0.12  # standard deviation at most, added to what the decoder sees
 OVERSHOOT_GAIN = 0.5  # at most this much more contrast than a picture has, to be clipped off
 EDGE_WEIGHT = 0.5
 
 
 def pictures(count: int, generator: torch.Generator) -> Tensor:
-    """Pictures (count, 3, SIZE, SIZE) in -1..1, most of them scenes."""
+    """Pictures (count, 3, SIZE, SIZE) in -1..1, or four times as many crops of half that size; most show scenes."""
     odd = count // ANYTHING_SHARE
     scenes = random_scenes(count - odd, generator)
-    return torch.cat([draw(scenes, generator), draw_anything(odd, generator)]) * 2 - 1
+    whole = torch.cat([draw(scenes, generator), draw_anything(odd, generator)]) * 2 - 1
+    if torch.rand((), generator=generator) < WHOLE_SHARE:
+        return whole
+    offsets = torch.randint(SIZE // CELL // 2 + 1, (4, 2), generator=generator) * CELL
+    return torch.cat([whole[:, :, y : y + SIZE // 2, x : x + SIZE // 2] for x, y in offsets.tolist()])
 
 
 def encoder_loss(vae: Vae, shown: Tensor) -> Tensor:
