@@ -52,7 +52,11 @@ def _address(url: str) -> tuple[str, int | None]:
 
 
 def _is_loopback(host: str) -> bool:
+    """Whether a browser that asks for this host asks its own machine."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        name = host.rstrip(".")
+        return name == "localhost" or name.endswith(".localhost")
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

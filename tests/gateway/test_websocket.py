@@ -25,6 +25,10 @@ from tests.gateway.stack import ONE, Gateway, gateway, wait_for_interrupt
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FEATURES = {"supports_preview_metadata": True, "max_upload_size": 104857600}
+HANDSHAKE = (
+    b"GET /ws?clientId=me HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 NEGOTIATION = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
 
 
@@ -218,3 +222,28 @@ async def test_a_client_that_floods_the_gateway_is_read_and_ignored(shared: Gate
         prompt_id = await shared.submit(client_id="flood")
         assert "execution_success" in kinds(await until_end(socket))
     assert await shared.finished(prompt_id)
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_client_that_does_not_read_is_dropped_and_told_when_it_comes_back() -> None:
+    large = json.dumps({"text": ["x" * 500_000]}).encode()
+
+    async def talk(run: ScriptedRun) -> None:
+        run.emit(ExecutionStarted(), NodesCached(()))
+        for _ in range(60):
+            run.emit(NodeFinished(ONE, large, False))
+            await asyncio.sleep(0.005)
+        run.emit(ExecutionSucceeded())
+
+    async with gateway(talk) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1024)
+        writer.write(HANDSHAKE)
+        await reader.readuntil(b"\r\n\r\n")
+        await running.finished(await running.submit(client_id="me"))
+        async with asyncio.timeout(20):
+            while "silverprint_gateway_websockets 0.0" not in (await running.http.get("/metrics")).text:
+                pass
+        async with running.socket("me") as again:
+            frames = await until_end(again)
+        assert kinds(frames)[-2:] == ["execution_success", "executing"]
+        writer.close()

@@ -22,6 +22,10 @@ from services.queue.records import Prompt, PromptState
 STATES = (PromptState.SUCCEEDED, PromptState.FAILED, PromptState.INTERRUPTED)
 
 
+#: More prompts than any queue holds.
+_MOST = 2**31 - 1
+
+
 async def show(backends: Backends, request: Request) -> Response:
     """Entries by the time they finished: all, the last `max_items`, or `max_items` from `offset` on."""
     return await streamed_json(_entries(_window(backends, _number(request, "max_items"), _number(request, "offset"))))
@@ -51,7 +55,7 @@ def _number(request: Request, name: str) -> int | None:
     if text is None:
         return None
     try:
-        return int(text)
+        return max(-_MOST, min(int(text), _MOST))
     except ValueError as error:
         raise BadRequest(f"{name}: {text[:32]!r} is not a whole number", field=name) from error
 

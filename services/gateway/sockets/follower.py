@@ -98,7 +98,8 @@ class Follower:
                     self._hub.publish(events)
                     if catching_up is None:
                         opened.set()
-                        log.info("following the queue")
+                        if self._deaf_since is not None:
+                            log.info("following the queue")
                         catching_up = asyncio.create_task(self._catch_up(self._deaf_since))
                         self._deaf_since = None
         finally:

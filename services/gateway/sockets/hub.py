@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from services.gateway.sockets.frames import Kind
+from services.gateway.sockets.frames import Frame, Kind
 from services.gateway.sockets.narration import tell, tell_end, tell_missed, tell_status
 from services.gateway.sockets.run import Run
 from services.gateway.sockets.socket import Socket
@@ -17,8 +17,12 @@ from services.queue.records import Cancelled, Event
 RUN_MEMORY = 300.0
 MAX_RUNS = 2048
 
-#: Ended prompts that a socket which comes late is told of, the latest ones.
+#: Ended prompts that a socket which comes late is told of, the latest ones, and the bytes of all it is told.
 MAX_RETOLD = 64
+MAX_RETOLD_BYTES = 2 << 20
+
+#: Bytes of a message that is told even to those for whom there is too much: the beginnings and ends are short.
+SHORT_BYTES = 2 << 10
 
 #: Seconds, and prompts beyond `MAX_RUNS`, after which the memory is cleaned.
 CLEAN_EVERY = 10.0
@@ -48,10 +52,7 @@ class Hub:
     def join(self, socket: Socket, remaining: int) -> None:
         """Add a socket: it is told its id, then what its client missed."""
         socket.put(tell_status(remaining, socket.client_id))
-        own = [run for run in self._runs.values() if run.client_id == socket.client_id]
-        ended = [run for run in own if run.ended_at is not None]
-        for run in [*ended[-MAX_RETOLD:], *(run for run in own if run.ended_at is None)]:
-            socket.put_all(tell_missed(run, metadata=socket.metadata))
+        socket.put_all(self._missed(socket))
         self._sockets.add(socket)
         self._by_client.setdefault(socket.client_id, set()).add(socket)
         if len(self._sockets) == 1:
@@ -90,6 +91,20 @@ class Hub:
     def forget(self, prompt_id: str) -> None:
         """The prompt does not exist any more."""
         self._runs.pop(prompt_id, None)
+
+    def _missed(self, socket: Socket) -> list[Frame]:
+        """What to tell a new socket, of the latest prompts rather than of earlier ones where it is too much."""
+        own = [run for run in self._runs.values() if run.client_id == socket.client_id]
+        ended = [run for run in own if run.ended_at is not None]
+        told: list[list[Frame]] = []
+        size = 0
+        for run in reversed([*ended[-MAX_RETOLD:], *(run for run in own if run.ended_at is None)]):
+            frames = tell_missed(run, metadata=socket.metadata)
+            size += sum(len(frame.payload) for frame in frames)
+            if size > MAX_RETOLD_BYTES:
+                frames = [frame for frame in frames if len(frame.payload) <= SHORT_BYTES]
+            told.append(frames)
+        return [frame for frames in reversed(told) for frame in frames]
 
     def _tell(self, event: Event, run: Run, preview: Event | None) -> None:
         audience = self._by_client.get(run.client_id, set()) if run.client_id else self._sockets

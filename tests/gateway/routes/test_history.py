@@ -42,6 +42,10 @@ async def filled() -> AsyncIterator[Gateway]:
         ("?offset=-1", IDS),
         ("?max_items=2&offset=-1", IDS[-2:]),
         ("?offset=100000", []),
+        ("?offset=99999999999999999999", []),
+        ("?max_items=99999999999999999999", IDS),
+        ("?max_items=99999999999999999999&offset=6", IDS[6:]),
+        ("?offset=-99999999999999999999", IDS),
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "/api"])

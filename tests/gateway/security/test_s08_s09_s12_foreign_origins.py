@@ -33,6 +33,9 @@ PAIRS = [
     ("a.localhost:8188", "http://evil.example", False),
     ("[::1]:8188", "http://evil.example", False),
     ("127.7.7.7", "http://evil.example", False),
+    ("0.0.0.0:8188", "http://evil.example", False),
+    ("[::ffff:127.0.0.1]:8188", "http://evil.example", False),
+    ("localhost.:8188", "http://evil.example", False),
 ]
 
 

@@ -21,7 +21,7 @@ from services.graph.events import (
     NodeStarted,
 )
 from services.queue.records import Assigned, Event, LifecycleEvent, Requeued, Submitted
-from tests.gateway.sockets.test_recorded_sessions import sent
+from tests.gateway.sockets.receiving import sent
 from tests.gateway.sockets.transcripts import Frame
 
 ONE, TWO = NodeRef.of_workflow("1"), NodeRef.of_workflow("2")
@@ -184,3 +184,23 @@ async def test_ended_prompts_are_forgotten_when_there_are_many_and_running_ones_
     assert hub.under_way() == ["running"]
     late = await sent(joined(hub, "somebody"))
     assert len([kind for kind in kinds(late) if kind == "execution_success"]) < limits.MAX_RUNS + limits.CLEAN_SURPLUS
+
+
+async def test_a_late_socket_for_which_there_is_too_much_is_told_the_ends_and_the_latest() -> None:
+    hub = Hub()
+    long = json.dumps({"text": ["x" * (limits.MAX_RETOLD_BYTES // 3)]}).encode()
+    for number in range(5):
+        Prompt(hub, prompt_id=f"p{number}")(ExecutionStarted(), NodeFinished(ONE, long, False), ExecutionSucceeded())
+    frames = await sent(joined(hub))
+    assert kinds(frames).count("execution_success") == 5
+    executed = [
+        frame["data"]["prompt_id"] for frame in frames if isinstance(frame, dict) and frame["type"] == "executed"
+    ]
+    assert executed == ["p3", "p4"]
+
+
+async def test_of_very_many_prompts_only_the_latest_are_told() -> None:
+    hub = Hub()
+    for number in range(limits.MAX_RETOLD + 10):
+        Prompt(hub, prompt_id=f"p{number}")(ExecutionStarted(), ExecutionSucceeded())
+    assert kinds(await sent(joined(hub))).count("execution_success") == limits.MAX_RETOLD

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from services.gateway.sockets.hub import Hub
-from services.gateway.sockets.socket import Socket
+from tests.gateway.sockets.receiving import sent
 from tests.gateway.sockets.transcripts import Frame, Retelling, frames
-
-
-async def sent(socket: Socket) -> list[Frame]:
-    """What waits for a socket, taken out as its client would receive it."""
-    received: list[Frame] = []
-
-    async def receive(payload: str | bytes) -> None:
-        received.append(payload if isinstance(payload, bytes) else json.loads(payload))
-
-    sending = asyncio.create_task(socket.send_all(receive))
-    await asyncio.sleep(0)
-    sending.cancel()
-    await asyncio.gather(sending, return_exceptions=True)
-    return received
 
 
 def comparable(frame: Frame) -> Any:

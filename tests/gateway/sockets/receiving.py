@@ -1,0 +1,23 @@
+"""Taking out what waits for a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from services.gateway.sockets.socket import Socket
+from tests.gateway.sockets.transcripts import Frame
+
+
+async def sent(socket: Socket) -> list[Frame]:
+    """What waits for a socket, taken out as its client would receive it."""
+    received: list[Frame] = []
+
+    async def receive(payload: str | bytes) -> None:
+        received.append(payload if isinstance(payload, bytes) else json.loads(payload))
+
+    sending = asyncio.create_task(socket.send_all(receive))
+    await asyncio.sleep(0)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    return received
