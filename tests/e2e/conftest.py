@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -78,11 +79,12 @@ class Stack:
 
 
 @contextmanager
-def running(data: Path, *flags: str) -> Iterator[Stack]:
-    """Start `silverprint up` on free ports, with the test packs, and end it for certain."""
+def running(data: Path, **variables: str) -> Iterator[Stack]:
+    """Start `silverprint up` on free ports, with the test packs and `SILVERPRINT_…` variables; end it for certain."""
     process = subprocess.Popen(
         [sys.executable, "-m", "services", "up", "--port", "0", "--queue-port", "0", "--files-port", "0"]
-        + ["--data", str(data), "--models", str(data / "models"), "--custom-nodes", str(PACKS), *flags],
+        + ["--data", str(data), "--models", str(data / "models"), "--custom-nodes", str(PACKS)],
+        env=os.environ | {f"SILVERPRINT_{name.upper()}": value for name, value in variables.items()},
         stderr=subprocess.PIPE,
         text=True,
     )

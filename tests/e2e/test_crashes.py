@@ -10,23 +10,31 @@ import pytest
 from tests.e2e.conftest import Stack, running, wait_for
 
 
-def slow(example: dict[str, Any], seed: int) -> dict[str, Any]:
-    """A prompt that samples for a good while."""
-    example["3"]["inputs"] |= {"steps": 200, "seed": seed}
-    return example
+def prompt(*between: dict[str, Any]) -> dict[str, Any]:
+    """A picture that goes through the given nodes before it is shown."""
+    graph: dict[str, Any] = {
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 1}},
+        "9": {"class_type": "PreviewImage", "inputs": {"images": [str(1 + len(between)), 0]}},
+    }
+    for number, node in enumerate(between, start=2):
+        graph[str(number)] = node | {"inputs": {"image": [str(number - 1), 0], **node.get("inputs", {})}}
+    return graph
 
 
-def is_sampling(stack: Stack, prompt_id: str) -> bool:
+def sleeping(seconds: float) -> dict[str, Any]:
+    """A node that takes its time and reports progress."""
+    return {"class_type": "TestSleep", "inputs": {"steps": int(seconds * 20), "seconds": 0.05}}
+
+
+def is_running(stack: Stack, prompt_id: str) -> bool:
     return [item[1] for item in stack.get("/queue")["queue_running"]] == [prompt_id]
 
 
 @pytest.mark.timeout(120)
-def test_a_worker_killed_in_mid_run_is_replaced_and_the_prompt_runs_again(
-    example: dict[str, Any], tmp_path: Path
-) -> None:
+def test_a_worker_killed_in_mid_run_is_replaced_and_the_prompt_runs_again(tmp_path: Path) -> None:
     with running(tmp_path) as stack:
-        prompt_id = stack.submit(slow(example, 1))
-        wait_for(lambda: is_sampling(stack, prompt_id), "the start of the prompt")
+        prompt_id = stack.submit(prompt(sleeping(2)))
+        wait_for(lambda: is_running(stack, prompt_id), "the start of the prompt")
         killed = stack.worker()
         killed.kill()
         entry = stack.finished(prompt_id)
@@ -37,20 +45,9 @@ def test_a_worker_killed_in_mid_run_is_replaced_and_the_prompt_runs_again(
 
 @pytest.mark.timeout(120)
 def test_a_prompt_that_kills_its_worker_fails_and_the_next_one_runs(tmp_path: Path) -> None:
-    with running(tmp_path) as stack:
-        poison = stack.submit(
-            {
-                "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 1}},
-                "2": {"class_type": "TestCrash", "inputs": {"image": ["1", 0]}},
-                "3": {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}},
-            }
-        )
-        good = stack.submit(
-            {
-                "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 1}},
-                "3": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
-            }
-        )
+    with running(tmp_path, max_attempts="2") as stack:
+        poison = stack.submit(prompt({"class_type": "TestCrash"}))
+        good = stack.submit(prompt())
         entry = stack.finished(poison)
         assert entry["status"]["status_str"] == "error"
         name, data = entry["status"]["messages"][-1]
@@ -60,26 +57,40 @@ def test_a_prompt_that_kills_its_worker_fails_and_the_next_one_runs(tmp_path: Pa
 
 
 @pytest.mark.timeout(120)
-def test_prompts_outlive_the_whole_stack(example: dict[str, Any], tmp_path: Path) -> None:
-    with running(tmp_path) as stack:
-        running_id = stack.submit(slow(example, 2))
-        wait_for(lambda: is_sampling(stack, running_id), "the start of the prompt")
-        waiting = [stack.submit(example | {"10": dict(example["9"])}) for _ in range(3)]
+def test_prompts_outlive_the_whole_stack(tmp_path: Path) -> None:
+    with running(tmp_path, lease_seconds="3") as stack:
+        begun = stack.submit(prompt(sleeping(2)))
+        wait_for(lambda: is_running(stack, begun), "the start of the prompt")
+        waiting = [stack.submit(prompt(sleeping(0.1 * n))) for n in range(1, 4)]
         stack.process.kill()
         stack.process.wait()
-    with running(tmp_path) as stack:
-        for prompt_id in (running_id, *waiting):
+    with running(tmp_path, lease_seconds="3") as stack:
+        for prompt_id in (begun, *waiting):
             assert stack.finished(prompt_id)["status"]["status_str"] == "success"
 
 
-def test_an_interrupted_prompt_ends_as_interrupted_and_only_that_one(stack: Stack, example: dict[str, Any]) -> None:
-    prompt_id = stack.submit(slow(example, 3))
-    wait_for(lambda: is_sampling(stack, prompt_id), "the start of the prompt")
-    example["3"]["inputs"]["steps"] = 2
-    following = stack.submit(example)
+def test_an_interrupt_ends_the_prompt_it_names_and_only_that_one(stack: Stack) -> None:
+    begun = stack.submit(prompt(sleeping(30)))
+    wait_for(lambda: is_running(stack, begun), "the start of the prompt")
+    following = stack.submit(prompt())
     assert stack.post("/interrupt", {"prompt_id": following}).status_code == 200
-    assert is_sampling(stack, prompt_id), "an interrupt of another prompt does not hit this one"
-    assert stack.post("/interrupt", {"prompt_id": prompt_id}).status_code == 200
-    messages = stack.finished(prompt_id)["status"]["messages"]
-    assert messages[-1][0] == "execution_interrupted"
+    assert is_running(stack, begun)
+    assert stack.post("/interrupt", {"prompt_id": begun}).status_code == 200
+    assert stack.finished(begun)["status"]["messages"][-1][0] == "execution_interrupted"
     assert stack.finished(following)["status"]["status_str"] == "success"
+
+
+def test_sampling_stops_between_steps(stack: Stack, example: dict[str, Any]) -> None:
+    example["3"]["inputs"] |= {"steps": 10_000, "seed": 3}
+    begun = stack.submit(example)
+    wait_for(lambda: is_running(stack, begun), "the start of the prompt")
+    stack.post("/interrupt", {"prompt_id": begun})
+    assert stack.finished(begun)["status"]["messages"][-1][0] == "execution_interrupted"
+
+
+@pytest.mark.parametrize("kind", ["TestError", "TestExit"])
+def test_a_node_that_fails_is_named_and_the_next_prompt_runs(stack: Stack, kind: str) -> None:
+    entry = stack.finished(stack.submit(prompt({"class_type": kind})))
+    name, data = entry["status"]["messages"][-1]
+    assert (name, data["node_id"], data["node_type"]) == ("execution_error", "2", kind)
+    assert stack.finished(stack.submit(prompt()))["status"]["status_str"] == "success"
