@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from services.gateway.errors import BadRequest
 
@@ -22,6 +25,9 @@ MAX_PIXELS = 32 << 20
 
 #: Conversions at once; each may take `MAX_PIXELS` times four bytes.
 CONCURRENCY = 1
+
+#: zlib's level for masked pictures, ComfyUI's.
+MASK_COMPRESSION = 4
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
@@ -55,14 +61,49 @@ class PictureConverter:
         async with self._turn:
             return await asyncio.to_thread(convert, data, conversion)
 
+    async def apply_mask(self, original: bytes, mask: bytes) -> bytes:
+        """The original as a PNG with the mask's transparency in the place of its own; its texts are kept.
+
+        Raises:
+            BadRequest: one of them is no picture that can be read or too large a one, or their sizes differ.
+        """
+        async with self._turn:
+            return await asyncio.to_thread(apply_mask, original, mask)
+
 
 def convert(data: bytes, conversion: Conversion) -> bytes:
     """As `PictureConverter.convert`, in this thread."""
+    with _opened(data) as picture:
+        return _encode(_select(picture, conversion), conversion)
+
+
+def apply_mask(original: bytes, mask: bytes) -> bytes:
+    """As `PictureConverter.apply_mask`, in this thread."""
+    with _opened(original) as picture, _opened(mask) as transparency:
+        if picture.size != transparency.size:
+            raise BadRequest(f"the mask is {transparency.size} and its original {picture.size} pixels large")
+        texts = PngInfo()
+        for key, text in getattr(picture, "text", {}).items():
+            texts.add_text(key, text)
+        masked = picture.convert("RGBA")
+        masked.putalpha(transparency.convert("RGBA").getchannel("A"))
+        buffer = io.BytesIO()
+        masked.save(buffer, "PNG", compress_level=MASK_COMPRESSION, pnginfo=texts)
+        return buffer.getvalue()
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """A picture, for as long as the block uses it.
+
+    Raises:
+        BadRequest: `data` is none, is damaged, or has too many pixels.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise BadRequest(f"the picture has {picture.width} x {picture.height} pixels, which is too many")
-            return _encode(_select(picture, conversion), conversion)
+            yield picture
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise BadRequest("the file is not a picture that can be converted", field="filename") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:

@@ -41,6 +41,7 @@ ROUTES = (
     Endpoint("/queue", {"GET": queue.show, "POST": queue.change}),
     Endpoint("/system_stats", {"GET": system.show_stats}),
     Endpoint("/upload/image", {"POST": uploads.upload_image}),
+    Endpoint("/upload/mask", {"POST": uploads.upload_mask}),
     Endpoint("/view", {"GET": view.show}),
     Endpoint(SOCKET_PATH, {"GET": socket.explain}),
 )

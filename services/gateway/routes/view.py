@@ -13,8 +13,9 @@ from services.files.records import FileInfo, FileName
 from services.gateway.backends import Backends
 from services.gateway.conditional import RangeNotSatisfiable, Validators, is_unchanged, wanted_range
 from services.gateway.content_types import content_headers, disposition
-from services.gateway.errors import BadRequest, error_response
-from services.gateway.pictures import MAX_BYTES, Conversion
+from services.gateway.errors import error_response
+from services.gateway.pictures import Conversion
+from services.gateway.routes.uploads import read_picture
 from services.gateway.translate.view import requested_conversion, requested_file
 
 
@@ -85,10 +86,7 @@ async def _part(
 
 
 async def _converted(backends: Backends, name: FileName, conversion: Conversion) -> Response:
-    async with backends.files.open(name) as file:
-        if file.info.size > MAX_BYTES:
-            raise BadRequest(f"a file of {file.info.size} bytes is too large to convert", field="filename")
-        data = await file.read()
+    data = await read_picture(backends, name)
     headers = {
         "Content-Disposition": disposition(name.filename, "inline"),
         "X-Content-Type-Options": "nosniff",

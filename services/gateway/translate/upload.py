@@ -1,4 +1,4 @@
-"""`POST /upload/image`: where a file is to go, and where it went."""
+"""`POST /upload/image` and `/upload/mask`: where a file is to go, and where it went."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from services.errors import InvalidArgument
 from services.files import names
 from services.files.records import FileKind, FileName, OnConflict
 from services.gateway.errors import BadRequest
+from services.gateway.raw_json import field, members
+from services.gateway.translate.view import requested_file
 
 _KINDS = {kind.value: kind for kind in (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)}
 
@@ -33,6 +35,22 @@ def upload_name(filename: str, fields: Mapping[str, str]) -> FileName:
 def upload_policy(fields: Mapping[str, str]) -> OnConflict:
     """What to do when the name is taken; only "true" and "1" replace."""
     return OnConflict.OVERWRITE if fields.get("overwrite") in ("true", "1") else OnConflict.RENAME
+
+
+def masked_original(fields: Mapping[str, str]) -> FileName:
+    """The picture that a mask is for: `original_ref`, a JSON object of filename, subfolder and type.
+
+    Raises:
+        BadRequest: it is missing, or names no file; and as `requested_file` does.
+    """
+    reference = fields.get("original_ref") or fields.get("originalRef")
+    if reference is None:
+        raise BadRequest("original_ref is missing", field="original_ref")
+    found = members(reference.encode(errors="replace"), "original_ref")
+    query: dict[str, str | None] = {
+        name: field(found, name, str | None, None) for name in ("filename", "subfolder", "type")
+    }
+    return requested_file({name: value for name, value in query.items() if value is not None})
 
 
 def uploaded(name: FileName) -> dict[str, Any]:
