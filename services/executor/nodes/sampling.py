@@ -4,67 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.executor.diffusion.samplers import SAMPLERS
 from services.executor.diffusion.sampling import sample
+from services.executor.diffusion.schedules import SCHEDULERS
 from services.executor.nodes.latent import Latent
 from services.executor.nodes.step_report import report_steps
-
-#: Every sampler that workflows name, in the order of ComfyUI's menu; `services.executor.diffusion.samplers` has them.
-SAMPLER_NAMES = (
-    "euler",
-    "euler_cfg_pp",
-    "euler_ancestral",
-    "euler_ancestral_cfg_pp",
-    "heun",
-    "heunpp2",
-    "dpm_2",
-    "dpm_2_ancestral",
-    "lms",
-    "dpm_fast",
-    "dpm_adaptive",
-    "dpmpp_2s_ancestral",
-    "dpmpp_2s_ancestral_cfg_pp",
-    "dpmpp_sde",
-    "dpmpp_sde_gpu",
-    "dpmpp_2m",
-    "dpmpp_2m_cfg_pp",
-    "dpmpp_2m_sde",
-    "dpmpp_2m_sde_gpu",
-    "dpmpp_2m_sde_heun",
-    "dpmpp_2m_sde_heun_gpu",
-    "dpmpp_3m_sde",
-    "dpmpp_3m_sde_gpu",
-    "ddpm",
-    "lcm",
-    "ipndm",
-    "ipndm_v",
-    "deis",
-    "res_multistep",
-    "res_multistep_cfg_pp",
-    "res_multistep_ancestral",
-    "res_multistep_ancestral_cfg_pp",
-    "gradient_estimation",
-    "gradient_estimation_cfg_pp",
-    "er_sde",
-    "seeds_2",
-    "seeds_3",
-    "sa_solver",
-    "sa_solver_pece",
-    "ddim",
-    "uni_pc",
-    "uni_pc_bh2",
-)
-
-SCHEDULER_NAMES = (
-    "simple",
-    "sgm_uniform",
-    "karras",
-    "exponential",
-    "ddim_uniform",
-    "beta",
-    "normal",
-    "linear_quadratic",
-    "kl_optimal",
-)
 
 
 class KSampler:
@@ -89,8 +33,8 @@ class KSampler:
                 "seed": ("INT", seed | {"tooltip": "The same seed draws the same noise."}),
                 "steps": ("INT", steps | {"tooltip": "How many steps the denoising takes."}),
                 "cfg": ("FLOAT", cfg | {"tooltip": "How strongly to follow the texts; 1 ignores the negative one."}),
-                "sampler_name": (SAMPLER_NAMES, {"tooltip": "The method that takes the steps."}),
-                "scheduler": (SCHEDULER_NAMES, {"tooltip": "How the noise levels are spread over the steps."}),
+                "sampler_name": (tuple(SAMPLERS), {"tooltip": "The method that takes the steps."}),
+                "scheduler": (tuple(SCHEDULERS), {"tooltip": "How the noise levels are spread over the steps."}),
                 "positive": ("CONDITIONING", {"tooltip": "What the picture is to show."}),
                 "negative": ("CONDITIONING", {"tooltip": "What the picture is not to show."}),
                 "latent_image": ("LATENT", {"tooltip": "The latent to begin with."}),

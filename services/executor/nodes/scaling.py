@@ -39,10 +39,11 @@ def scaled(images: Tensor, width: int, height: int, method: str, crop: str) -> T
 def _cropped(images: Tensor, proportion: float) -> Tensor:
     height, width = images.shape[1:3]
     left = top = 0
-    if width / height > proportion:
-        left = round((width - height * proportion) / 2)
+    old_proportion = width / height
+    if old_proportion > proportion:
+        left = round((width - width * (proportion / old_proportion)) / 2)
     else:
-        top = round((height - width / proportion) / 2)
+        top = round((height - height * (old_proportion / proportion)) / 2)
     return images[:, top : height - top, left : width - left]
 
 

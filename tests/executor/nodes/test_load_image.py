@@ -74,6 +74,12 @@ def test_an_animation_becomes_a_batch(surroundings: Surroundings) -> None:
     assert mask.shape == (3, 64, 64)
 
 
+def test_of_a_multi_picture_jpeg_the_first_counts(surroundings: Surroundings) -> None:
+    thumbnail = Image.new("RGB", (8, 8), (0, 0, 255))
+    place(surroundings, "a.jpg", Image.new("RGB", (8, 8)), format="MPO", save_all=True, append_images=[thumbnail])
+    assert LoadImage().load_image("a.jpg")[0].shape == (1, 8, 8, 3)
+
+
 @pytest.mark.parametrize("name", ["sub/a.png", "sub/a.png [input]", "./sub//a.png"])
 def test_a_name_may_have_a_subfolder_and_say_its_kind(name: str, surroundings: Surroundings) -> None:
     place(surroundings, "sub/a.png", Image.new("L", (1, 1), 255))
