@@ -82,8 +82,8 @@ class Worker:
         def emit(event: ExecutionEvent) -> None:
             nonlocal terminal
             _check_size(event)
-            terminal = terminal or isinstance(event, Terminal)
             self._say(ipc.RunEvent(request.run, TimedEvent(time.time(), event)))
+            terminal = terminal or isinstance(event, Terminal)
 
         try:
             self._engine.run(
@@ -93,9 +93,9 @@ class Worker:
                 self._contexts[request.run],
                 emit,
             )
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:  # a node may raise that, too
             log.exception("prompt %s: the engine failed", request.prompt_id)
-            if not terminal:
+            if not terminal:  # should this fail as well, the worker ends, and the agent says so
                 emit(ExecutionFailed("", "", type(error).__name__, str(error)))
         finally:
             del self._contexts[request.run]

@@ -140,9 +140,9 @@ async def test_a_node_that_raises_fails_its_prompt_and_the_next_one_runs(here: P
     assert (await here.run(image_graph())).state is PromptState.SUCCEEDED
 
 
-async def test_an_error_that_is_no_text_is_told_all_the_same(here: Platform) -> None:
-    failed = await failure(here, image_graph("TestError", message="SURROGATE"))
-    assert failed.exception_message
+@pytest.mark.parametrize(("message", "kind"), [("SURROGATE", "ValueError"), ("KEYBOARD", "KeyboardInterrupt")])
+async def test_an_error_of_an_odd_kind_is_told_all_the_same(message: str, kind: str, here: Platform) -> None:
+    assert (await failure(here, image_graph("TestError", message=message))).exception_type == kind
     assert (await here.run(image_graph())).state is PromptState.SUCCEEDED
 
 

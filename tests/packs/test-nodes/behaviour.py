@@ -52,6 +52,8 @@ class TestError(_Passing):
         }
 
     def run(self, image: Any, message: str = "this node always fails") -> tuple[Any]:
+        if message == "KEYBOARD":
+            raise KeyboardInterrupt
         raise ValueError(message.replace("SURROGATE", "\ud800"))
 
 
