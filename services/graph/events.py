@@ -51,11 +51,13 @@ class NodeProgress(msgspec.Struct, frozen=True, tag=True):
 
 
 class NodePreview(msgspec.Struct, frozen=True, tag=True):
-    """An encoded picture ("image/jpeg" or "image/png") of unfinished work."""
+    """An encoded picture ("image/jpeg" or "image/png") from a node that is running."""
 
     node: NodeRef
     media_type: str
     data: bytes
+    #: a glimpse of unfinished work rather than what the node means to show
+    provisional: bool = False
 
 
 class NodeFinished(msgspec.Struct, frozen=True, tag=True):

@@ -27,6 +27,7 @@ def run_and_listen(stack: Stack, graph: dict[str, Any]) -> tuple[str, list[Frame
     """Submit as a ComfyUI client does; everything that came over the socket, up to the last message of the prompt."""
     client_id = uuid.uuid4().hex
     with connect(f"{stack.url.replace('http', 'ws')}/ws?clientId={client_id}", max_size=None) as socket:
+        socket.send(json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}}))
         prompt_id = stack.submit(graph, client_id=client_id)
         frames: list[Frame] = []
         while True:
@@ -51,7 +52,7 @@ def mean_colour(image: Image.Image, box: tuple[int, int, int, int]) -> np.ndarra
 def test_the_example_makes_a_red_circle_on_a_blue_background(stack: Stack, example: dict[str, Any]) -> None:
     prompt_id, frames = run_and_listen(stack, example)
     messages = [frame["type"] for frame in frames if isinstance(frame, dict)]
-    assert messages[0] == "status"
+    assert messages[:2] == ["status", "feature_flags"]
     assert [kind for kind in messages if kind.startswith("execution_")] == [
         "execution_start",
         "execution_cached",
@@ -60,7 +61,7 @@ def test_the_example_makes_a_red_circle_on_a_blue_background(stack: Stack, examp
     steps = [f["data"]["value"] for f in frames if isinstance(f, dict) and f["type"] == "progress"]
     assert steps[-1] == 20
     assert steps == sorted(steps)
-    assert any(isinstance(frame, bytes) for frame in frames), "a preview"
+    assert sum(isinstance(frame, bytes) for frame in frames) > 1, "previews"
     image = picture(stack, prompt_id)
     assert image.size == (128, 128)
     red, green, blue = mean_colour(image, (54, 54, 74, 74))

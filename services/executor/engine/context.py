@@ -24,12 +24,14 @@ class Interrupted(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class PreviewImage:
-    """A picture of unfinished work, encoded only if somebody watches."""
+    """A picture that a running node shows, encoded only if somebody watches."""
 
     #: "image/jpeg" or "image/png"
     media_type: str
     #: makes the encoded picture, at most 1 MiB
     encode: Callable[[], bytes]
+    #: a glimpse of unfinished work rather than what the node means to show
+    provisional: bool = False
 
 
 class NodeFiles(Protocol):
@@ -110,7 +112,7 @@ class NodeContext:
         self._run.raise_if_interrupted()
         self._emit(NodeProgress(self.node, float(value), float(maximum)))
         if preview is not None and self.previews_wanted:
-            self._emit(NodePreview(self.node, preview.media_type, preview.encode()))
+            self._emit(NodePreview(self.node, preview.media_type, preview.encode(), preview.provisional))
 
     def raise_if_interrupted(self) -> None:
         """Raise `Interrupted` when the run was asked to stop; for nodes with nothing to report."""

@@ -25,7 +25,8 @@ def report_steps(model: DiffusionModel) -> Progress:
     context = current_context()
 
     def report(step: int, steps: int, noisy: Tensor, denoised: Tensor) -> None:
-        context.progress(step + 1, steps, PreviewImage("image/jpeg", partial(preview_jpeg, model, denoised)))
+        preview = PreviewImage("image/jpeg", partial(preview_jpeg, model, denoised), provisional=True)
+        context.progress(step + 1, steps, preview)
 
     return report
 

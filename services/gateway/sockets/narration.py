@@ -14,9 +14,14 @@ from services.queue.records import Event
 def tell(event: Event, run: Run, preview: NodePreview | None, *, metadata: bool) -> list[Frame]:
     """The frames of an event that `run` has taken in.
 
-    `preview` is the picture that came with a `NodeProgress`. For prompts without a client id, of whom everybody is
-    told, only progress, previews and interruption are, and the previews have no metadata.
+    `preview` is the picture that came with a `NodeProgress`; `metadata` says that the client can tell glimpses from
+    results. For prompts without a client id, of whom everybody is told, only progress, previews and interruption are,
+    and the previews have no metadata.
     """
+    if preview is not None and not _is_for(preview, metadata=metadata):
+        preview = None
+    if isinstance(event.body, NodePreview) and not _is_for(event.body, metadata=metadata):
+        return []
     metadata = metadata and bool(run.client_id)
     match event.body:
         case NodeStarted(node):
@@ -54,7 +59,7 @@ def tell_missed(run: Run, *, metadata: bool) -> list[Frame]:
         frames.append(_board(run))
     if run.executing:
         frames.append(_lasting(executing(run.executing, run.prompt_id)))
-    if run.preview:
+    if run.preview and _is_for(run.preview, metadata=metadata):
         frames.append(_preview(run.preview, run, metadata=metadata))
     return frames
 
@@ -77,6 +82,11 @@ def _advance(run: Run, message: Message, preview: NodePreview | None, *, metadat
         return [_board(run), told]
     picture = _preview(preview, run, metadata=metadata)
     return [_board(run), picture, told] if metadata else [_board(run), told, picture]
+
+
+def _is_for(preview: NodePreview, *, metadata: bool) -> bool:
+    """Whether a client gets a picture: one that cannot tell glimpses from results would take them for results."""
+    return metadata or not preview.provisional
 
 
 def _preview(preview: NodePreview, run: Run, *, metadata: bool) -> Frame:

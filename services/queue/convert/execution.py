@@ -63,6 +63,7 @@ def _fill_preview(event: events.NodePreview, message: pb.NodePreview) -> None:
     _fill_ref(event.node, message.node)
     message.media_type = event.media_type
     message.data = event.data
+    message.provisional = event.provisional
 
 
 def _fill_finished(event: events.NodeFinished, message: pb.NodeFinished) -> None:
@@ -116,7 +117,9 @@ _FROM_PROTO: dict[str, Callable[[Any], ExecutionEvent]] = {
     "nodes_cached": lambda message: events.NodesCached(tuple(message.node_ids)),
     "node_started": lambda message: events.NodeStarted(_ref(message.node)),
     "node_progress": lambda message: events.NodeProgress(_ref(message.node), message.value, message.maximum),
-    "node_preview": lambda message: events.NodePreview(_ref(message.node), message.media_type, message.data),
+    "node_preview": lambda message: events.NodePreview(
+        _ref(message.node), message.media_type, message.data, message.provisional
+    ),
     "node_finished": lambda message: events.NodeFinished(_ref(message.node), message.output_json, message.reused),
     "succeeded": lambda message: events.ExecutionSucceeded(),
     "failed": _failed,
