@@ -18,7 +18,7 @@ from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.sampling_settings import latent_format, model_sampling
 from services.executor.diffusion.checkpoints.structure import Shapes, under
-from services.executor.diffusion.checkpoints.unet_structure import unet_spec
+from services.executor.diffusion.checkpoints.unet_structure import later_family, unet_spec
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
 from services.executor.diffusion.models.autoencoder import Autoencoder
 from services.executor.diffusion.models.clip_text import ClipText
@@ -58,16 +58,26 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not (has_unet or has_vae or text_prefix):
         raise CheckpointError(f"{path.name} holds no known model; its weights are of {_described(header.shapes)}")
     weights = _mapped(path)
-    return Checkpoint(
-        model=_diffusion_model(weights, configuration) if has_unet else None,
-        clip=_text_encoder(weights, text_prefix, configuration) if text_prefix else None,
-        vae=_autoencoder(weights, configuration) if has_vae else None,
-    )
+    try:
+        return Checkpoint(
+            model=_diffusion_model(weights, configuration) if has_unet else None,
+            clip=_text_encoder(weights, text_prefix, configuration) if text_prefix else None,
+            vae=_autoencoder(weights, configuration) if has_vae else None,
+        )
+    except CheckpointError as error:
+        raise CheckpointError(f"{path.name}: {error.message}") from error
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # Sizes that contradict each other surface wherever they are first used.
+        raise CheckpointError(
+            f"{path.name} holds weights or a configuration that fit no known model: {error}"
+        ) from error
 
 
 def _diffusion_model(weights: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> LatentDiffusionModel:
     own = _under(weights, UNET_PREFIX)
     spec = unet_spec(_shapes(own), configuration.get("unet", {}))
+    if (family := later_family(spec)) is not None:
+        raise CheckpointError(f"this is a checkpoint of {family}; only those of Stable Diffusion 1 can be loaded")
     with torch.device("meta"):
         unet = UNet(spec)
     return LatentDiffusionModel(

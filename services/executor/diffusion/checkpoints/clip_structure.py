@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.structure import Shapes, count, shape_of
+from services.executor.diffusion.checkpoints.structure import Shapes, count, even_share, shape_of
 from services.executor.diffusion.models.clip_text import ACTIVATIONS, ClipTextSpec
 
 HEAD_CHANNELS = 64
@@ -26,14 +26,16 @@ def clip_text_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> ClipText
     activation = str(configuration.get("hidden_act", "quick_gelu"))
     if activation not in ACTIVATIONS:
         raise CheckpointError(f"unknown activation {activation!r} of a text encoder")
-    projection = shapes.get("text_projection.weight")
+    heads = int(configuration.get("num_attention_heads", max(1, width // HEAD_CHANNELS)))
+    even_share(width, heads, "heads")
+    projected = "text_projection.weight" in shapes
     return ClipTextSpec(
         width=width,
         inner_width=shape_of(shapes, "text_model.encoder.layers.0.mlp.fc1.weight", 2)[0],
-        heads=int(configuration.get("num_attention_heads", max(1, width // HEAD_CHANNELS))),
+        heads=heads,
         layers=count(shapes, "text_model.encoder.layers."),
         activation=activation,
-        projection_dim=None if projection is None else projection[0],
+        projection_dim=shape_of(shapes, "text_projection.weight", 2)[0] if projected else None,
         vocabulary=vocabulary,
         positions=positions,
     )

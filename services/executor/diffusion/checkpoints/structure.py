@@ -27,11 +27,22 @@ def shape_of(shapes: Shapes, name: str, dimensions: int) -> Shape:
     """The shape of a weight that the structure needs.
 
     Raises:
-        CheckpointError: there is no such weight, or it has another number of dimensions.
+        CheckpointError: there is no such weight, it is empty, or it has another number of dimensions.
     """
     shape = shapes.get(name)
     if shape is None:
         raise CheckpointError(f"the weight {name} is missing")
-    if len(shape) != dimensions:
+    if len(shape) != dimensions or 0 in shape:
         raise CheckpointError(f"the weight {name} has the shape {list(shape)}, {dimensions} dimensions were expected")
     return shape
+
+
+def even_share(channels: int, parts: int, name: str) -> int:
+    """The channels of each of `parts` equal parts.
+
+    Raises:
+        CheckpointError: they cannot be shared evenly.
+    """
+    if parts < 1 or channels % parts:
+        raise CheckpointError(f"{channels} channels cannot be shared by {parts} {name}")
+    return channels // parts

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.structure import Shapes, count, shape_of, under
+from services.executor.diffusion.checkpoints.structure import Shapes, count, even_share, shape_of, under
 from services.executor.diffusion.models.unet_spec import (
     BlockSpec,
     ConvSpec,
@@ -18,6 +18,7 @@ from services.executor.diffusion.models.unet_spec import (
     UpsampleSpec,
 )
 
+VECTOR_WEIGHT = "label_emb.0.0.weight"
 SD1_HEADS = 8
 """Stable Diffusion 1 has 8 heads everywhere; the later families have heads of 64 channels."""
 LATER_HEAD_CHANNELS = 64
@@ -37,7 +38,7 @@ def unet_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> UNetSpec:
     reader = _Reader(shapes, configuration)
     first = shape_of(shapes, "input_blocks.0.0.weight", 4)
     last = shape_of(shapes, "out.2.weight", 4)
-    vector = shapes.get("label_emb.0.0.weight")
+    vector = shape_of(shapes, VECTOR_WEIGHT, 2) if VECTOR_WEIGHT in shapes else None
     return UNetSpec(
         in_channels=first[1],
         out_channels=last[0],
@@ -51,6 +52,14 @@ def unet_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> UNetSpec:
     )
 
 
+def later_family(spec: UNetSpec) -> str | None:
+    """The name of the family after Stable Diffusion 1 that a UNet belongs to, None if it is of the first."""
+    if spec.adm_channels is not None:
+        return "Stable Diffusion XL"
+    layers = [layer for block in spec.input_blocks for layer in block if isinstance(layer, TransformerSpec)]
+    return "Stable Diffusion 2" if any(layer.linear_projection for layer in layers) else None
+
+
 class _Reader:
     def __init__(self, shapes: Shapes, configuration: Mapping[str, Any]) -> None:
         self._shapes = shapes
@@ -59,9 +68,9 @@ class _Reader:
         self.group_width = _positive(configuration, "group_width") or 1
 
     def context_dim(self) -> int:
-        for name, shape in self._shapes.items():
+        for name in self._shapes:
             if name.endswith("attn2.to_k.weight"):
-                return shape[1]
+                return shape_of(self._shapes, name, 2)[1]
         raise CheckpointError("unknown architecture: a UNet without cross-attention")
 
     def blocks(self, prefix: str) -> tuple[BlockSpec, ...]:
@@ -78,18 +87,17 @@ class _Reader:
         if "proj_in.weight" in shapes:
             return self._transformer(shapes)
         if "op.weight" in shapes:
-            return DownsampleSpec(shapes["op.weight"][0])
+            return DownsampleSpec(shape_of(shapes, "op.weight", 4)[0])
         if "conv.weight" in shapes:
-            return UpsampleSpec(shapes["conv.weight"][0])
+            return UpsampleSpec(shape_of(shapes, "conv.weight", 4)[0])
         if "weight" in shapes:
             wide, narrow = shape_of(shapes, "weight", 4)[:2]
             return ConvSpec(narrow, wide)
         raise CheckpointError(f"unknown architecture: {name} is no layer of a known kind")
 
     def _transformer(self, shapes: Shapes) -> TransformerSpec:
-        projection = shapes["proj_in.weight"]
-        linear = len(projection) == 2
-        channels = projection[0]
+        linear = len(shapes["proj_in.weight"]) == 2
+        channels = shape_of(shapes, "proj_in.weight", 2 if linear else 4)[0]
         return TransformerSpec(
             channels=channels,
             depth=count(shapes, "transformer_blocks."),
@@ -101,10 +109,10 @@ class _Reader:
 
     def _head_count(self, channels: int, linear: bool) -> int:
         if self._head_channels is not None:
-            return channels // self._head_channels
-        if self._heads is not None:
-            return self._heads
-        return channels // LATER_HEAD_CHANNELS if linear else SD1_HEADS
+            return even_share(channels, self._head_channels, "channels of a head")
+        heads = self._heads or (channels // LATER_HEAD_CHANNELS if linear else SD1_HEADS)
+        even_share(channels, heads, "heads")
+        return heads
 
 
 def _positive(configuration: Mapping[str, Any], name: str) -> int | None:

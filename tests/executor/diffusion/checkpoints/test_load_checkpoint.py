@@ -56,7 +56,7 @@ def test_weights_stay_in_the_dtype_of_the_file() -> None:
 
 
 def test_a_large_weight_takes_no_memory_before_it_is_read(tmp_path: Path) -> None:
-    megabytes = 256
+    megabytes = 96
     unused = torch.zeros(megabytes, 1024, 1024, dtype=torch.uint8)
     path = _saved(_weights() | {"model_ema.unused": unused}, tmp_path / "large.safetensors")
     del unused
@@ -132,6 +132,55 @@ def test_a_file_of_other_weights_is_refused_with_what_they_are(tmp_path: Path) -
     save_file({"lora_unet_mid.lora_up.weight": torch.zeros(2, 2), "lora_te.alpha": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match=r"lora\.safetensors holds no known model.*lora_te, lora_unet_mid"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("extra", "family"),
+    [
+        ({"label_emb.0.0.weight": (128, 16)}, "Stable Diffusion XL"),
+        ({"input_blocks.1.1.proj_in.weight": (32, 32)}, "Stable Diffusion 2"),
+    ],
+)
+def test_later_families_are_refused_by_name(extra: dict[str, tuple[int, ...]], family: str, tmp_path: Path) -> None:
+    changed = {f"model.diffusion_model.{name}": torch.zeros(shape) for name, shape in extra.items()}
+    with pytest.raises(CheckpointError, match=rf"later\.safetensors: this is a checkpoint of {family};"):
+        load_checkpoint(_saved(_weights() | changed, tmp_path / "later.safetensors"))
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"unet": []},
+        {"unet": {"num_heads": 1000}},
+        {"unet": {"group_width": 7}},
+        {"clip_l": {"num_attention_heads": 0}},
+        {"clip_l": {"hidden_act": "relu"}},
+        {"vae": {"group_width": 0}},
+        {"latent_scale": "large"},
+        {"latent_rgb": {"factors": 1}},
+    ],
+)
+def test_a_configuration_that_contradicts_the_weights_is_refused(
+    configuration: dict[str, object], tmp_path: Path
+) -> None:
+    path = _saved(_weights(), tmp_path / "contradiction.safetensors", **configuration)
+    with pytest.raises(CheckpointError, match="contradiction"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("shape", [(), (32, 0, 3, 3)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.diffusion_model.input_blocks.0.0.weight",
+        "model.diffusion_model.input_blocks.1.1.proj_in.weight",
+        "first_stage_model.encoder.conv_in.weight",
+        "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
+    ],
+)
+def test_impossible_shapes_are_refused(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="impossible"):
+        load_checkpoint(_saved(_weights() | {name: torch.zeros(shape)}, tmp_path / "impossible.safetensors"))
 
 
 def _pickled(path: Path) -> None:
