@@ -17,20 +17,25 @@ DURABLE_DELAY = 0.005
 #: Bytes of pictures and outputs in one message, unless a single event holds more.
 BATCH_BYTES = 4 << 20
 
-#: How many ends of leases are kept; more than are under way in a stream when it breaks.
-UNCONFIRMED = 8
+#: How many ended leases are remembered; more than are under way in a stream when it breaks.
+ENDED_LEASES = 8
 
 
 class Outbox:
     """Messages and events on their way up; they wait here while the stream is broken.
 
     Of progress and previews only the latest of each node is kept, so that what waits stays small however long it does.
+    Whether the queue heard what was sent just before a stream broke, nobody knows: durable events and releases are
+    sent again on the next one, and the queue passes over what it has.
     """
 
     def __init__(self) -> None:
         self._messages: deque[ExecutorMessage] = deque()
         self._events: dict[Lease, list[TimedEvent]] = {}
-        self._unconfirmed: deque[EventBatch | LeaseRelease] = deque(maxlen=UNCONFIRMED)
+        #: the durable events of each lease that were sent
+        self._durable: dict[Lease, list[TimedEvent]] = {}
+        #: leases whose end was sent, with the release of those that were given back
+        self._ended: dict[Lease, LeaseRelease | None] = {}
         self._due_at = float("inf")
         self._wake = asyncio.Event()
         self._reader = 0
@@ -59,13 +64,14 @@ class Outbox:
 
     def forget(self, lease: Lease) -> None:
         """Drop what is to be said about a lease that is not ours any more."""
-        self._events.pop(lease, None)
+        for kept in (self._events, self._durable, self._ended):
+            kept.pop(lease, None)
         self._messages = deque(message for message in self._messages if getattr(message, "lease", None) != lease)
 
     def leases(self) -> set[Lease]:
         """Leases about which something is to be said, or whose end may not have arrived and will be said again."""
         waiting = (message.lease for message in self._messages if isinstance(message, EventBatch | LeaseRelease))
-        return {*waiting, *self._events, *(message.lease for message in self._unconfirmed)}
+        return {*waiting, *self._events, *self._durable, *self._ended}
 
     def close(self) -> None:
         """Let `messages` end once everything has been taken."""
@@ -77,26 +83,48 @@ class Outbox:
         self._reader += 1
         reader = self._reader
         self._wake.set()
-        self._messages = deque(message for message in self._messages if not isinstance(message, Heartbeat))
-        self._messages.extendleft(reversed(self._unconfirmed))
-        self._unconfirmed.clear()
+        self._begin_anew()
         while reader == self._reader:
             if asyncio.get_running_loop().time() >= self._due_at or self._closed:
                 self._flush()
             if self._messages:
-                message = self._messages.popleft()
-                self._remember(message)
-                yield message
+                yield self._remembered(self._messages.popleft())
             elif self._closed:
                 return
             else:
                 await self._changed()
         self._wake.set()
 
-    def _remember(self, message: ExecutorMessage) -> None:
-        """Keep what ends a lease: said twice it does no harm, lost it costs an attempt."""
-        if isinstance(message, LeaseRelease) or (isinstance(message, EventBatch) and _is_last(message)):
-            self._unconfirmed.append(message)
+    def _begin_anew(self) -> None:
+        """Put what the last stream may have swallowed before everything else."""
+        again: list[ExecutorMessage] = []
+        for lease, events in self._durable.items():
+            again += _batches(lease, events)
+        again += [release for release in self._ended.values() if release is not None]
+        self._durable.clear()
+        self._ended.clear()
+        waiting = (message for message in self._messages if not isinstance(message, Heartbeat))
+        self._messages = deque([*again, *waiting])
+
+    def _remembered(self, message: ExecutorMessage) -> ExecutorMessage:
+        """What is about to be sent, kept in case it has to be sent again; events get their place in the attempt."""
+        match message:
+            case EventBatch(lease, events):
+                durable = self._durable.setdefault(lease, [])
+                message = EventBatch(lease, events, len(durable))
+                durable += (timed for timed in events if is_durable(timed.event))
+                if isinstance(events[-1].event, Terminal):
+                    self._remember_end(lease, None)
+            case LeaseRelease(lease):
+                self._remember_end(lease, message)
+        return message
+
+    def _remember_end(self, lease: Lease, release: LeaseRelease | None) -> None:
+        self._ended[lease] = release
+        if len(self._ended) > ENDED_LEASES:
+            oldest = next(iter(self._ended))
+            del self._ended[oldest]
+            self._durable.pop(oldest, None)
 
     async def _changed(self) -> None:
         """Wait for something new, at most until waiting events are due."""
@@ -111,9 +139,13 @@ class Outbox:
 
     def _flush(self) -> None:
         for lease, events in self._events.items():
-            self._messages += (EventBatch(lease, tuple(part)) for part in _parts(events))
+            self._messages += _batches(lease, events)
         self._events.clear()
         self._due_at = float("inf")
+
+
+def _batches(lease: Lease, events: list[TimedEvent]) -> Iterator[EventBatch]:
+    return (EventBatch(lease, tuple(part)) for part in _parts(events))
 
 
 def _parts(events: list[TimedEvent]) -> Iterator[list[TimedEvent]]:
@@ -126,7 +158,8 @@ def _parts(events: list[TimedEvent]) -> Iterator[list[TimedEvent]]:
             part, size = [], 0
         part.append(event)
         size += _size_of(event)
-    yield part
+    if part:
+        yield part
 
 
 def _size_of(event: TimedEvent) -> int:
@@ -136,10 +169,6 @@ def _size_of(event: TimedEvent) -> int:
         case NodePreview(data=data):
             return len(data)
     return 0
-
-
-def _is_last(batch: EventBatch) -> bool:
-    return isinstance(batch.events[-1].event, Terminal)
 
 
 def _drop_outdated(waiting: list[TimedEvent], new: TimedEvent) -> None:

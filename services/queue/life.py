@@ -16,6 +16,7 @@ from services.graph.events import (
     ExecutionInterrupted,
     ExecutionSucceeded,
     Terminal,
+    is_durable,
 )
 from services.queue.records import (
     Assigned,
@@ -55,6 +56,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     #: of the last durable event
     sequence: int = 0
+    #: of the event that began the current or last attempt
+    attempt_sequence: int = 0
     #: set while the prompt runs
     lease_token: str | None = None
     #: wall-clock time; set while the prompt runs
@@ -108,6 +111,7 @@ def assign(life: Life, *, executor_id: str, token: str, now: float, lease_until:
         state=PromptState.RUNNING,
         started_at=now,
         attempts=(*life.attempts, Attempt(number, executor_id, now)),
+        attempt_sequence=life.sequence + 1,
         lease_token=token,
         lease_until=lease_until,
     )
@@ -121,10 +125,17 @@ def renew(life: Life, *, token: str, lease_until: float) -> Step | None:
     return Step(life.state, msgspec.structs.replace(life, lease_until=lease_until))
 
 
-def record(life: Life, *, token: str, events: Iterable[TimedEvent], now: float) -> Step | None:
-    """Take what happened under a lease; a terminal event ends the prompt, and what follows it is dropped."""
+def record(
+    life: Life, *, token: str, events: Sequence[TimedEvent], now: float, durable_before: int | None = None
+) -> Step | None:
+    """Take what happened under a lease; a terminal event ends the prompt, and what follows it is dropped.
+
+    Events that came before, as the number of durable ones before them tells, are passed over.
+    """
     if life.lease_token != token:
         return None
+    if durable_before is not None:
+        events = _after_durable(events, life.sequence - life.attempt_sequence - durable_before)
     told: list[tuple[float, LifecycleEvent | ExecutionEvent]] = []
     after = life
     for timed in events:
@@ -177,6 +188,15 @@ def interrupt(life: Life, *, token: str, reason: str, now: float) -> Step | None
     if life.lease_token != token:
         return None
     return _interrupted(life, reason, now)
+
+
+def _after_durable(events: Sequence[TimedEvent], count: int) -> Sequence[TimedEvent]:
+    """What follows the first `count` durable events."""
+    for index, timed in enumerate(events):
+        if count <= 0:
+            return events[index:]
+        count -= is_durable(timed.event)
+    return ()
 
 
 def _interrupted(life: Life, outcome: str, now: float) -> Step:

@@ -54,6 +54,8 @@ class EventBatch(msgspec.Struct, frozen=True):
 
     lease: Lease
     events: tuple[TimedEvent, ...]
+    #: durable events of the attempt before these, so that they can be sent again; None when all are new
+    durable_before: int | None = None
 
 
 class LeaseRelease(msgspec.Struct, frozen=True):

@@ -146,7 +146,13 @@ class WorkStreams:
         if running is not None and not any(is_durable(timed.event) for timed in batch.events):
             self._hub.publish(_fleeting(running, batch))
             return
-        transition = partial(lives.record, token=lease.token, events=batch.events, now=self._clock.now())
+        transition = partial(
+            lives.record,
+            token=lease.token,
+            events=batch.events,
+            durable_before=batch.durable_before,
+            now=self._clock.now(),
+        )
         if running is None or await self._store.apply(lease.prompt_id, transition) is None:
             session.send(LeaseLost(lease, _NOT_YOURS))
 

@@ -42,7 +42,7 @@ async def test_a_short_run_travels_in_one_message() -> None:
     outbox = Outbox()
     events = (ExecutionStarted(), NodeStarted(NODE), NodeFinished(NODE, b"{}", False), ExecutionSucceeded())
     report(outbox, *events)
-    assert await take(outbox.messages()) == EventBatch(LEASE, tuple(at(event) for event in events))
+    assert await take(outbox.messages()) == EventBatch(LEASE, tuple(at(event) for event in events), 0)
 
 
 async def test_of_progress_and_previews_only_the_latest_of_each_node_is_sent() -> None:
@@ -70,15 +70,15 @@ async def test_events_that_nothing_follows_are_sent_all_the_same() -> None:
     waiting = asyncio.create_task(take(messages))
     await asyncio.sleep(0)
     report(outbox, NodeProgress(NODE, 1, 2))
-    assert await waiting == EventBatch(LEASE, (at(NodeProgress(NODE, 1, 2)),))
+    assert await waiting == EventBatch(LEASE, (at(NodeProgress(NODE, 1, 2)),), 0)
 
 
 async def test_a_message_comes_after_the_events_before_it() -> None:
     outbox = Outbox()
     messages = outbox.messages()
-    report(outbox, NodeStarted(NODE))
+    report(outbox, ExecutionStarted())
     outbox.say(LeaseRelease(LEASE, "worker killed", True))
-    assert await take(messages) == EventBatch(LEASE, (at(NodeStarted(NODE)),))
+    assert await take(messages) == EventBatch(LEASE, (at(ExecutionStarted()),), 0)
     assert await take(messages) == LeaseRelease(LEASE, "worker killed", True)
 
 
@@ -86,7 +86,7 @@ async def test_what_ends_a_lease_is_said_again_on_the_next_stream() -> None:
     outbox = Outbox()
     broken = outbox.messages()
     report(outbox, NodeStarted(NODE))
-    assert await take(broken) == EventBatch(LEASE, (at(NodeStarted(NODE)),))
+    assert await take(broken) == EventBatch(LEASE, (at(NodeStarted(NODE)),), 0)
     report(outbox, ExecutionSucceeded())
     last = await take(broken)
     outbox.say(ValidationAnswer("q", {}))
@@ -94,6 +94,34 @@ async def test_what_ends_a_lease_is_said_again_on_the_next_stream() -> None:
     messages = outbox.messages()
     assert await take(messages) == last
     assert await take(messages) == ValidationAnswer("q", {})
+
+
+async def test_what_a_broken_stream_may_have_swallowed_is_said_again_with_its_place() -> None:
+    outbox = Outbox()
+    broken = outbox.messages()
+    shown = NodeFinished(NODE, b"{}", False)
+    report(outbox, ExecutionStarted(), NodeStarted(NODE))
+    first = await take(broken)
+    assert isinstance(first, EventBatch)
+    report(outbox, NodeProgress(NODE, 1, 2), shown)
+    assert await take(broken) == EventBatch(LEASE, (at(NodeProgress(NODE, 1, 2)), at(shown)), 1)
+    messages = outbox.messages()
+    assert await take(messages) == EventBatch(LEASE, (at(ExecutionStarted()), at(shown)), 0)
+    report(outbox, ExecutionSucceeded())
+    assert await take(messages) == EventBatch(LEASE, (at(ExecutionSucceeded()),), 2)
+
+
+async def test_a_release_is_said_again_after_the_events_of_its_lease() -> None:
+    outbox = Outbox()
+    broken = outbox.messages()
+    report(outbox, ExecutionStarted())
+    release = LeaseRelease(LEASE, "worker killed", True)
+    outbox.say(release)
+    assert [await take(broken), await take(broken)][1] == release
+    messages = outbox.messages()
+    assert [await take(messages), await take(messages)] == [EventBatch(LEASE, (at(ExecutionStarted()),), 0), release]
+    outbox.forget(LEASE)
+    assert outbox.leases() == set()
 
 
 async def test_a_lease_counts_as_held_until_its_end_is_said() -> None:
@@ -121,11 +149,11 @@ async def test_nothing_is_said_about_a_lease_that_was_lost() -> None:
     report(outbox, NodeStarted(NODE), ExecutionSucceeded())
     report(outbox, NodeStarted(OTHER), lease=other)
     outbox.forget(LEASE)
-    assert await take(outbox.messages()) == EventBatch(other, (at(NodeStarted(OTHER)),))
+    assert await take(outbox.messages()) == EventBatch(other, (at(NodeStarted(OTHER)),), 0)
 
 
 async def test_a_closed_outbox_ends_once_all_is_taken() -> None:
     outbox = Outbox()
     report(outbox, NodeProgress(NODE, 1, 2))
     outbox.close()
-    assert [message async for message in outbox.messages()] == [EventBatch(LEASE, (at(NodeProgress(NODE, 1, 2)),))]
+    assert [message async for message in outbox.messages()] == [EventBatch(LEASE, (at(NodeProgress(NODE, 1, 2)),), 0)]

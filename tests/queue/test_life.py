@@ -15,6 +15,7 @@ from services.graph.events import (
     ExecutionInterrupted,
     ExecutionStarted,
     ExecutionSucceeded,
+    NodeFinished,
     NodeProgress,
     NodeRef,
     NodeStarted,
@@ -84,6 +85,28 @@ def test_what_follows_a_terminal_event_is_dropped() -> None:
     assert [type(event.body) for event in step.events] == [ExecutionStarted, ExecutionSucceeded]
     assert step.life.state is PromptState.SUCCEEDED
     assert lives.record(step.life, token="token", events=events, now=6.0) is None
+
+
+def test_events_that_come_again_are_passed_over() -> None:
+    first = told(ExecutionStarted(), NodeStarted(NODE))
+    step = lives.record(running(), token="token", events=first, durable_before=0, now=5.0)
+    assert step is not None
+    again = told(ExecutionStarted(), NodeFinished(NODE, b"{}", False), ExecutionSucceeded())
+    step = lives.record(step.life, token="token", events=again, durable_before=0, now=6.0)
+    assert step is not None
+    assert [type(event.body) for event in step.events] == [NodeFinished, ExecutionSucceeded]
+
+
+def test_the_events_of_an_attempt_are_counted_from_its_beginning() -> None:
+    step = lives.record(running(), token="token", events=told(ExecutionStarted()), durable_before=0, now=5.0)
+    assert step is not None
+    lost = lose(step.life)
+    assert lost is not None
+    second = lives.assign(lost.life, executor_id="e", token="second", now=6.0, lease_until=36.0)
+    assert second is not None
+    step = lives.record(second.life, token="second", events=told(ExecutionStarted()), durable_before=0, now=7.0)
+    assert step is not None
+    assert len(step.events) == 1
 
 
 def test_fleeting_events_carry_the_number_of_the_durable_one_before() -> None:

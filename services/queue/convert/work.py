@@ -38,8 +38,9 @@ def request_to_proto(message: ExecutorMessage) -> pb.WorkRequest:
             return pb.WorkRequest(catalogue=pb.CataloguePublication(digest=digest, definitions_json=definitions_json))
         case Heartbeat():
             return pb.WorkRequest(heartbeat=_heartbeat_to_proto(message))
-        case EventBatch(lease, events):
-            batch = pb.EventBatch(lease=_lease_to_proto(lease), events=map(event_to_proto, events))
+        case EventBatch(lease, events, durable_before):
+            told = map(event_to_proto, events)
+            batch = pb.EventBatch(lease=_lease_to_proto(lease), events=told, kept_before=durable_before)
             return pb.WorkRequest(events=batch)
         case LeaseRelease(lease, reason, counts):
             release = pb.LeaseRelease(lease=_lease_to_proto(lease), reason=reason, counts_as_attempt=counts)
@@ -63,8 +64,7 @@ def request_from_proto(request: pb.WorkRequest) -> ExecutorMessage | None:
         case "heartbeat":
             return _heartbeat_from_proto(request.heartbeat)
         case "events":
-            timed = (event for event in map(event_from_proto, request.events.events) if event is not None)
-            return EventBatch(_lease_from_proto(request.events.lease), tuple(timed))
+            return _batch_from_proto(request.events)
         case "release":
             release = request.release
             return LeaseRelease(_lease_from_proto(release.lease), release.reason, release.counts_as_attempt)
@@ -127,6 +127,12 @@ def _lease_to_proto(lease: Lease) -> pb.Lease:
 
 def _lease_from_proto(message: pb.Lease) -> Lease:
     return Lease(message.prompt_id, message.token)
+
+
+def _batch_from_proto(message: pb.EventBatch) -> EventBatch:
+    timed = (event for event in map(event_from_proto, message.events) if event is not None)
+    durable_before = message.kept_before if message.HasField("kept_before") else None
+    return EventBatch(_lease_from_proto(message.lease), tuple(timed), durable_before)
 
 
 def _hello_to_proto(hello: Hello) -> pb.Hello:

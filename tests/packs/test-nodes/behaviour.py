@@ -95,10 +95,17 @@ class TestBlock(_Passing):
 
 
 class TestHog(_Passing):
-    """Keeps the interpreter for itself for a second or more: no other thread of the process runs meanwhile."""
+    """Keeps the interpreter for itself: no other thread of the process runs meanwhile.
 
-    def run(self, image: Any) -> tuple[Any]:
-        return (image * (sum(range(100_000_000)) > 0),)
+    A hundred million numbers take a second or more.
+    """
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"image": ("IMAGE",), "numbers": ("INT", {"default": 10**8, "min": 1, "max": 10**12})}}
+
+    def run(self, image: Any, numbers: int) -> tuple[Any]:
+        return (image * (sum(range(numbers)) > 0),)
 
 
 class TestAllocate(_Passing):

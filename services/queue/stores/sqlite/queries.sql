@@ -1,8 +1,8 @@
 -- name: add_prompt
 INSERT INTO prompts (
     prompt_id, client_id, number, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    lease_token, lease_until, interrupt_requested
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    attempt_sequence, lease_token, lease_until, interrupt_requested
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payload
 INSERT INTO payloads (id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest)
@@ -16,33 +16,33 @@ SELECT number, node_errors_json, content_digest FROM prompts JOIN payloads USING
 
 -- name: life
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    lease_token, lease_until, interrupt_requested
+    attempt_sequence, lease_token, lease_until, interrupt_requested
 FROM prompts WHERE prompt_id = ?;
 
 -- name: next_pending
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    lease_token, lease_until, interrupt_requested
+    attempt_sequence, lease_token, lease_until, interrupt_requested
 FROM prompts WHERE state = 'pending' ORDER BY number, id LIMIT 1;
 
 -- name: lives_pending
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    lease_token, lease_until, interrupt_requested
+    attempt_sequence, lease_token, lease_until, interrupt_requested
 FROM prompts WHERE state = 'pending' ORDER BY number, id;
 
 -- name: lives_running
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    lease_token, lease_until, interrupt_requested
+    attempt_sequence, lease_token, lease_until, interrupt_requested
 FROM prompts WHERE state = 'running' ORDER BY started_at, id;
 
 -- name: lives_finished
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    lease_token, lease_until, interrupt_requested
+    attempt_sequence, lease_token, lease_until, interrupt_requested
 FROM prompts WHERE finished_at IS NOT NULL AND state = ? ORDER BY finished_at, id;
 
 -- name: change
 UPDATE prompts SET
     state = ?, submitted_at = ?, started_at = ?, finished_at = ?, attempts = ?, failures = ?, sequence = ?,
-    lease_token = ?, lease_until = ?, interrupt_requested = ?
+    attempt_sequence = ?, lease_token = ?, lease_until = ?, interrupt_requested = ?
 WHERE id = ?;
 
 -- name: open_prompts

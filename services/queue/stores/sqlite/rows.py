@@ -28,6 +28,7 @@ def changing_columns(life: Life) -> Row:
         msgspec.json.encode(life.attempts).decode(),
         life.failures,
         life.sequence,
+        life.attempt_sequence,
         life.lease_token,
         life.lease_until,
         int(life.interrupt_requested),
@@ -37,7 +38,7 @@ def changing_columns(life: Life) -> Row:
 def life_of(row: Row) -> tuple[int, Life]:
     """The row id and the life."""
     id_, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence, *lease = row
-    token, until, interrupt_requested = lease
+    attempt_sequence, token, until, interrupt_requested = lease
     return id_, Life(
         prompt_id=prompt_id,
         client_id=client_id,
@@ -48,6 +49,7 @@ def life_of(row: Row) -> tuple[int, Life]:
         attempts=_attempts.decode(attempts),
         failures=failures,
         sequence=sequence,
+        attempt_sequence=attempt_sequence,
         lease_token=token,
         lease_until=until,
         interrupt_requested=bool(interrupt_requested),

@@ -13,6 +13,7 @@ CREATE TABLE prompts (
     attempts TEXT NOT NULL,  -- JSON list of attempts
     failures INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
+    attempt_sequence INTEGER NOT NULL,
     lease_token TEXT,
     lease_until REAL,
     interrupt_requested INTEGER NOT NULL
