@@ -184,13 +184,16 @@ class Agent:
 
     async def _keep_connected(self) -> None:
         backoff = FIRST_BACKOFF
+        outage = logging.INFO  # that the queue is not there yet is no cause for alarm
         while not self._is_stopping:
             began = time.monotonic()
             try:
                 async for message in self._queue.work(self._messages()):
+                    outage = logging.WARNING
                     await self._obey(message)
             except ServiceError as error:
-                log.warning("no stream to the queue: %s", error.message)
+                log.log(outage, "no stream to the queue, trying again: %s", error.message)
+                outage = logging.DEBUG  # one line for each outage
             except asyncio.CancelledError:
                 # gRPC cancels its own call, and with it whoever reads, when a message cannot be sent.
                 if asyncio.current_task().cancelling():  # type: ignore[union-attr]
