@@ -23,7 +23,14 @@ _OPTIONAL = {
 }
 
 
-def definitions_json(classes: Mapping[str, type], display_names: Mapping[str, str]) -> bytes:
+#: The order of the keys for a node that ComfyUI declares through its schema.
+_SCHEMA_ORDER = (
+    *("input", "input_order", "output", "output_is_list", "output_name", "output_tooltips", "name", "display_name"),
+    *("description", "python_module", "category", "output_node", "deprecated", "experimental", "api_node"),
+)
+
+
+def definitions_json(classes: Mapping[str, type], display_names: Mapping[str, str | None]) -> bytes:
     """The definitions of all classes as ComfyUI's `/object_info` has them, plus `validation`.
 
     A class whose definition cannot be made is left out and logged, as it could not be used either.
@@ -44,7 +51,7 @@ def digest_of(definitions: bytes) -> str:
     return blake3(definitions).hexdigest()
 
 
-def definition(name: str, cls: type, display_name: str) -> dict[str, Any]:
+def definition(name: str, cls: type, display_name: str | None) -> dict[str, Any]:
     """One class's entry; raises what the class raises."""
     node: Any = cls
     inputs = node.INPUT_TYPES()
@@ -63,6 +70,8 @@ def definition(name: str, cls: type, display_name: str) -> dict[str, Any]:
         "output_node": getattr(node, "OUTPUT_NODE", False) is True,
     }
     entry |= {key: getattr(node, attribute) for attribute, key in _OPTIONAL.items() if hasattr(node, attribute)}
+    if getattr(node, "FULL_DEFINITION", False):
+        entry = {key: entry[key] for key in _SCHEMA_ORDER}
     validation = _validation(node)
     return entry | ({"validation": validation} if validation else {})
 

@@ -36,7 +36,7 @@ class Upkeep:
         self,
         send: Callable[[FromWorker], None],
         classes: Mapping[str, type],
-        display_names: Mapping[str, str],
+        display_names: Mapping[str, str | None],
         files: NodeFiles,
         device: torch.device,
     ) -> None:

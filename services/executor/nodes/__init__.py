@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from services.executor.nodes.conditioning import CLIPTextEncode
 from services.executor.nodes.image import EmptyImage, ImageInvert, ImageScale
@@ -11,6 +11,9 @@ from services.executor.nodes.load_image import LoadImage
 from services.executor.nodes.loaders import CheckpointLoaderSimple
 from services.executor.nodes.sampling import KSampler
 from services.executor.nodes.saving import PreviewImage, SaveImage
+
+#: Families that list their nodes themselves.
+FAMILIES: Sequence[tuple[type, ...]] = ()
 
 NODE_CLASSES: Mapping[str, type] = {
     cls.__name__: cls
@@ -27,11 +30,12 @@ NODE_CLASSES: Mapping[str, type] = {
         EmptyImage,
         ImageInvert,
         ImageScale,
+        *(node for family in FAMILIES for node in family),
     )
 }
 
 #: What a canvas shows instead of the class's name.
-DISPLAY_NAMES: Mapping[str, str] = {
+DISPLAY_NAMES: Mapping[str, str | None] = {
     "CheckpointLoaderSimple": "Load Checkpoint",
     "CLIPTextEncode": "CLIP Text Encode (Prompt)",
     "EmptyLatentImage": "Empty Latent Image",
@@ -42,4 +46,5 @@ DISPLAY_NAMES: Mapping[str, str] = {
     "SaveImage": "Save Image",
     "VAEDecode": "VAE Decode",
     "VAEEncode": "VAE Encode",
+    **{name: cls.DISPLAY_NAME for name, cls in NODE_CLASSES.items() if hasattr(cls, "DISPLAY_NAME")},
 }
