@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from services.executor.nodes import (
+    preview_any,
+    primitives,
+    regular_expressions,
+    strings,
+)
 from services.executor.nodes.conditioning import CLIPTextEncode
 from services.executor.nodes.image import EmptyImage, ImageInvert, ImageScale
 from services.executor.nodes.latent import EmptyLatentImage, VAEDecode, VAEEncode
@@ -13,7 +19,12 @@ from services.executor.nodes.sampling import KSampler
 from services.executor.nodes.saving import PreviewImage, SaveImage
 
 #: Families that list their nodes themselves.
-FAMILIES: Sequence[tuple[type, ...]] = ()
+FAMILIES: Sequence[tuple[type, ...]] = (
+    strings.NODES,
+    regular_expressions.NODES,
+    primitives.NODES,
+    preview_any.NODES,
+)
 
 NODE_CLASSES: Mapping[str, type] = {
     cls.__name__: cls
