@@ -1,0 +1,30 @@
+"""Declarations of inputs that many nodes share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Declaration = tuple[Any, ...]
+
+LONGEST_SIDE = 16384  # pixels
+LARGEST_BATCH = 4096
+
+#: Schemas write options even where there are none.
+IMAGE: Declaration = ("IMAGE", {})
+MASK: Declaration = ("MASK", {})
+
+
+def whole(default: int, least: int, most: int, *, step: int | None = 1, **options: Any) -> Declaration:
+    """A whole number within limits."""
+    steps = {} if step is None else {"step": step}
+    return "INT", {"default": default, "min": least, "max": most, **steps, **options}
+
+
+def number(default: float, least: float, most: float, step: float) -> Declaration:
+    """A number within limits."""
+    return "FLOAT", {"default": default, "min": least, "max": most, "step": step}
+
+
+def side(default: int, least: int = 0, step: int = 1) -> Declaration:
+    """A width, a height or a position in pixels."""
+    return whole(default, least, LONGEST_SIDE, step=step)
