@@ -36,6 +36,7 @@ class StackSettings:
     models: tuple[Path, ...] = setting(default=(Path("models"),), help="folder with checkpoints/, loras/ and so on")
     custom_nodes: tuple[Path, ...] = setting(default=(Path("custom_nodes"),), help="folder with node packs")
     device: str = setting(default="auto", help="where models run: auto, cpu, cuda, cuda:1, mps")
+    cache: str = setting(default="classic", help="results to keep between prompts: classic, lru:N, ram:GB or none")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
         "gateway": ["--host", wanted.host, "--port", str(port), "--queue", queue, "--files", files],
         "executor": [
             *("--listen", executor, "--queue", queue, "--files", files),
-            *("--data", data, "--device", wanted.device),
+            *("--data", data, "--device", wanted.device, "--cache", wanted.cache),
             *models,
             *_repeated("--custom-nodes", wanted.custom_nodes),
         ],

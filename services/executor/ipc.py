@@ -37,6 +37,8 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     custom_nodes: tuple[str, ...]
     #: "auto", "cpu", "mps", "cuda" or "cuda:N"
     device: str
+    #: what is remembered of prompts: "classic", "lru:N", "none" or "ram:GB"
+    results: str = "classic"
 
 
 class RunPrompt(msgspec.Struct, frozen=True, kw_only=True, tag=True):

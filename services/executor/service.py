@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.errors import InvalidArgument
 from services.executor.agent import Agent
+from services.executor.engine.caches.choice import chosen_cache
 from services.executor.host import host_name
 from services.executor.ipc import Configure
 from services.executor.worker_process import WorkerProcess
@@ -37,6 +38,11 @@ class Settings:
     )
     custom_nodes: tuple[Path, ...] = setting(default=(), help="directory of node packs; may be repeated")
     device: str = setting(default="auto", help="what to compute on: auto, cpu, mps, cuda or cuda:N")
+    cache: str = setting(
+        default="classic",
+        help="results to keep: classic (the last prompt's), lru:N (the last N), ram:GB (as long as so much memory is"
+        " free) or none",
+    )
     executor_id: str = setting(
         default="", help="name of this executor, unique among all; empty for the host's name and a number"
     )
@@ -48,7 +54,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Health says SERVING while the queue is connected and the worker has loaded its nodes.
 
     Raises:
-        InvalidArgument: the device is not one, or a directory cannot be read.
+        InvalidArgument: the device or the cache is not one, or a directory cannot be read.
         FailedPrecondition: the worker cannot work with these settings.
         Unavailable: the address cannot be listened on.
     """
@@ -65,8 +71,9 @@ def worker_configuration(settings: Settings) -> Configure:
     """What a worker is to work with.
 
     Raises:
-        InvalidArgument: the device is not one, or a directory cannot be read.
+        InvalidArgument: the device or the cache is not one, or a directory cannot be read.
     """
+    chosen_cache(settings.cache, lambda: 0)
     if not _DEVICE.fullmatch(settings.device):
         raise InvalidArgument(f"device {settings.device!r} is none of auto, cpu, mps, cuda, cuda:N")
     cache = settings.data / "executor-cache"
@@ -82,4 +89,5 @@ def worker_configuration(settings: Settings) -> Configure:
         models=tuple(str(path.absolute()) for path in settings.models),
         custom_nodes=tuple(str(path.absolute()) for path in settings.custom_nodes),
         device=settings.device,
+        results=settings.cache,
     )

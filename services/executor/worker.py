@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
 import torch
 
 from services.errors import FailedPrecondition, ResourceExhausted
@@ -26,7 +27,7 @@ from services.executor import environment, ipc, nodes
 from services.executor.bundled import MODELS as BUNDLED_MODELS
 from services.executor.custom.packs import load_packs
 from services.executor.devices import chosen_device
-from services.executor.engine.cache import ClassicCache
+from services.executor.engine.caches.choice import chosen_cache
 from services.executor.engine.context import RunContext
 from services.executor.engine.run import Engine
 from services.executor.model_folders import ModelFolders
@@ -61,7 +62,9 @@ class Worker:
         packs = load_packs([Path(folder) for folder in configuration.custom_nodes])
         # As in ComfyUI a pack cannot replace what comes with the executor.
         classes = {**packs.classes, **nodes.NODE_CLASSES}
-        self._engine = Engine(classes, ClassicCache())
+        self._engine = Engine(
+            classes, chosen_cache(configuration.results, lambda: int(psutil.virtual_memory().available))
+        )
         self._upkeep = Upkeep(
             self._say, classes, {**packs.display_names, **nodes.DISPLAY_NAMES}, self._files, self._device
         )

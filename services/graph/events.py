@@ -68,6 +68,15 @@ class NodeFinished(msgspec.Struct, frozen=True, tag=True):
     reused: bool
 
 
+class NodeBlocked(msgspec.Struct, frozen=True, tag=True):
+    """A node does not run, since one before it says so, with a message; the run goes on."""
+
+    node: NodeRef
+    node_type: str
+    message: str
+    executed_node_ids: tuple[str, ...] = ()
+
+
 class ExecutionSucceeded(msgspec.Struct, frozen=True, tag=True):
     """Terminal: every requested output was produced."""
 
@@ -100,6 +109,7 @@ ExecutionEvent = (
     | NodeProgress
     | NodePreview
     | NodeFinished
+    | NodeBlocked
     | ExecutionSucceeded
     | ExecutionFailed
     | ExecutionInterrupted

@@ -90,6 +90,13 @@ def parse_node(node_id: str, raw: Any) -> Node:
     return Node(node_id, class_type, {name: _value(node_id, name, value) for name, value in inputs.items()})
 
 
+def as_link(value: Any) -> Link | None:
+    """The link that a JSON list [node id, slot] stands for; None for anything else."""
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int:
+        return Link(value[0], value[1])
+    return None
+
+
 def unknown_class(node_id: str, class_type: Any) -> PromptRejected:
     """The rejection of a prompt with a node whose class nobody has."""
     return _invalid_node(f"Cannot execute because node {class_type!s:.200} does not exist.", node_id)
@@ -105,8 +112,8 @@ def _load(graph_json: bytes) -> Any:
 
 
 def _value(node_id: str, name: str, value: Any) -> Any:
-    if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and type(value[1]) is int:
-        return Link(value[0], value[1])
+    if link := as_link(value):
+        return link
     if isinstance(value, list | dict) and _nesting_exceeds(value, MAX_NESTING):
         raise _invalid_node(f"Input {name} is nested deeper than {MAX_NESTING} levels.", node_id)
     return value

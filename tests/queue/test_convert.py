@@ -13,6 +13,7 @@ from services.graph.events import (
     ExecutionInterrupted,
     ExecutionStarted,
     ExecutionSucceeded,
+    NodeBlocked,
     NodeFinished,
     NodePreview,
     NodeProgress,
@@ -73,6 +74,7 @@ EXECUTION: list[ExecutionEvent] = [
     NodePreview(NODE, "image/png", b"\x89PNG"),
     NodeFinished(NODE, b'{"images": []}', True),
     NodeFinished(NODE, b"", False),
+    NodeBlocked(NODE, "PreviewImage", "stop here", ("1", "2")),
     ExecutionSucceeded(),
     ExecutionFailed(
         "3", "KSampler", "ValueError", "no\nway", ("line 1", "line 2"), ("1",), b'{"seed": 18446744073709551615}'

@@ -1,25 +1,49 @@
-"""Calls node classes: their function, and what they say has changed."""
+"""Calls node classes: their function, what they need, and what they say has changed."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from services.executor.engine.blocking import Report, blocker_in, passed_on
 from services.executor.engine.context import Emit, NodeContext, RunContext, enter_context, leave_context
-from services.executor.engine.coroutines import Coroutines
+from services.executor.engine.coroutines import Coroutines, Task
 from services.executor.engine.dynamic_prompt import DynamicPrompt
 from services.executor.engine.inputs import HiddenInputs, known_inputs
 from services.executor.engine.instances import Instances
-from services.executor.engine.lists import InputValues, call_for_each
+from services.executor.engine.lists import InputValues, arguments_of_calls
 from services.executor.engine.node_class import NodeClass
-from services.executor.engine.results import NodeResult, read_results
 from services.graph.model import Node
 
 log = logging.getLogger(__name__)
 
 _EQUALS_NOTHING = math.nan
+
+
+class Calls:
+    """The calls of a node's function, one per item of its inputs; some may be coroutines that have not ended."""
+
+    def __init__(self, returned: list[Any]) -> None:
+        self._returned = returned
+
+    @property
+    def unfinished(self) -> list[Task]:
+        """The coroutines to wait for; none when all have ended or one has failed."""
+        tasks = [item for item in self._returned if isinstance(item, asyncio.Task)]
+        if any(task.done() and (task.cancelled() or task.exception()) for task in tasks):
+            return []
+        return [task for task in tasks if not task.done()]
+
+    def values(self) -> list[Any]:
+        """What each call returned; what the first that failed raised passes through."""
+        tasks = [item for item in self._returned if isinstance(item, asyncio.Task)]
+        for task in tasks:
+            if task.done():
+                task.result()
+        return [item.result() if isinstance(item, asyncio.Task) else item for item in self._returned]
 
 
 class NodeCalls:
@@ -41,15 +65,21 @@ class NodeCalls:
         self._context = context
         self._emit = emit
 
-    def execute(self, node: Node, node_class: NodeClass, inputs: InputValues) -> NodeResult:
-        """Run the node; what it raises passes through.
+    def start(self, node: Node, node_class: NodeClass, inputs: InputValues, report: Report) -> Calls:
+        """Run the node; what it raises passes through. `report` is told what keeps it from running.
 
         Raises:
-            UnusableResultError: it returned something that its class did not declare.
             Interrupted: the run was asked to stop.
         """
         function = getattr(self._instances.of(node, node_class.cls), node_class.function)
-        return read_results(self._call(node, node_class, function, inputs), node_class)
+        return Calls(list(self._call(node, node_class, function, inputs, report)))
+
+    def wanted_inputs(self, node: Node, node_class: NodeClass, inputs: InputValues) -> list[str]:
+        """The lazy inputs that the node asks for, of all its items, in the order in which it first does."""
+        function = self._instances.of(node, node_class.cls).check_lazy_status
+        answers = self._settled(self._call(node, node_class, function, inputs))
+        names = [name for answer in answers if isinstance(answer, list | tuple | set) for name in answer]
+        return list(dict.fromkeys(name for name in names if isinstance(name, str)))
 
     def fingerprint(self, node: Node, node_class: NodeClass) -> Any:
         """What the class says about changes that the inputs do not show; linked inputs are None to it.
@@ -58,23 +88,31 @@ class NodeCalls:
         """
         try:
             function = node_class.cls.IS_CHANGED
-            return self._call(node, node_class, function, known_inputs(node, node_class))
+            return self._settled(self._call(node, node_class, function, known_inputs(node, node_class)))
         except Exception as error:
             log.warning("node %s (%s) cannot tell what has changed and will run: %s", node.id, node.class_type, error)
             return _EQUALS_NOTHING
 
-    def _call(self, node: Node, node_class: NodeClass, function: Any, inputs: InputValues) -> list[Any]:
+    def _settled(self, returned: Iterator[Any]) -> list[Any]:
+        return Calls([self._coroutines.settle(item) for item in returned]).values()
+
+    def _call(
+        self,
+        node: Node,
+        node_class: NodeClass,
+        function: Callable[..., Any],
+        inputs: InputValues,
+        report: Report | None = None,
+    ) -> Iterator[Any]:
         values = {**inputs, **self._hidden.of(node.id, node_class)}
-        token = enter_context(NodeContext(self._context, self._prompt.ref(node.id), self._emit))
-        try:
-            calls = call_for_each(self._interruptible(function), values, takes_lists=node_class.takes_lists)
-            return [self._coroutines.settle(returned) for returned in calls]
-        finally:
-            leave_context(token)
-
-    def _interruptible(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(**values: Any) -> Any:
+        for index, arguments in enumerate(arguments_of_calls(values, takes_lists=node_class.takes_lists)):
             self._context.raise_if_interrupted()
-            return function(**values)
-
-        return call
+            if blocker := blocker_in(arguments, takes_lists=node_class.takes_lists):
+                yield passed_on(blocker, report) if report else blocker
+                continue
+            token = enter_context(NodeContext(self._context, self._prompt.ref(node.id), self._emit, index))
+            try:
+                returned = self._coroutines.start(function(**arguments))
+            finally:
+                leave_context(token)
+            yield returned

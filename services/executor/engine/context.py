@@ -79,13 +79,15 @@ class RunContext:
 
 
 class NodeContext:
-    """What one node may know and ask while it runs; made anew for every node."""
+    """What one node may know and ask while it runs; made anew for every call."""
 
-    __slots__ = ("_emit", "_run", "node")
+    __slots__ = ("_call", "_emit", "_run", "_subgraphs", "node")
 
-    def __init__(self, run: RunContext, node: NodeRef, emit: Emit) -> None:
+    def __init__(self, run: RunContext, node: NodeRef, emit: Emit, call: int = 0) -> None:
         self._run = run
         self._emit = emit
+        self._call = call
+        self._subgraphs = 0
         self.node = node
 
     @property
@@ -102,6 +104,12 @@ class NodeContext:
     def previews_wanted(self) -> bool:
         """Whether somebody watches; a node need not make previews otherwise."""
         return self._run.previews_wanted.is_set()
+
+    def next_subgraph_prefix(self) -> str:
+        """What the ids of a subgraph that this call of the node makes begin with: "2.0.0." for the first of node 2."""
+        prefix = f"{self.node.node_id}.{self._call}.{self._subgraphs}."
+        self._subgraphs += 1
+        return prefix
 
     def progress(self, value: float, maximum: float, preview: PreviewImage | None = None) -> None:
         """Report `value` of `maximum` units done, with a picture of what there is so far.

@@ -28,22 +28,33 @@ def known_inputs(node: Node, node_class: NodeClass) -> dict[str, list[Any]]:
 def resolved_inputs(node: Node, node_class: NodeClass, find_result: FindResult) -> dict[str, list[Any]]:
     """The inputs with which a node is called, hidden ones excepted.
 
-    Constants are passed when they are declared, links always.
+    Constants are passed when they are declared, links always; a lazy input that nobody has computed holds None.
 
     Raises:
         MissingInputError: names the input and the node that did not give what it wants.
     """
 
     def follow(name: str, link: Link) -> list[Any]:
-        result = find_result(link.node_id)
-        try:
-            if result is not None:
-                return result.outputs[link.slot]
-        except IndexError:
-            pass
-        raise MissingInputError(f"input {name}: node {link.node_id} gave no output {link.slot}")
+        if node_class.is_lazy(name) and find_result(link.node_id) is None:
+            return [None]
+        return linked_values(link, f"input {name}", find_result)
 
     return _gather(node, node_class, follow)
+
+
+def linked_values(link: Link, wanted_for: str, find_result: FindResult) -> list[Any]:
+    """The values of the output that a link leads to.
+
+    Raises:
+        MissingInputError: the node gave no such output; says what it is wanted for.
+    """
+    result = find_result(link.node_id)
+    try:
+        if result is not None:
+            return result.outputs[link.slot]
+    except IndexError:
+        pass
+    raise MissingInputError(f"{wanted_for}: node {link.node_id} gave no output {link.slot}")
 
 
 class HiddenInputs:

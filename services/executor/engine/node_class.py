@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,6 +54,16 @@ class NodeClass:
         return tuple(flags[: self.output_count])
 
     @property
+    def is_async(self) -> bool:
+        """Whether its function is a coroutine, so that others can run while it waits."""
+        return inspect.iscoroutinefunction(getattr(self.cls, self.function, None))
+
+    @property
+    def chooses_inputs(self) -> bool:
+        """Whether it says which of its lazy inputs it needs."""
+        return hasattr(self.cls, "check_lazy_status")
+
+    @property
     def tells_changes(self) -> bool:
         """Whether it says when the same inputs would give another result."""
         return hasattr(self.cls, "IS_CHANGED")
@@ -67,6 +78,11 @@ class NodeClass:
         if name not in self._inputs:
             self._inputs[name] = self._read_input(name)
         return self._inputs[name]
+
+    def is_lazy(self, name: str) -> bool:
+        """Whether an input is only computed when the class asks for it."""
+        declared = self.input(name)
+        return declared is not None and bool(declared.options.get("lazy"))
 
     def _read_input(self, name: str) -> InputDefinition | None:
         for group in _GROUPS:

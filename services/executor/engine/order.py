@@ -24,13 +24,17 @@ class Schedule:
     """The nodes that must run, and in which order.
 
     Of the nodes that could run, outputs come first, then what leads to an output in one step, then in two, so that
-    pictures appear as soon as they can; the rest in the order in which a walk from the outputs finds them. More nodes
-    may be required, and nodes made to wait for more, while others run.
+    pictures appear as soon as they can; the rest in the order in which a walk from the outputs finds them. Eager nodes,
+    which go on by themselves once they have begun, are as urgent as outputs. More nodes may be required, and nodes made
+    to wait for more, while others run.
     """
 
-    def __init__(self, sources: Sources, is_done: Callable[[str], bool]) -> None:
+    def __init__(
+        self, sources: Sources, is_done: Callable[[str], bool], is_eager: Callable[[str], bool] = lambda node_id: False
+    ) -> None:
         self._sources = sources
         self._is_done = is_done
+        self._is_eager = is_eager
         self._positions: dict[str, int] = {}
         self._distances: dict[str, int] = {}
         self._missing: dict[str, set[str]] = {}
@@ -45,16 +49,26 @@ class Schedule:
         """
         self._require(dict.fromkeys(node_ids, 0))
 
-    def wait_for(self, node_id: str, source_id: str) -> None:
-        """Let a picked node run again, after a node that it turned out to need.
+    def wait_for(self, node_id: str, source_ids: Iterable[str]) -> None:
+        """Let a picked node be picked again, after nodes that it turned out to need.
 
         Raises:
             DependencyCycleError: what it needs depends on itself.
         """
-        self._require({source_id: self._distances[node_id] + 1})
-        self._missing[node_id] = set()
-        self._add_dependency(node_id, source_id)
+        sources = list(source_ids)
+        self._require(dict.fromkeys(sources, self._distances[node_id] + 1))
+        for source in sources:
+            self._add_dependency(node_id, source)
         self._queue_if_ready(node_id)
+
+    def raise_if_stuck(self) -> None:
+        """Call this when nothing can run and nothing is running.
+
+        Raises:
+            DependencyCycleError: nodes still wait, so they wait for each other.
+        """
+        if cycles := Ancestry(self._missing, lambda node_id: sorted(self._missing.get(node_id, ()))).cycles:
+            raise DependencyCycleError(cycles[0])
 
     def pick(self) -> str | None:
         """The node to run next; None when nothing can run."""
@@ -101,4 +115,5 @@ class Schedule:
 
     def _queue_if_ready(self, node_id: str) -> None:
         if not self._missing[node_id]:
-            heapq.heappush(self._ready, (self._distances[node_id], self._positions[node_id], node_id))
+            distance = 0 if self._is_eager(node_id) else self._distances[node_id]
+            heapq.heappush(self._ready, (distance, self._positions[node_id], node_id))

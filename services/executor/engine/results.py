@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from services.executor.engine.blocking import ExecutionBlocker
 from services.executor.engine.node_class import NodeClass
 from services.graph import plain_json
+from services.graph.model import Link, as_link
 
 
 class NodeResult(msgspec.Struct, frozen=True):
@@ -23,34 +25,61 @@ class UnusableResultError(Exception):
     """A node returned something that its class did not declare."""
 
 
-class _Return(msgspec.Struct, frozen=True):
+#: The values that a link leads to.
+Follow = Callable[[Link], list[Any]]
+
+
+class Returned(msgspec.Struct, frozen=True):
     """One call's return value, taken apart; `values` is None where the node shows something and gives nothing."""
 
     values: Sequence[Any] | None
     ui: Mapping[str, Any] | None
+    #: nodes to run in place of this one, as the node wrote them; `values` may link to their outputs
+    subgraph: Any = None
+
+    def links(self) -> list[Link]:
+        """The links among the values."""
+        if self.subgraph is None:
+            return []
+        return [link for link in map(as_link, self.values or ()) if link]
 
 
-def read_results(returned: Sequence[Any], node_class: NodeClass) -> NodeResult:
-    """Merge what a node returned, one value per call.
+def read_returned(value: Any, node_class: NodeClass) -> Returned:
+    """Take apart what one call returned.
 
     Raises:
-        UnusableResultError: some value does not fit the declared outputs.
+        UnusableResultError: it does not fit the declared outputs.
     """
-    returns = [_read(value, node_class) for value in returned]
-    return NodeResult(_merge_values(returns, node_class), _merge_shown([part.ui for part in returns if part.ui]))
-
-
-def _read(value: Any, node_class: NodeClass) -> _Return:
     if not isinstance(value, Mapping):
-        return _Return(_values(value, node_class), None)
+        return Returned(_values(value, node_class), None)
     ui = value.get("ui")
     if ui is not None and not isinstance(ui, Mapping):
         raise UnusableResultError(f"{node_class.class_type} returned a ui that is {_name(ui)}, not a dict")
-    return _Return(_values(value["result"], node_class) if "result" in value else None, ui)
+    result = value.get("result")
+    gives = "result" in value and not (result is None and "expand" in value)
+    return Returned(_values(result, node_class) if gives else None, ui, value.get("expand"))
+
+
+def merge_returned(returned: Sequence[Returned], node_class: NodeClass, follow: Follow) -> NodeResult:
+    """Join what the calls of a node returned, in their order; `follow` is asked about links of expansions.
+
+    Raises:
+        UnusableResultError: an output that is declared to be a list is none.
+    """
+    given = [part for part in returned if part.values is not None]
+    outputs: tuple[list[Any], ...] = ()
+    if given:
+        outputs = tuple(
+            [item for part in given for item in _items(node_class, slot, part, is_list, follow)]
+            for slot, is_list in enumerate(node_class.output_is_list)
+        )
+    return NodeResult(outputs, _merge_shown([part.ui for part in returned if part.ui]))
 
 
 def _values(value: Any, node_class: NodeClass) -> Sequence[Any]:
     declared = node_class.output_count
+    if isinstance(value, ExecutionBlocker):
+        return [value] * declared
     if value is None and not declared:
         return ()
     if not isinstance(value, tuple | list):
@@ -61,25 +90,18 @@ def _values(value: Any, node_class: NodeClass) -> Sequence[Any]:
     return value
 
 
-def _merge_values(returns: Sequence[_Return], node_class: NodeClass) -> tuple[list[Any], ...]:
-    given = [part.values for part in returns if part.values is not None]
-    if not given:
-        return ()
-    return tuple(
-        _merge_slot(node_class, slot, [values[slot] for values in given], is_list)
-        for slot, is_list in enumerate(node_class.output_is_list)
-    )
-
-
-def _merge_slot(node_class: NodeClass, slot: int, values: list[Any], is_list: bool) -> list[Any]:
-    if not is_list:
-        return values
-    for value in values:
-        if not isinstance(value, list | tuple):
-            raise UnusableResultError(
-                f"{node_class.class_type} returned {_name(value)} for output {slot}, which it declares to be a list"
-            )
-    return [item for value in values for item in value]
+def _items(node_class: NodeClass, slot: int, part: Returned, is_list: bool, follow: Follow) -> Sequence[Any]:
+    assert part.values is not None
+    value = part.values[slot]
+    if part.subgraph is not None and (link := as_link(value)):
+        return follow(link)
+    if not is_list or isinstance(value, ExecutionBlocker):
+        return [value]
+    if not isinstance(value, list | tuple):
+        raise UnusableResultError(
+            f"{node_class.class_type} returned {_name(value)} for output {slot}, which it declares to be a list"
+        )
+    return value
 
 
 def _merge_shown(shown: Sequence[Mapping[str, Any]]) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from services.executor.engine.dynamic_prompt import DynamicPrompt
 from services.executor.engine.inputs import constant
 from services.executor.engine.node_class import NodeClass, NodeClasses
-from services.graph.model import Graph, Link, Node
+from services.graph.model import Link, Node
 from services.graph.signature import Signature, node_signature
 from services.graph.traversal import Ancestry
 
@@ -15,32 +16,44 @@ from services.graph.traversal import Ancestry
 Fingerprint = Callable[[Node, NodeClass], Any]
 
 
-def sign_graph(graph: Graph, classes: NodeClasses, fingerprint: Fingerprint) -> dict[str, Signature | None]:
-    """The signature of every node, in one pass over the graph; None for what can never be reused.
+class Signatures:
+    """The signature of every node that was signed, each made once; None for what can never be reused."""
 
-    All nodes are signed, wanted or not: the cache keeps what the prompt refers to. `fingerprint` is called once for
-    every node whose class tells changes.
-    """
-    signatures: dict[str, Signature | None] = {}
-    for node_id in Ancestry(graph.nodes, graph.sources).order:
-        signatures[node_id] = _sign(graph.nodes[node_id], classes, fingerprint, signatures)
-    return signatures
+    def __init__(self, prompt: DynamicPrompt, classes: NodeClasses, fingerprint: Fingerprint) -> None:
+        self._prompt = prompt
+        self._classes = classes
+        self._fingerprint = fingerprint
+        self._signatures: dict[str, Signature | None] = {}
 
+    def sign(self, node_ids: Iterable[str]) -> None:
+        """Sign these nodes and what they depend on; the class of each is asked about changes once."""
+        new = [node_id for node_id in node_ids if node_id not in self._signatures]
+        for node_id in Ancestry(new, self._unsigned_sources).order:
+            self._signatures[node_id] = self._sign(self._prompt.nodes[node_id])
 
-def _sign(
-    node: Node, classes: NodeClasses, fingerprint: Fingerprint, signatures: dict[str, Signature | None]
-) -> Signature | None:
-    try:
-        node_class = classes[node.class_type]
-    except Exception:  # a class that cannot be read fails when its node is run
-        return None
-    return node_signature(
-        node.class_type,
-        {name: _comparable(node_class, name, value) for name, value in node.inputs.items()},
-        signatures,
-        fingerprint=fingerprint(node, node_class) if node_class.tells_changes else None,
-        only_as="" if node_class.shares_results else node.id,
-    )
+    def of(self, node_id: str) -> Signature | None:
+        """The signature of a node; None when its result can never be reused."""
+        return self._signatures.get(node_id)
+
+    def all(self) -> list[Signature]:
+        """Every signature there is."""
+        return [signature for signature in self._signatures.values() if signature is not None]
+
+    def _unsigned_sources(self, node_id: str) -> Iterable[str]:
+        return (source for source in self._prompt.sources(node_id) if source not in self._signatures)
+
+    def _sign(self, node: Node) -> Signature | None:
+        try:
+            node_class = self._classes[node.class_type]
+        except Exception:  # a class that cannot be read fails when its node is run
+            return None
+        return node_signature(
+            node.class_type,
+            {name: _comparable(node_class, name, value) for name, value in node.inputs.items()},
+            self._signatures,
+            fingerprint=self._fingerprint(node, node_class) if node_class.tells_changes else None,
+            only_as="" if node_class.shares_results else node.id,
+        )
 
 
 def _comparable(node_class: NodeClass, name: str, value: Any) -> Any:

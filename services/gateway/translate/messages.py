@@ -12,6 +12,7 @@ from services.graph.events import (
     ExecutionInterrupted,
     ExecutionStarted,
     ExecutionSucceeded,
+    NodeBlocked,
     NodeFinished,
     NodeRef,
     NodesCached,
@@ -32,6 +33,8 @@ def lasting_message(event: Event) -> Message | None:
             return "execution_cached", {"nodes": node_ids, **stamped}
         case NodeFinished() as body if body.output_json or body.reused:
             return "executed", _executed(body, event.prompt_id)
+        case NodeBlocked() as body:
+            return "execution_error", {**ids, **_blocked(body)}
         case ExecutionSucceeded():
             return "execution_success", stamped
         case ExecutionFailed() as body:
@@ -72,6 +75,19 @@ def _executed(body: NodeFinished, prompt_id: str) -> dict[str, Any]:
 
 def _stopped(body: ExecutionInterrupted) -> dict[str, Any]:
     return {"node_id": body.node_id, "node_type": body.node_type, "executed": body.executed_node_ids}
+
+
+def _blocked(body: NodeBlocked) -> dict[str, Any]:
+    return {
+        "node_id": body.node.node_id,
+        "node_type": body.node_type,
+        "executed": body.executed_node_ids,
+        "exception_message": f"Execution Blocked: {body.message}",
+        "exception_type": "ExecutionBlocked",
+        "traceback": [],
+        "current_inputs": [],
+        "current_outputs": [],
+    }
 
 
 def _failure(body: ExecutionFailed) -> dict[str, Any]:

@@ -72,6 +72,13 @@ def _fill_finished(event: events.NodeFinished, message: pb.NodeFinished) -> None
     message.reused = event.reused
 
 
+def _fill_blocked(event: events.NodeBlocked, message: pb.NodeBlocked) -> None:
+    _fill_ref(event.node, message.node)
+    message.node_type = event.node_type
+    message.message = event.message
+    message.executed_node_ids.extend(event.executed_node_ids)
+
+
 def _fill_failed(event: events.ExecutionFailed, message: pb.ExecutionFailed) -> None:
     message.node_id = event.node_id
     message.node_type = event.node_type
@@ -107,6 +114,7 @@ _TO_PROTO: dict[type[ExecutionEvent], tuple[str, Callable[[Any, Any], None]]] = 
     events.NodeProgress: ("node_progress", _fill_progress),
     events.NodePreview: ("node_preview", _fill_preview),
     events.NodeFinished: ("node_finished", _fill_finished),
+    events.NodeBlocked: ("node_blocked", _fill_blocked),
     events.ExecutionSucceeded: ("succeeded", _fill_nothing),
     events.ExecutionFailed: ("failed", _fill_failed),
     events.ExecutionInterrupted: ("interrupted", _fill_interrupted),
@@ -121,6 +129,9 @@ _FROM_PROTO: dict[str, Callable[[Any], ExecutionEvent]] = {
         _ref(message.node), message.media_type, message.data, message.provisional
     ),
     "node_finished": lambda message: events.NodeFinished(_ref(message.node), message.output_json, message.reused),
+    "node_blocked": lambda message: events.NodeBlocked(
+        _ref(message.node), message.node_type, message.message, tuple(message.executed_node_ids)
+    ),
     "succeeded": lambda message: events.ExecutionSucceeded(),
     "failed": _failed,
     "interrupted": lambda message: events.ExecutionInterrupted(

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.executor.engine.cache import ClassicCache
+from services.executor.engine.caches.base import ResultCache
+from services.executor.engine.caches.classic import ClassicCache
 from services.executor.engine.context import RunContext
 from services.executor.engine.run import Engine
 from services.files.records import FileKind, FileName
@@ -42,8 +43,8 @@ def run_context() -> RunContext:
 class Bench:
     """One engine; its cache lives from run to run."""
 
-    def __init__(self, *classes: type) -> None:
-        self.engine = Engine(CORE | {cls.__name__: cls for cls in classes}, ClassicCache())
+    def __init__(self, *classes: type, cache: ResultCache | None = None) -> None:
+        self.engine = Engine(CORE | {cls.__name__: cls for cls in classes}, cache or ClassicCache())
 
     def run(
         self,

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from services.executor.engine.lists import call_for_each
+from services.executor.engine.lists import arguments_of_calls
 
 
 def called(values: dict[str, list[Any]], *, takes_lists: bool = False) -> list[Any]:
-    return list(call_for_each(lambda **arguments: arguments, values, takes_lists=takes_lists))
+    return list(arguments_of_calls(values, takes_lists=takes_lists))
 
 
 def test_a_function_is_called_once_for_single_values() -> None:

@@ -56,7 +56,7 @@ def test_a_running_node_may_turn_out_to_need_more() -> None:
     made = schedule("x", y="b", b="c")
 
     assert made.pick() == "x"
-    made.wait_for("x", "y")
+    made.wait_for("x", ["y"])
 
     assert order(made) == "cbyx"
 
@@ -65,7 +65,7 @@ def test_a_node_that_waits_for_what_is_done_runs_again_at_once() -> None:
     made = schedule("x", done="y")
 
     assert made.pick() == "x"
-    made.wait_for("x", "y")
+    made.wait_for("x", ["y"])
 
     assert order(made) == "x"
 

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from services.executor.engine.node_class import NodeClass
-from services.executor.engine.results import NodeResult, UnusableResultError, read_results
+from services.executor.engine.results import NodeResult, UnusableResultError, merge_returned, read_returned
 
 
 def node_class(*returns: str, lists: tuple[bool, ...] | None = None) -> NodeClass:
     shape: dict[str, Any] = {"INPUT_TYPES": classmethod(lambda cls: {}), "RETURN_TYPES": returns}
     return NodeClass("Some", type("Some", (), shape | ({"OUTPUT_IS_LIST": lists} if lists else {})))
+
+
+def read_results(returned: list[Any], cls: NodeClass) -> NodeResult:
+    return merge_returned([read_returned(value, cls) for value in returned], cls, lambda link: ["followed"])
 
 
 def test_a_tuple_has_a_value_per_output() -> None:
