@@ -113,6 +113,7 @@ async def test_a_worker_does_not_outlive_its_agent_whatever_it_does(tmp_path: Pa
     ("flags", "named"),
     [
         (["--device", "abacus"], "abacus"),
+        (["--cache", "lru:none"], "lru:none"),
         (["--custom-nodes", "/dev/null/packs"], "/dev/null/packs"),
         (["--data", "/dev/null/data"], "/dev/null/data"),
     ],

@@ -113,7 +113,7 @@ class WhileClose:
         def depends(node_id: str) -> bool:
             if node_id not in found:
                 links = [item for item in prompt.get_node(node_id)["inputs"].values() if isinstance(item, list)]
-                found[node_id] = any([depends(link[0]) for link in links])
+                found[node_id] = any(list(map(depends, [link[0] for link in links])))
             return found[node_id]
 
         depends(last)

@@ -28,8 +28,9 @@ class RecentCache:
         self._entries: OrderedDict[Signature, _Entry] = OrderedDict()
         self._run = 0
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def keys(self) -> list[Signature]:
+        """Of which nodes there are results, the one used longest ago first."""
+        return list(self._entries)
 
     def begin(self, referenced: Collection[Signature], node_ids: Collection[str]) -> None:
         self._run += 1
@@ -55,5 +56,7 @@ class RecentCache:
 
     def _forget(self) -> None:
         """Forget what was used longest ago; the run holds its own results anyway, so they are no use to forget."""
-        while self._entries and next(iter(self._entries.values())).run < self._run and self._too_much(len(self)):
+        while (
+            self._entries and next(iter(self._entries.values())).run < self._run and self._too_much(len(self._entries))
+        ):
             self._entries.popitem(last=False)
