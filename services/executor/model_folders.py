@@ -24,9 +24,9 @@ class ModelFolders:
     def names(self, folder: str) -> list[str]:
         """The models in `folder` ("checkpoints", "vae", ...), sorted, with "/" after subfolders."""
         found: set[str] = set()
-        for directory in self._directories(folder):
+        for directory in self.directories(folder):
             found.update(_files_below(directory, "", set()))
-        return sorted(found)
+        return sorted(name for name in found if self.accepts(folder, name))
 
     def path(self, folder: str, name: str) -> Path:
         """Where the model lies.
@@ -38,20 +38,25 @@ class ModelFolders:
         pure = PurePosixPath(name)
         if not name or pure.is_absolute() or ".." in pure.parts or "\0" in name:
             raise InvalidArgument(f"{name!r} is not the name of a model in {folder}")
-        for directory in self._directories(folder):
+        for directory in self.directories(folder):
             path = directory / pure
             if path.is_file():
                 return path
         raise NotFound(f"there is no model {name!r} in {folder}")
 
-    def _directories(self, folder: str) -> Iterator[Path]:
+    def accepts(self, folder: str, filename: str) -> bool:
+        """Whether a file of this name may be a model of the kind."""
+        return os.path.splitext(filename)[1].lower() in MODEL_EXTENSIONS
+
+    def directories(self, folder: str) -> Iterator[Path]:
+        """Where models of a kind may lie, the first one that has a name counts."""
         for root in self._roots:
             for name in (folder, *OLDER_NAMES.get(folder, ())):
                 yield root / name
 
 
 def _files_below(directory: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[str]:
-    """Models in a directory and the directories in it; links are followed, each directory once."""
+    """The files in a directory and the directories in it; links are followed, each directory once."""
     try:
         status = directory.stat()
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
@@ -65,5 +70,5 @@ def _files_below(directory: Path, prefix: str, seen: set[tuple[int, int]]) -> It
             continue
         if entry.is_dir():
             yield from _files_below(Path(entry.path), f"{prefix}{entry.name}/", seen)
-        elif entry.is_file() and os.path.splitext(entry.name)[1].lower() in MODEL_EXTENSIONS:
+        elif entry.is_file():
             yield prefix + entry.name

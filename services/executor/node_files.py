@@ -97,19 +97,36 @@ class RemoteFiles:
             lambda: self._client.write(prefix, _chunks(data), numbered, numbered_extension=extension)
         ).name
 
+    def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
+        """Send a file under a name.
+
+        Raises:
+            AlreadyExists: there is one of that name, and that is not wanted.
+            InvalidArgument: this cannot be a name.
+            ResourceExhausted: the disk is full.
+        """
+        self._wait(lambda: self._client.write(name, _content(source), on_conflict))
+
+    def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
+        """The names of the files in a folder, without those in folders in it; none when there is no such folder."""
+        try:
+            return self._wait(lambda: self._list(kind, subfolder))
+        except NotFound:
+            return []
+
     def list_top(self, kind: FileKind) -> list[str]:
         """The names of the files at the top of a kind's folder.
 
         Raises:
             Unavailable: the file service is away; whoever looks regularly need not wait for it.
         """
-        return asyncio.run_coroutine_threadsafe(self._list_top(kind), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._list(kind, ""), self._loop).result()
 
-    async def _list_top(self, kind: FileKind) -> list[str]:
+    async def _list(self, kind: FileKind, subfolder: str) -> list[str]:
         names: list[str] = []
         token = ""
         while True:
-            infos, token = await self._client.list(kind, page_size=10_000, page_token=token)
+            infos, token = await self._client.list(kind, subfolder, page_size=10_000, page_token=token)
             names += [info.name.filename for info in infos]
             if not token:
                 return names
@@ -167,3 +184,9 @@ async def _open(target: str) -> FileClient:
 async def _chunks(data: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(data), CHUNK_BYTES):
         yield data[start : start + CHUNK_BYTES]
+
+
+async def _content(source: Path) -> AsyncIterator[bytes]:
+    with source.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,45 @@
+"""`comfy_api.latest.io`: schemas, node classes and the types of inputs and outputs."""
+
+from __future__ import annotations
+
+from services.executor.custom.v3.inputs import (
+    ControlAfterGenerate,
+    FolderType,
+    Input,
+    NumberDisplay,
+    Output,
+    RemoteOptions,
+    UploadType,
+    WidgetInput,
+)
+from services.executor.custom.v3.node import ComfyNode
+from services.executor.custom.v3.output import NodeOutput
+from services.executor.custom.v3.schema import Hidden, HiddenHolder, Schema
+from services.executor.custom.v3.types import *  # noqa: F403  every type there is
+from services.executor.custom.v3.types import Custom, comfytype
+from services.executor.custom.v3.widgets import Boolean, Combo, Float, Int, MultiCombo, MultiType, String
+
+__all__ = [
+    "Boolean",
+    "Combo",
+    "ComfyNode",
+    "ControlAfterGenerate",
+    "Custom",
+    "Float",
+    "FolderType",
+    "Hidden",
+    "HiddenHolder",
+    "Input",
+    "Int",
+    "MultiCombo",
+    "MultiType",
+    "NodeOutput",
+    "NumberDisplay",
+    "Output",
+    "RemoteOptions",
+    "Schema",
+    "String",
+    "UploadType",
+    "WidgetInput",
+    "comfytype",
+]

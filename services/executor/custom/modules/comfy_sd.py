@@ -1,0 +1,51 @@
+"""`comfy.sd`: checkpoints, loaded and kept as the loader node does."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Any
+
+from services.executor.diffusion.models.autoencoder import Autoencoder
+from services.executor.diffusion.text_encoding import TextEncoder
+from services.executor.environment import environment
+
+#: For packs that ask what they were given.
+CLIP = TextEncoder
+VAE = Autoencoder
+
+
+class CLIPType(enum.Enum):
+    """Families of text encoders."""
+
+    STABLE_DIFFUSION = 1
+    STABLE_CASCADE = 2
+    SD3 = 3
+    STABLE_AUDIO = 4
+    HUNYUAN_DIT = 5
+    FLUX = 6
+
+
+def load_checkpoint_guess_config(
+    ckpt_path: Any,
+    output_vae: bool = True,
+    output_clip: bool = True,
+    output_clipvision: bool = False,
+    embedding_directory: Any = None,
+    output_model: bool = True,
+    model_options: Any = None,
+    te_model_options: Any = None,
+    **options: Any,
+) -> tuple[Any, Any, Any, None]:
+    """The model, the text encoder and the autoencoder of a checkpoint file; None for what is not there or not wanted.
+
+    Raises:
+        CheckpointError: it cannot be used.
+    """
+    checkpoint = environment().checkpoints.get(Path(ckpt_path))
+    return (
+        checkpoint.model if output_model else None,
+        checkpoint.clip if output_clip else None,
+        checkpoint.vae if output_vae else None,
+        None,
+    )

@@ -1,0 +1,160 @@
+"""Sizes of tensors for `comfy.utils`: batches, masks, tiles."""
+
+from __future__ import annotations
+
+import binascii
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from services.executor.custom.modules.progress_bar import ProgressBar
+from services.executor.nodes.scaling import scaled
+
+TileFunction = Callable[[Tensor], Tensor]
+
+
+def common_upscale(samples: Tensor, width: int, height: int, upscale_method: str, crop: str) -> Tensor:
+    """Bring (batch, channels, height, width) to a size; five dimensions are taken frame by frame.
+
+    Raises:
+        ValueError: the method is not known here.
+    """
+    if samples.ndim > 4:
+        frames = samples.movedim(1, -3).reshape(-1, samples.shape[1], *samples.shape[-2:])
+        result = common_upscale(frames, width, height, upscale_method, crop)
+        shape = (samples.shape[0], *samples.shape[2:-2], samples.shape[1], *result.shape[-2:])
+        return result.reshape(shape).movedim(-3, 1)
+    return scaled(samples.movedim(1, -1), width, height, upscale_method, crop).movedim(-1, 1)
+
+
+def lanczos(samples: Tensor, width: int, height: int) -> Tensor:
+    """Bring pictures (batch, channels, height, width) to a size by Lanczos resampling."""
+    return common_upscale(samples, width, height, "lanczos", "disabled")
+
+
+def repeat_to_batch_size(tensor: Tensor, batch_size: int, dim: int = 0) -> Tensor:
+    """Cut or repeat along a dimension until it has a length."""
+    length = tensor.shape[dim]
+    if length >= batch_size:
+        return tensor.narrow(dim, 0, batch_size)
+    repeats = [1] * tensor.ndim
+    repeats[dim] = math.ceil(batch_size / length)
+    return tensor.repeat(repeats).narrow(dim, 0, batch_size)
+
+
+def resize_to_batch_size(tensor: Tensor, batch_size: int) -> Tensor:
+    """Choose items evenly until there are as many; the first and the last stay."""
+    chosen = _spread(len(tensor), batch_size)
+    return tensor if chosen is None else tensor[chosen]
+
+
+def resize_list_to_batch_size(items: Sequence[object], batch_size: int) -> list[object]:
+    """Choose items evenly until there are as many."""
+    chosen = _spread(len(items), batch_size)
+    return list(items) if chosen is None else [items[index] for index in chosen]
+
+
+def reshape_mask(input_mask: Tensor, output_shape: Sequence[int]) -> Tensor:
+    """Bring a mask to the batch, channels and size of `output_shape` (batch, channels, ..., height, width)."""
+    mask = input_mask.reshape(-1, 1, *input_mask.shape[-2:])
+    mask = functional.interpolate(mask.float(), size=tuple(output_shape[-2:]), mode="bilinear")
+    mask = mask.expand(-1, output_shape[1], -1, -1)
+    return repeat_to_batch_size(mask, output_shape[0])
+
+
+def string_to_seed(data: bytes | bytearray) -> int:
+    """The CRC-32 of the bytes."""
+    return binascii.crc32(data)
+
+
+def get_tiled_scale_steps(width: int, height: int, tile_x: int, tile_y: int, overlap: int) -> int:
+    """How many tiles `tiled_scale` takes."""
+    return len(_starts(height, tile_y, overlap)) * len(_starts(width, tile_x, overlap))
+
+
+def tiled_scale(
+    samples: Tensor,
+    function: TileFunction,
+    tile_x: int = 64,
+    tile_y: int = 64,
+    overlap: int = 8,
+    upscale_amount: float = 4,
+    out_channels: int = 3,
+    output_device: str | torch.device = "cpu",
+    pbar: ProgressBar | None = None,
+) -> Tensor:
+    """Apply a function that enlarges to tiles of (batch, channels, height, width) and blend where they overlap."""
+    return tiled_scale_multidim(
+        samples, function, (tile_y, tile_x), overlap, upscale_amount, out_channels, output_device, pbar
+    )
+
+
+@torch.inference_mode()
+def tiled_scale_multidim(
+    samples: Tensor,
+    function: TileFunction,
+    tile: Sequence[int] = (64, 64),
+    overlap: int = 8,
+    upscale_amount: float = 4,
+    out_channels: int = 3,
+    output_device: str | torch.device = "cpu",
+    pbar: ProgressBar | None = None,
+) -> Tensor:
+    """As `tiled_scale`, for any number of dimensions behind the channels."""
+    sizes = samples.shape[2:]
+    target = [round(size * upscale_amount) for size in sizes]
+    results = []
+    for item in (samples[index : index + 1] for index in range(len(samples))):
+        total = torch.zeros(1, out_channels, *target, device=output_device)
+        weight = torch.zeros(1, 1, *target, device=output_device)
+        for corner in _corners(sizes, tile, overlap):
+            piece = item
+            for axis, (start, length) in enumerate(zip(corner, tile, strict=True)):
+                piece = piece.narrow(axis + 2, start, min(length, sizes[axis]))
+            done = function(piece).to(output_device)
+            feather = _feather(done.shape[2:], round(overlap * upscale_amount)).to(done)
+            place = [slice(None), slice(None)]
+            for start, length in zip(corner, done.shape[2:], strict=True):
+                place.append(slice(round(start * upscale_amount), round(start * upscale_amount) + length))
+            total[tuple(place)] += done * feather
+            weight[tuple(place)] += feather
+            if pbar is not None:
+                pbar.update(1)
+        results.append(total / weight)
+    return torch.cat(results)
+
+
+def _spread(length: int, wanted: int) -> list[int] | None:
+    if length == wanted:
+        return None
+    if wanted <= 1:
+        return [0] * wanted
+    if wanted < length:
+        return [round(index * (length - 1) / (wanted - 1)) for index in range(wanted)]
+    return [min(length - 1, math.floor((index + 0.5) * length / wanted)) for index in range(wanted)]
+
+
+def _starts(size: int, tile: int, overlap: int) -> list[int]:
+    """Where tiles begin so that they cover a side; the last one ends with it."""
+    if size <= tile:
+        return [0]
+    stride = max(1, tile - overlap)
+    return [min(start, size - tile) for start in range(0, size - overlap, stride)]
+
+
+def _corners(sizes: Sequence[int], tile: Sequence[int], overlap: int) -> Iterator[tuple[int, ...]]:
+    return itertools.product(*(_starts(size, length, overlap) for size, length in zip(sizes, tile, strict=True)))
+
+
+def _feather(sizes: Sequence[int], width: int) -> Tensor:
+    """Weights that rise from the edges of a tile over `width`, never zero."""
+    weights = torch.ones(1, 1, *sizes)
+    for axis, size in enumerate(sizes):
+        distance = torch.minimum(torch.arange(size), torch.arange(size).flip(0)) + 1
+        ramp = (distance / max(1, width)).clamp(max=1.0)
+        weights = weights * ramp.reshape([1, 1, *(size if axis == other else 1 for other in range(len(sizes)))])
+    return weights

@@ -1,0 +1,127 @@
+"""Puts the modules that node packs import into `sys.modules`, under the names that they have in ComfyUI.
+
+Nothing of ours imports them by these names. What ComfyUI has beyond them is refused with an error that says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from services.executor.custom.pack_host import PackHost, set_pack_host
+
+_IMPLEMENTATIONS = f"{__package__}.modules"
+
+#: Name in `sys.modules` to the file in `modules/` that implements it; None for packages that only hold others.
+MODULES: Mapping[str, str | None] = {
+    "comfy": None,
+    "comfy.cli_args": "comfy_cli_args",
+    "comfy.comfy_types": "comfy_types",
+    "comfy.comfy_types.node_typing": "comfy_types",
+    "comfy.model_management": "comfy_model_management",
+    "comfy.sample": "comfy_sample",
+    "comfy.samplers": "comfy_samplers",
+    "comfy.sd": "comfy_sd",
+    "comfy.utils": "comfy_utils",
+    "comfy_api": None,
+    "comfy_api.input": "comfy_api_input",
+    "comfy_api.input.basic_types": "comfy_api_input",
+    "comfy_api.latest": "comfy_api_latest",
+    "comfy_api.latest._io": "comfy_api_io",
+    "comfy_api.latest._ui": "comfy_api_ui",
+    "comfy_api.latest.io": "comfy_api_io",
+    "comfy_api.latest.ui": "comfy_api_ui",
+    "comfy_api.v0_0_1": "comfy_api_latest",
+    "comfy_api.v0_0_1.io": "comfy_api_io",
+    "comfy_api.v0_0_1.ui": "comfy_api_ui",
+    "comfy_api.v0_0_2": "comfy_api_latest",
+    "comfy_api.v0_0_2.io": "comfy_api_io",
+    "comfy_api.v0_0_2.ui": "comfy_api_ui",
+    "comfy_execution": None,
+    "comfy_execution.graph": "comfy_execution_graph",
+    "comfy_execution.graph_utils": "comfy_execution_graph_utils",
+    "comfy_execution.utils": "comfy_execution_utils",
+    "execution": "execution",
+    "folder_paths": "folder_paths",
+    "latent_preview": "latent_preview",
+    "node_helpers": "node_helpers",
+    "nodes": "nodes",
+    "server": "server",
+}
+
+#: Packages of ComfyUI whose other modules are refused by name.
+_FAMILIES = frozenset({"comfy", "comfy_api", "comfy_api_nodes", "comfy_config", "comfy_execution", "comfy_extras"})
+
+
+class OfferedModule(ModuleType):
+    """A module that packs see; what packs set on it stays in it and does not reach our own code."""
+
+    def __init__(self, name: str, implementation: ModuleType | None, *, is_package: bool) -> None:
+        super().__init__(name, implementation.__doc__ if implementation else None)
+        self._implementation = implementation
+        if is_package:
+            self.__path__: list[str] = []
+        if implementation:
+            self.__dict__.update(_public(implementation))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
+        dynamic = getattr(self._implementation, "__getattr__", None)
+        if dynamic is not None:
+            try:
+                return dynamic(name)
+            except AttributeError:
+                pass
+        raise AttributeError(f"this platform does not offer {self.__name__}.{name}", name=name, obj=self)
+
+
+class _MissingModules(importlib.abc.MetaPathFinder):
+    """Refuses the modules of ComfyUI that are not there, saying so."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name.partition(".")[0] in _FAMILIES:
+            raise ModuleNotFoundError(f"this platform does not offer the module {name}", name=name)
+        return None
+
+
+def offer(host: PackHost) -> None:
+    """Make the modules importable for packs; `host` is what they speak for.
+
+    May be called again, with another host.
+    """
+    set_pack_host(host)
+    packages = {name.rpartition(".")[0] for name in MODULES}
+    for name, implementation in MODULES.items():
+        source = importlib.import_module(f"{_IMPLEMENTATIONS}.{implementation}") if implementation else None
+        module = OfferedModule(name, source, is_package=name in packages)
+        sys.modules[name] = module
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, module)
+    if not any(isinstance(finder, _MissingModules) for finder in sys.meta_path):
+        sys.meta_path.append(_MissingModules())
+
+
+def withdraw() -> None:
+    """Undo `offer`."""
+    for name in MODULES:
+        if isinstance(sys.modules.get(name), OfferedModule):
+            del sys.modules[name]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _MissingModules)]
+
+
+def explain(error: ImportError) -> str:
+    """The error's message, saying so where it is about something that ComfyUI has and this platform has not."""
+    if isinstance(sys.modules.get(error.name or ""), OfferedModule):
+        return f"{str(error).partition(' (')[0]}: this platform does not offer it"
+    return str(error)
+
+
+def _public(module: ModuleType) -> dict[str, Any]:
+    return {name: value for name, value in vars(module).items() if not name.startswith("_") and name != "annotations"}

@@ -1,0 +1,51 @@
+"""What the modules that packs import speak for: one host per worker, set before packs are loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from services.executor.custom.local_folders import LocalFolders
+from services.executor.custom.pack_models import PackModelFolders
+from services.executor.custom.routes import PackRoutes
+
+
+@dataclass(frozen=True)
+class PackHost:
+    """The worker as packs may know it."""
+
+    models: PackModelFolders
+    folders: LocalFolders
+    device: torch.device
+    #: every node class by name, those of packs as soon as they are loaded
+    classes: dict[str, Any]
+    display_names: dict[str, str]
+    #: where packs are loaded from
+    custom_nodes: tuple[Path, ...] = ()
+    #: HTTP handlers that packs have asked for
+    routes: PackRoutes = field(default_factory=PackRoutes)
+    #: pack to the folder that its scripts for browsers are in
+    web_directories: dict[str, str] = field(default_factory=dict)
+
+
+_host: PackHost | None = None
+
+
+def set_pack_host(host: PackHost) -> None:
+    """Make this the host of the process."""
+    global _host
+    _host = host
+
+
+def pack_host() -> PackHost:
+    """The host of the process.
+
+    Raises:
+        RuntimeError: none was set, so no pack can be there.
+    """
+    if _host is None:
+        raise RuntimeError("the modules of node packs are used before they are offered")
+    return _host

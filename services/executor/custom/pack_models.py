@@ -1,0 +1,59 @@
+"""Model folders that packs may add to, as `folder_paths.folder_names_and_paths`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from services.executor.model_folders import MODEL_EXTENSIONS, ModelFolders
+
+#: Kinds of models that ComfyUI knows from the start.
+KNOWN_FOLDERS = (
+    *("checkpoints", "configs", "loras", "vae", "text_encoders", "diffusion_models", "clip_vision", "style_models"),
+    *("embeddings", "diffusers", "vae_approx", "controlnet", "gligen", "upscale_models", "latent_upscale_models"),
+    *("hypernetworks", "photomaker", "classifiers", "model_patches", "audio_encoders"),
+)
+#: Kinds whose files are not weights.
+OTHER_EXTENSIONS = {"configs": {".yaml"}, "diffusers": {"folder"}, "classifiers": {""}}
+
+#: What a kind was called in older times.
+FOLDER_ALIASES = {"unet": "diffusion_models", "clip": "text_encoders"}
+
+
+class PackModelFolders(ModelFolders):
+    """Models under the roots and in the directories that packs added.
+
+    Attributes:
+        folders: kind to (its directories, the extensions of its files, empty for any); packs change it as they like.
+    """
+
+    def __init__(self, roots: Sequence[Path], custom_nodes: Sequence[Path] = ()) -> None:
+        super().__init__(roots)
+        self.folders: dict[str, tuple[list[str], set[str]]] = {
+            name: (
+                [str(path) for path in super(PackModelFolders, self).directories(name)],
+                set(OTHER_EXTENSIONS.get(name, MODEL_EXTENSIONS)),
+            )
+            for name in KNOWN_FOLDERS
+        }
+        self.folders["custom_nodes"] = ([str(path) for path in custom_nodes], set())
+
+    def add(self, folder: str, directory: str, *, is_default: bool = False) -> None:
+        """Look for a kind of models in one more directory, or in it first."""
+        directories, _ = self.folders.setdefault(FOLDER_ALIASES.get(folder, folder), ([], set()))
+        if directory in directories and not is_default:
+            return
+        if directory in directories:
+            directories.remove(directory)
+        directories.insert(0 if is_default else len(directories), directory)
+
+    def directories(self, folder: str) -> Iterator[Path]:
+        known = self.folders.get(FOLDER_ALIASES.get(folder, folder))
+        return super().directories(folder) if known is None else map(Path, known[0])
+
+    def accepts(self, folder: str, filename: str) -> bool:
+        known = self.folders.get(FOLDER_ALIASES.get(folder, folder))
+        if known is None:
+            return super().accepts(folder, filename)
+        return not known[1] or os.path.splitext(filename)[1].lower() in known[1]
