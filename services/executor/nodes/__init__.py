@@ -5,10 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.executor.nodes import (
+    alpha,
+    animations,
+    blending,
+    canny,
+    colour_spaces,
+    composites,
+    image_batches,
+    image_noise,
+    image_scaling,
+    image_stitch,
+    image_transforms,
+    load_mask,
+    mask_preview,
+    mask_shapes,
+    masks,
+    morphology,
+    outpainting,
     preview_any,
     primitives,
+    quantizing,
     regular_expressions,
+    sharpness,
     strings,
+    websocket_saving,
 )
 from services.executor.nodes.conditioning import CLIPTextEncode
 from services.executor.nodes.image import EmptyImage, ImageInvert, ImageScale
@@ -24,6 +44,26 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     regular_expressions.NODES,
     primitives.NODES,
     preview_any.NODES,
+    alpha.NODES,
+    animations.NODES,
+    blending.NODES,
+    canny.NODES,
+    colour_spaces.NODES,
+    composites.NODES,
+    image_batches.NODES,
+    image_noise.NODES,
+    image_scaling.NODES,
+    image_stitch.NODES,
+    image_transforms.NODES,
+    load_mask.NODES,
+    mask_preview.NODES,
+    mask_shapes.NODES,
+    masks.NODES,
+    morphology.NODES,
+    outpainting.NODES,
+    quantizing.NODES,
+    sharpness.NODES,
+    websocket_saving.NODES,
 )
 
 NODE_CLASSES: Mapping[str, type] = {

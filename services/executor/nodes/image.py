@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from services.executor.nodes.limits import check_size
 from services.executor.nodes.scaling import CROPS, METHODS, scaled
 
 LONGEST_SIDE = 16384  # pixels
@@ -34,6 +35,7 @@ class EmptyImage:
 
     def generate(self, width: int, height: int, batch_size: int = 1, color: int = 0) -> tuple[Tensor]:
         """Return pictures (batch, height, width, 3)."""
+        check_size("width, height, batch_size", batch_size, height, width, 3)
         channels = [(color >> shift & 0xFF) / 255 for shift in (16, 8, 0)]
         return (torch.tensor(channels).expand(batch_size, height, width, 3).contiguous(),)
 

@@ -8,6 +8,7 @@ import math
 import struct
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,15 @@ MAX_PNG_KEYWORD = 79  # bytes, PNG specification 11.3.4
 
 def png_of(image: Tensor, metadata: PngInfo, compress_level: int) -> bytes:
     """Encode one picture (height, width, 1 to 4 channels), values in 0..1."""
-    pixels = (image.detach().float().clamp(0, 1) * 255).to(torch.uint8).cpu().numpy()
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", pnginfo=metadata, compress_level=compress_level)
+    picture_of(image).save(buffer, format="PNG", pnginfo=metadata, compress_level=compress_level)
     return buffer.getvalue()
+
+
+def picture_of(image: Tensor) -> Image.Image:
+    """One picture (height, width, 1 to 4 channels), values in 0..1, in 8 bits a channel."""
+    pixels = (image.detach().float().clamp(0, 1) * 255).to(torch.uint8).cpu().numpy()
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def workflow_metadata(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -> PngInfo:
@@ -47,9 +52,14 @@ def workflow_metadata(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -
     if prompt is not None:
         metadata.add_text("prompt", json.dumps(prompt))
     for key, value in (extra_pnginfo or {}).items():
-        if 0 < len(key) <= MAX_PNG_KEYWORD and key.isascii() and key.isprintable():
+        if is_png_keyword(key):
             metadata.add_text(key, json.dumps(value))
     return metadata
+
+
+def is_png_keyword(key: str) -> bool:
+    """Whether PNG can hold a text under this key."""
+    return 0 < len(key) <= MAX_PNG_KEYWORD and key.isascii() and key.isprintable()
 
 
 def read_picture(path: Path, name: str) -> tuple[Tensor, Tensor]:
@@ -61,20 +71,42 @@ def read_picture(path: Path, name: str) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: not a picture, damaged, or larger than `MAX_PIXELS`.
     """
+    with _opened(path, name) as picture:
+        frames = [_frame(frame) for frame in _frames(picture)]
+    images = torch.stack([colours for colours, _ in frames])
+    return images, _stacked([mask for _, mask in frames], *images.shape[1:3])
+
+
+def read_channel(path: Path, name: str, channel: str) -> Tensor:
+    """Decode one channel ("red", "green", "blue" or "alpha") of a file's first frame as a mask (1, height, width).
+
+    The alpha channel gives 1 where the picture is transparent.
+
+    Raises:
+        ValueError: as of `read_picture`.
+    """
+    with _opened(path, name) as picture:
+        colours, mask = _frame(next(_frames(picture)))
+    if channel != "alpha":
+        mask = colours[..., ("red", "green", "blue").index(channel)]
+    return (torch.zeros(colours.shape[:2]) if mask is None else mask).unsqueeze(0)
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[Image.Image]:
+    """A picture file that is not too large; whatever is wrong with it, also while it is decoded, is a ValueError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_known_formats()) as picture:
                 _check_size(picture, name)
-                frames = [_frame(frame) for frame in _frames(picture)]
+                yield picture
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ValueError(f"{name} has more pixels than the {MAX_PIXELS:,} that are allowed") from error
     except UnidentifiedImageError as error:
         raise ValueError(f"{name} is not a picture of a known format") from error
     except (OSError, SyntaxError, struct.error, EOFError) as error:
         raise ValueError(f"{name} is damaged: {error}") from error
-    images = torch.stack([colours for colours, _ in frames])
-    return images, _stacked([mask for _, mask in frames], *images.shape[1:3])
 
 
 def _known_formats() -> list[str]:

@@ -8,19 +8,22 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from services.executor.nodes.limits import check_size
+
 #: Ways to find the new pixels, by ComfyUI's names.
 METHODS = ("nearest-exact", "bilinear", "area", "bicubic", "lanczos")
 CROPS = ("disabled", "center")
 
 
-def scaled(images: Tensor, width: int, height: int, method: str, crop: str) -> Tensor:
+def scaled(images: Tensor, width: int, height: int, method: str, crop: str, inputs: str = "width, height") -> Tensor:
     """Bring pictures (batch, height, width, channels) to a size.
 
     A width or height of 0 follows from the other by the pictures' proportions; with both 0 nothing is done. Crop
-    "center" first cuts off what the new proportions leave over, the same on both sides.
+    "center" first cuts off what the new proportions leave over, the same on both sides. `inputs` names what asks for
+    the size.
 
     Raises:
-        ValueError: unknown method.
+        ValueError: unknown method, or too large a result.
     """
     if method not in METHODS:
         raise ValueError(f"upscale_method: {method!r} is not one of {', '.join(METHODS)}")
@@ -29,6 +32,7 @@ def scaled(images: Tensor, width: int, height: int, method: str, crop: str) -> T
         return images
     width = width or max(1, round(old_width * height / old_height))
     height = height or max(1, round(old_height * width / old_width))
+    check_size(inputs, len(images), height, width, images.shape[-1])
     if crop == "center":
         images = _cropped(images, width / height)
     if method == "lanczos":

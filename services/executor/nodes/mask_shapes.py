@@ -1,0 +1,91 @@
+"""Nodes that make what is masked grow, shrink and fade."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from services.executor.nodes.batches import flat_masks
+from services.executor.nodes.declarations import LONGEST_SIDE, side, whole
+from services.executor.nodes.windows import window_maximum
+
+_MODULE = "comfy_extras.nodes_mask"
+
+
+class FeatherMask:
+    """Masks that fade towards their edges."""
+
+    RETURN_TYPES = ("MASK",)
+    FUNCTION = "feather"
+    CATEGORY = "mask"
+    RELATIVE_PYTHON_MODULE = _MODULE
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The masks, and within how many pixels of each edge they fade."""
+        return {"required": {"mask": ("MASK",), "left": side(0), "top": side(0), "right": side(0), "bottom": side(0)}}
+
+    def feather(self, mask: Tensor, left: int, top: int, right: int, bottom: int) -> tuple[Tensor]:
+        """Return masks whose outermost row or column of n is 1/n of what it was, the next 2/n, and so on."""
+        masks = flat_masks(mask)
+        height, width = masks.shape[1:]
+        return (masks * _fading(height, top, bottom).to(masks)[:, None] * _fading(width, left, right).to(masks),)
+
+
+class GrowMask:
+    """Masks that cover more, or less."""
+
+    RETURN_TYPES = ("MASK",)
+    FUNCTION = "expand_mask"
+    CATEGORY = "mask"
+    RELATIVE_PYTHON_MODULE = _MODULE
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The masks, by how many pixels they grow (shrink below 0), and whether corners are cut."""
+        return {
+            "required": {
+                "mask": ("MASK",),
+                "expand": whole(0, -LONGEST_SIDE, LONGEST_SIDE),
+                "tapered_corners": ("BOOLEAN", {"default": True}),
+            }
+        }
+
+    def expand_mask(self, mask: Tensor, expand: int, tapered_corners: bool) -> tuple[Tensor]:
+        """Return masks with each value spread over the square, or with tapered corners the diamond, around it."""
+        masks = flat_masks(mask)
+        if expand == 0:
+            return (masks,)
+        if expand < 0:
+            return (_spread(masks.neg(), -expand, tapered_corners).neg_(),)
+        return (_spread(masks, expand, tapered_corners),)
+
+
+def _fading(length: int, before: int, after: int) -> Tensor:
+    factors = torch.ones(length)
+    before, after = min(before, length), min(after, length)
+    factors[:before] *= torch.arange(1, before + 1) / max(before, 1)
+    factors[length - after :] *= (torch.arange(1, after + 1) / max(after, 1)).flip(0)
+    return factors
+
+
+def _spread(masks: Tensor, steps: int, tapered_corners: bool) -> Tensor:
+    return _diamond(masks, steps) if tapered_corners else window_maximum(masks, 2 * steps + 1, 2 * steps + 1)
+
+
+def _diamond(masks: Tensor, steps: int) -> Tensor:
+    """The maximum over all positions that are at most `steps` moves up, down, left or right away."""
+    spread = masks
+    for _ in range(min(steps, sum(masks.shape[1:]))):
+        before, spread = spread, spread.clone()
+        for dimension in (1, 2):
+            shorter = masks.shape[dimension] - 1
+            for source, target in ((0, 1), (1, 0)):
+                reached = spread.narrow(dimension, target, shorter)
+                torch.maximum(reached, before.narrow(dimension, source, shorter), out=reached)
+    return spread
+
+
+NODES = (FeatherMask, GrowMask)
