@@ -29,6 +29,8 @@ def comparable(frame: Frame) -> Any:
         ("interrupted", "submitter", False),
         ("expansion", "submitter", False),
         ("lazy", "submitter", False),
+        ("execution_blocker_message", "submitter", False),
+        ("execution_blocker_silent", "submitter", False),
         ("two_clients", "A", False),
         ("two_clients", "B", False),
         ("preview_jpeg_noflags", "submitter", False),

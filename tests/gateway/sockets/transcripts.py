@@ -16,6 +16,7 @@ from services.graph.events import (
     ExecutionInterrupted,
     ExecutionStarted,
     ExecutionSucceeded,
+    NodeBlocked,
     NodeFinished,
     NodePreview,
     NodeProgress,
@@ -72,6 +73,8 @@ class Retelling:
             case "execution_interrupted":
                 body = ExecutionInterrupted(data["node_id"], data["node_type"], tuple(data["executed"]))
                 return [self._event(data, body, self._remaining())]
+            case "execution_error" if data["exception_type"] == "ExecutionBlocked":
+                return [self._event(data, _blocked(data))]
             case "execution_error":
                 return [self._event(data, _failure(data), self._remaining())]
             case "executed":
@@ -151,6 +154,11 @@ def _failure(data: dict[str, Any]) -> ExecutionFailed:
         exception_message=data["exception_message"].rstrip("\n"),
         executed_node_ids=tuple(data["executed"]),
     )
+
+
+def _blocked(data: dict[str, Any]) -> NodeBlocked:
+    message = data["exception_message"].removeprefix("Execution Blocked: ")
+    return NodeBlocked(NodeRef.of_workflow(data["node_id"]), data["node_type"], message, tuple(data["executed"]))
 
 
 def _picture(frame: bytes) -> tuple[str, bytes]:
