@@ -1,0 +1,112 @@
+"""Latents of zeros for model families with other spaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from services.executor.nodes.declarations import LARGEST_BATCH, LONGEST_SIDE, whole
+from services.executor.nodes.latent import Latent
+from services.executor.nodes.limits import check_size
+from services.executor.nodes.schema_node import SchemaNode
+
+BATCH = whole(1, 1, LARGEST_BATCH, step=None)
+
+STAGE_C_CHANNELS = 16
+STAGE_B_CHANNELS = 4
+STAGE_B_CELL = 4  # pixels
+
+
+class EmptySD3LatentImage(SchemaNode):
+    """Empty latents of 16 channels, as Stable Diffusion 3 and Flux take them."""
+
+    RETURN_TYPES = ("LATENT",)
+    FUNCTION = "execute"
+    CATEGORY = "latent/sd3"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_sd3"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """Size of the pictures in pixels, and their number."""
+        side = whole(1024, 16, LONGEST_SIDE, step=16)
+        return {"required": {"width": side, "height": side, "batch_size": BATCH}}
+
+    def execute(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
+        """Return zeros (batch, 16, height / 8, width / 8)."""
+        return ({"samples": _zeros(batch_size, 16, height // 8, width // 8)},)
+
+
+class EmptyHunyuanImageLatent:
+    """Empty latents of 64 channels, as HunyuanImage takes them."""
+
+    RETURN_TYPES = ("LATENT",)
+    FUNCTION = "generate"
+    CATEGORY = "latent"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_hunyuan"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """Size of the pictures in pixels, and their number."""
+        side = whole(2048, 64, LONGEST_SIDE, step=32)
+        return {"required": {"width": side, "height": side, "batch_size": BATCH}}
+
+    def generate(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
+        """Return zeros (batch, 64, height / 32, width / 32)."""
+        return ({"samples": _zeros(batch_size, 64, height // 32, width // 32)},)
+
+
+class EmptyChromaRadianceLatentImage(SchemaNode):
+    """Empty pictures for Chroma Radiance, which works on pixels."""
+
+    RETURN_TYPES = ("LATENT",)
+    FUNCTION = "execute"
+    CATEGORY = "latent/chroma_radiance"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_chroma_radiance"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """Size of the pictures in pixels, and their number."""
+        side = whole(1024, 16, LONGEST_SIDE, step=16)
+        return {"required": {"width": side, "height": side, "batch_size": BATCH}}
+
+    def execute(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
+        """Return zeros (batch, 3, height, width)."""
+        return ({"samples": _zeros(batch_size, 3, height, width)},)
+
+
+class StableCascade_EmptyLatentImage(SchemaNode):
+    """Empty latents for both stages of Stable Cascade."""
+
+    RETURN_TYPES = ("LATENT", "LATENT")
+    RETURN_NAMES = ("stage_c", "stage_b")
+    OUTPUT_TOOLTIPS = (None, None)
+    FUNCTION = "execute"
+    CATEGORY = "latent/stable_cascade"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_stable_cascade"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """Size of the pictures in pixels, how many of them make a cell of stage C, and the pictures' number."""
+        side = whole(1024, 256, LONGEST_SIDE, step=8)
+        return {"required": {"width": side, "height": side, "compression": whole(42, 4, 128), "batch_size": BATCH}}
+
+    def execute(self, width: int, height: int, compression: int, batch_size: int = 1) -> tuple[Latent, Latent]:
+        """Return zeros (batch, 16, height / compression, width / compression) and (batch, 4, height / 4, width / 4)."""
+        stage_c = _zeros(batch_size, STAGE_C_CHANNELS, height // compression, width // compression)
+        stage_b = _zeros(batch_size, STAGE_B_CHANNELS, height // STAGE_B_CELL, width // STAGE_B_CELL)
+        return {"samples": stage_c}, {"samples": stage_b}
+
+
+def _zeros(*shape: int) -> Tensor:
+    check_size("width, height, batch_size", *shape)
+    return torch.zeros(shape)
+
+
+NODES: tuple[type, ...] = (
+    EmptySD3LatentImage,
+    EmptyHunyuanImageLatent,
+    EmptyChromaRadianceLatentImage,
+    StableCascade_EmptyLatentImage,
+)

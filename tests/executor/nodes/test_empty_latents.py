@@ -1,0 +1,29 @@
+"""Latents of zeros for other model families."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.executor.nodes import limits
+from services.executor.nodes.empty_latents import (
+    EmptyChromaRadianceLatentImage,
+    EmptyHunyuanImageLatent,
+    EmptySD3LatentImage,
+    StableCascade_EmptyLatentImage,
+)
+
+
+def test_every_family_has_its_channels_and_cells() -> None:
+    assert EmptySD3LatentImage().execute(64, 32, 2)[0]["samples"].shape == (2, 16, 4, 8)
+    assert EmptyHunyuanImageLatent().generate(128, 64, 2)[0]["samples"].shape == (2, 64, 2, 4)
+    assert EmptyChromaRadianceLatentImage().execute(32, 16, 2)[0]["samples"].shape == (2, 3, 16, 32)
+    stage_c, stage_b = StableCascade_EmptyLatentImage().execute(512, 256, 42, 2)
+    assert stage_c["samples"].shape == (2, 16, 6, 12)
+    assert stage_b["samples"].shape == (2, 4, 64, 128)
+    assert not stage_c["samples"].any() and not stage_b["samples"].any()
+
+
+def test_latents_that_could_not_be_held_name_the_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "largest_result", lambda: 2**20)
+    with pytest.raises(ValueError, match="^width, height, batch_size: "):
+        EmptySD3LatentImage().execute(16384, 16384, 4096)
