@@ -25,12 +25,12 @@ import torch
 from services.errors import FailedPrecondition, ResourceExhausted
 from services.executor import environment, ipc, nodes
 from services.executor.bundled import MODELS as BUNDLED_MODELS
-from services.executor.custom.packs import load_packs
+from services.executor.custom.hosting import Packs, pack_folders
+from services.executor.custom.pack_models import PackModelFolders
 from services.executor.devices import chosen_device
 from services.executor.engine.caches.choice import chosen_cache
 from services.executor.engine.context import RunContext
 from services.executor.engine.run import Engine
-from services.executor.model_folders import ModelFolders
 from services.executor.node_files import RemoteFiles
 from services.executor.upkeep import Upkeep
 from services.executor.worker_process import MISCONFIGURED
@@ -55,19 +55,18 @@ class Worker:
         self._end = end
         self._device = chosen_device(configuration.device)
         self._files = RemoteFiles(configuration.files, Path(configuration.cache))
-        models = ModelFolders([*map(Path, configuration.models), BUNDLED_MODELS])
-        environment.install(
-            environment.Environment(models, lambda: self._files.list_top(FileKind.INPUT), str(self._device))
+        custom_nodes = [Path(folder) for folder in configuration.custom_nodes]
+        models = PackModelFolders([*map(Path, configuration.models), BUNDLED_MODELS], custom_nodes)
+        self._local_folders = pack_folders(Path(configuration.cache), self._files)
+        environment.install(environment.Environment(models, self._list_inputs, str(self._device)))
+        self._packs = Packs(
+            custom_nodes, nodes.NODE_CLASSES, nodes.DISPLAY_NAMES, models, self._local_folders, self._device
         )
-        packs = load_packs([Path(folder) for folder in configuration.custom_nodes])
-        # As in ComfyUI a pack cannot replace what comes with the executor.
-        classes = {**packs.classes, **nodes.NODE_CLASSES}
+        classes = self._packs.classes
         self._engine = Engine(
             classes, chosen_cache(configuration.results, lambda: int(psutil.virtual_memory().available))
         )
-        self._upkeep = Upkeep(
-            self._say, classes, {**packs.display_names, **nodes.DISPLAY_NAMES}, self._files, self._device
-        )
+        self._upkeep = Upkeep(self._say, classes, self._packs.display_names, self._files, self._device)
         self._requests: queue.SimpleQueue[ipc.RunPrompt] = queue.SimpleQueue()
         self._contexts: dict[int, RunContext] = {}
 
@@ -85,12 +84,15 @@ class Worker:
         def emit(event: ExecutionEvent) -> None:
             nonlocal terminal
             _check_size(event)
+            self._packs.publish(event)
             self._say(ipc.RunEvent(request.run, TimedEvent(time.time(), event)))
             terminal = terminal or isinstance(event, Terminal)
 
         try:
+            graph = parse_graph(request.graph_json)
+            self._packs.prepare(graph)
             self._engine.run(
-                parse_graph(request.graph_json),
+                graph,
                 json.loads(request.extra_data_json),
                 request.output_node_ids,
                 self._contexts[request.run],
@@ -102,6 +104,11 @@ class Worker:
                 emit(ExecutionFailed("", "", type(error).__name__, str(error)))
         finally:
             del self._contexts[request.run]
+
+    def _list_inputs(self) -> list[str]:
+        names = self._files.list_top(FileKind.INPUT)
+        self._local_folders.show_inputs(names)
+        return names
 
     def _say(self, message: ipc.FromWorker) -> None:
         try:

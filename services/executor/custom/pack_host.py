@@ -22,7 +22,7 @@ class PackHost:
     device: torch.device
     #: every node class by name, those of packs as soon as they are loaded
     classes: dict[str, Any]
-    display_names: dict[str, str]
+    display_names: dict[str, str | None]
     #: where packs are loaded from
     custom_nodes: tuple[Path, ...] = ()
     #: HTTP handlers that packs have asked for

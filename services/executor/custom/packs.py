@@ -1,54 +1,88 @@
-"""Loads folders of node packs as ComfyUI does: a module or package with NODE_CLASS_MAPPINGS."""
+"""Loads folders of node packs as ComfyUI does: a module or package with NODE_CLASS_MAPPINGS, or a comfy_entrypoint."""
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
+import inspect
 import logging
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from services.executor.custom.offered import explain
+from services.executor.custom.v3.extension import ComfyExtension
 
 log = logging.getLogger(__name__)
 
 #: Prefix of the names under which packs are found in `sys.modules`: no pack can hide a module of ours or of another.
 MODULE_PREFIX = "silverprint_pack_"
 
+#: What is installed with the extra "packs", since many packs import it and we do not.
+OPTIONAL_LIBRARIES = frozenset({"aiohttp"})
+
 
 @dataclass
 class LoadedPacks:
     """The node classes of all packs, and what went wrong."""
 
-    classes: dict[str, type] = field(default_factory=dict)
-    display_names: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, Any] = field(default_factory=dict)
+    #: None for those that want to have none
+    display_names: dict[str, str | None] = field(default_factory=dict)
     #: pack to what was raised
     failures: dict[str, str] = field(default_factory=dict)
+    #: pack to the folder that its scripts for browsers are in
+    web_directories: dict[str, str] = field(default_factory=dict)
 
 
-def load_packs(folders: Sequence[Path]) -> LoadedPacks:
-    """Load every pack in `folders`, in the order of their names; one that fails is logged by name and skipped."""
-    loaded = LoadedPacks()
+@dataclass(frozen=True)
+class _Pack:
+    classes: Mapping[str, Any]
+    display_names: Mapping[str, str | None]
+    web_directory: Path | None
+
+
+def load_packs(folders: Sequence[Path], into: LoadedPacks | None = None) -> LoadedPacks:
+    """Load every pack in `folders`, in the order of their names; one that fails is logged by name and skipped.
+
+    Args:
+        into: what there is already; names that are taken stay as they are, so that a pack replaces nothing.
+    """
+    loaded = LoadedPacks() if into is None else into
     for path in (path for folder in folders for path in _packs_in(folder)):
         began = time.monotonic()
         try:
-            module = _imported(path)
-            mapping = _node_classes(module)
+            pack = _loaded(path)
         except BaseException as error:  # a pack may call sys.exit
             if isinstance(error, KeyboardInterrupt):
                 raise
-            log.exception("node pack %s cannot be loaded and is skipped", path.name)
-            sys.modules.pop(_module_name(path), None)
-            loaded.failures[path.name] = f"{type(error).__name__}: {error}"
+            loaded.failures[path.name] = what = f"{type(error).__name__}: {_message(error)}"
+            log.error("node pack %s cannot be loaded and is skipped: %s", path.name, what)
+            log.debug("node pack %s", path.name, exc_info=True)
+            _forget(_module_name(path))
             continue
-        for cls in mapping.values():
-            cls.RELATIVE_PYTHON_MODULE = f"custom_nodes.{_name_of(path)}"
-        loaded.classes |= mapping
-        loaded.display_names |= getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}
-        log.info("node pack %s: %d nodes in %.1f s", path.name, len(mapping), time.monotonic() - began)
+        _add(pack, path, loaded)
+        log.info("node pack %s: %d nodes in %.1f s", path.name, len(pack.classes), time.monotonic() - began)
     return loaded
+
+
+def _add(pack: _Pack, path: Path, loaded: LoadedPacks) -> None:
+    for name, cls in pack.classes.items():
+        if name in loaded.classes:
+            log.warning("node pack %s: there is a node %s already, which stays", path.name, name)
+            continue
+        cls.RELATIVE_PYTHON_MODULE = f"custom_nodes.{_name_of(path)}"
+        loaded.classes[name] = cls
+        if name in pack.display_names:
+            loaded.display_names[name] = pack.display_names[name]
+    for name in pack.display_names.keys() - pack.classes.keys():
+        loaded.display_names.setdefault(name, pack.display_names[name])
+    if pack.web_directory is not None:
+        loaded.web_directories[_name_of(path)] = str(pack.web_directory)
 
 
 def _packs_in(folder: Path) -> Iterator[Path]:
@@ -71,11 +105,41 @@ def _module_name(path: Path) -> str:
     return MODULE_PREFIX + _name_of(path).replace(".", "_")
 
 
-def _node_classes(module: ModuleType) -> dict[str, Any]:
+def _loaded(path: Path) -> _Pack:
+    module = _imported(path)
+    web = _web_directory(module, path)
     mapping = getattr(module, "NODE_CLASS_MAPPINGS", None)
-    if mapping is None:
-        raise ImportError("it has no NODE_CLASS_MAPPINGS")
-    return dict(mapping)
+    if mapping is not None:
+        return _Pack(dict(mapping), dict(getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}), web)
+    entry = getattr(module, "comfy_entrypoint", None)
+    if callable(entry):
+        classes = {node.GET_SCHEMA().node_id: node for node in asyncio.run(_nodes_of(entry))}
+        return _Pack(classes, {name: node.DISPLAY_NAME for name, node in classes.items()}, web)
+    if web is not None:  # scripts for browsers alone
+        return _Pack({}, {}, web)
+    raise ImportError("it has neither NODE_CLASS_MAPPINGS nor a comfy_entrypoint")
+
+
+async def _nodes_of(entry: Any) -> list[Any]:
+    extension = entry()
+    if inspect.isawaitable(extension):
+        extension = await extension
+    if not isinstance(extension, ComfyExtension):
+        raise TypeError(f"comfy_entrypoint returned a {type(extension).__name__}, expected a ComfyExtension")
+    await extension.on_load()
+    return list(await extension.get_node_list())
+
+
+def _web_directory(module: ModuleType, path: Path) -> Path | None:
+    """The folder that WEB_DIRECTORY names, if it is one inside the pack."""
+    named = getattr(module, "WEB_DIRECTORY", None)
+    if named is None or not path.is_dir():
+        return None
+    folder = (path / str(named)).resolve()
+    if not folder.is_dir() or not folder.is_relative_to(path.resolve()):
+        log.warning("node pack %s: WEB_DIRECTORY %r is no folder inside it", path.name, named)
+        return None
+    return folder
 
 
 def _imported(path: Path) -> ModuleType:
@@ -93,3 +157,14 @@ def _imported(path: Path) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _forget(module_name: str) -> None:
+    for name in [name for name in sys.modules if name == module_name or name.startswith(f"{module_name}.")]:
+        del sys.modules[name]
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in OPTIONAL_LIBRARIES:
+        return f"{error}; it comes with the extra: pip install 'silverprint[packs]'"
+    return explain(error) if isinstance(error, ImportError) else str(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +20,6 @@ NODE_CLASS_MAPPINGS = {{"{name}": {name}}}
 """
 
 
-@pytest.fixture(autouse=True)
-def _forget_modules() -> Iterator[None]:
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        if name.startswith(MODULE_PREFIX):
-            del sys.modules[name]
-
-
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -41,7 +31,7 @@ def test_packages_and_single_modules_are_loaded_in_the_order_of_their_names(tmp_
     write(tmp_path / "c.v2" / "__init__.py", NODE.format(name="C"))
     loaded = load_packs([tmp_path])
     assert list(loaded.classes) == ["A", "B", "C"]
-    assert [cls.RELATIVE_PYTHON_MODULE for cls in loaded.classes.values()] == [  # type: ignore[attr-defined]
+    assert [cls.RELATIVE_PYTHON_MODULE for cls in loaded.classes.values()] == [
         "custom_nodes.a",
         "custom_nodes.b-pack",
         "custom_nodes.c.v2",

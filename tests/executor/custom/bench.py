@@ -1,0 +1,131 @@
+"""A worker's packs and engine, without the worker: files in a folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from services.errors import AlreadyExists
+from services.executor import environment, nodes
+from services.executor.catalogue import definitions_json
+from services.executor.custom.hosting import Packs
+from services.executor.custom.local_folders import LocalFolders
+from services.executor.custom.offered import withdraw
+from services.executor.custom.pack_models import PackModelFolders
+from services.executor.engine.caches.classic import ClassicCache
+from services.executor.engine.context import RunContext
+from services.executor.engine.run import Engine
+from services.executor.input_checks import check_inputs
+from services.files.records import FileKind, FileName, OnConflict
+from services.graph.complaints import Complaint
+from services.graph.definitions import Catalogue
+from services.graph.events import ExecutionEvent, ExecutionFailed, NodeFinished
+from services.graph.model import parse_graph
+from services.graph.validation import ValidatedPrompt, validate
+from tests.executor.nodes.conftest import FolderFiles
+
+PACKS = Path(__file__).resolve().parents[2] / "packs"
+
+#: class, inputs by node id
+Prompt = dict[str, tuple[str, dict[str, Any]]]
+
+
+class SharedFolder(FolderFiles):
+    """Fulfils `SharedFiles` as well."""
+
+    def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
+        target = self.folder / str(name)
+        if target.exists() and on_conflict is OnConflict.FAIL:
+            raise AlreadyExists(f"{name} is there already")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+    def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
+        folder = self.folder / kind.value / subfolder
+        return [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
+
+class PackBench:
+    """Packs, ready to run prompts."""
+
+    def __init__(self, folder: Path, custom_nodes: Sequence[Path]) -> None:
+        self.shared = folder / "shared"
+        (self.shared / "input").mkdir(parents=True)
+        self.files = SharedFolder(self.shared)
+        self.folders = LocalFolders(folder / "local", self.files)
+        self.models = PackModelFolders([folder / "models"], custom_nodes)
+        environment.install(environment.Environment(self.models, self._list_inputs))
+        bundled = (nodes.NODE_CLASSES, nodes.DISPLAY_NAMES)
+        self.packs = Packs(custom_nodes, *bundled, self.models, self.folders, torch.device("cpu"))
+        self.context = RunContext(prompt_id="p", files=self.files)
+        self._engine = Engine(self.packs.classes, ClassicCache())
+
+    def refresh(self) -> None:
+        """Notice new files, as the worker does every few seconds."""
+        environment.environment().refresh()
+
+    def definition(self, class_type: str) -> dict[str, Any]:
+        """The class as clients see it."""
+        definitions = json.loads(
+            definitions_json({class_type: self.packs.classes[class_type]}, self.packs.display_names)
+        )
+        return dict(definitions[class_type])
+
+    def run(self, prompt: Prompt, outputs: Sequence[str] = ("out",)) -> list[ExecutionEvent]:
+        """What happens when the prompt runs."""
+        events: list[ExecutionEvent] = []
+
+        def emit(event: ExecutionEvent) -> None:
+            self.packs.publish(event)
+            events.append(event)
+
+        graph = parse_graph(_json(prompt))
+        self.packs.prepare(graph)
+        self._engine.run(graph, {"extra_pnginfo": {"workflow": {}}}, outputs, self.context, emit)
+        return events
+
+    async def validate(self, prompt: Prompt) -> ValidatedPrompt:
+        """What submitting the prompt answers."""
+        catalogue = Catalogue.from_json(definitions_json(self.packs.classes, self.packs.display_names))
+        graph = parse_graph(_json(prompt))
+
+        async def ask(node_ids: Any) -> dict[str, list[Complaint]]:
+            return check_inputs(graph, node_ids, self.packs.classes, self.context)
+
+        return await validate(graph, catalogue, None, ask)
+
+    def _list_inputs(self) -> list[str]:
+        names = self.files.list_folder(FileKind.INPUT, "")
+        self.folders.show_inputs(names)
+        return names
+
+
+@contextmanager
+def pack_bench(folder: Path, *custom_nodes: Path) -> Iterator[PackBench]:
+    """A bench whose modules are withdrawn in the end."""
+    before = environment.environment()
+    try:
+        yield PackBench(folder, custom_nodes)
+    finally:
+        withdraw()
+        environment.install(before)
+
+
+def shown(events: Sequence[ExecutionEvent], node_id: str = "out") -> Any:
+    """What a node showed."""
+    failed = [event for event in events if isinstance(event, ExecutionFailed)]
+    assert not failed, failed
+    (finished,) = [event for event in events if isinstance(event, NodeFinished) and event.node.node_id == node_id]
+    return json.loads(finished.output_json)
+
+
+def _json(prompt: Prompt) -> bytes:
+    return json.dumps(
+        {node_id: {"class_type": class_type, "inputs": inputs} for node_id, (class_type, inputs) in prompt.items()}
+    ).encode()
