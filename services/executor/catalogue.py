@@ -7,10 +7,12 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from blake3 import blake3
+
+from services.executor.own_types import own_types, type_names
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +38,11 @@ def definitions_json(classes: Mapping[str, type], display_names: Mapping[str, st
     A class whose definition cannot be made is left out and logged, as it could not be used either.
     """
     parts = []
+    types = type_names(classes.values())
     for name, cls in classes.items():
         try:
-            entry = json.dumps(_finite(definition(name, cls, display_names.get(name, name))), allow_nan=False)
+            described = definition(name, cls, display_names.get(name, name), types)
+            entry = json.dumps(_finite(described), allow_nan=False)
         except Exception:
             log.exception("node %s has no usable definition and is left out", name)
             continue
@@ -51,8 +55,8 @@ def digest_of(definitions: bytes) -> str:
     return blake3(definitions).hexdigest()
 
 
-def definition(name: str, cls: type, display_name: str | None) -> dict[str, Any]:
-    """One class's entry; raises what the class raises."""
+def definition(name: str, cls: type, display_name: str | None, types: Collection[str] = ()) -> dict[str, Any]:
+    """One class's entry, `types` being the names of all there are; raises what the class raises."""
     node: Any = cls
     inputs = node.INPUT_TYPES()
     outputs = list(node.RETURN_TYPES)
@@ -72,16 +76,19 @@ def definition(name: str, cls: type, display_name: str | None) -> dict[str, Any]
     entry |= {key: getattr(node, attribute) for attribute, key in _OPTIONAL.items() if hasattr(node, attribute)}
     if getattr(node, "FULL_DEFINITION", False):
         entry = {key: entry[key] for key in _SCHEMA_ORDER}
-    validation = _validation(node)
+    validation = _validation(node, types)
     return entry | ({"validation": validation} if validation else {})
 
 
-def _validation(node: Any) -> dict[str, Any] | None:
-    """Which inputs the class checks itself: those its VALIDATE_INPUTS names, or any when it takes what it gets."""
+def _validation(node: Any, types: Collection[str]) -> dict[str, Any] | None:
+    """Which inputs the class checks itself: those its VALIDATE_INPUTS names, or any when it takes what it gets; and
+    what types of its own making fit."""
+    rules = own_types(node, types)
     if not hasattr(node, "VALIDATE_INPUTS"):
-        return None
+        return {"arguments": [], "any": False, "types": rules} if rules else None
     spec = inspect.getfullargspec(node.VALIDATE_INPUTS)
-    return {"arguments": [*spec.args[1:], *spec.kwonlyargs], "any": spec.varkw is not None}
+    checks = {"arguments": [*spec.args[1:], *spec.kwonlyargs], "any": spec.varkw is not None}
+    return checks | ({"types": rules} if rules else {})
 
 
 def _finite(value: Any) -> Any:

@@ -51,6 +51,16 @@ class OwnChecks(msgspec.Struct, frozen=True):
         return "input_types" in self.arguments
 
 
+class OwnTypes(msgspec.Struct, frozen=True):
+    """What fits types that node packs made and that decide for themselves, as names of types."""
+
+    #: what such an input takes, by its name
+    inputs: Mapping[str, frozenset[str]]
+    #: what such an output fits, by its slot
+    outputs: Mapping[int, frozenset[str]]
+
+
+NO_OWN_TYPES = OwnTypes({}, {})
 NO_OWN_CHECKS = OwnChecks(frozenset(), False)
 
 
@@ -65,6 +75,7 @@ class NodeDefinition(msgspec.Struct, frozen=True):
     outputs: tuple[Any, ...]
     is_output: bool
     own_checks: OwnChecks
+    own_types: OwnTypes = NO_OWN_TYPES
 
     @property
     def checks_itself(self) -> bool:
@@ -73,7 +84,8 @@ class NodeDefinition(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_json(cls, class_type: str, raw: Mapping[str, Any]) -> NodeDefinition:
-        """Read an entry of ComfyUI's `/object_info`, plus the key "validation" of classes with VALIDATE_INPUTS."""
+        """Read an entry of ComfyUI's `/object_info`, plus the key "validation" of classes that check
+        inputs or types in ways of their own."""
         declared = raw.get("input") or {}
         checks = raw.get("validation")
         return cls(
@@ -83,7 +95,15 @@ class NodeDefinition(msgspec.Struct, frozen=True):
             outputs=tuple(raw.get("output") or ()),
             is_output=bool(raw.get("output_node")),
             own_checks=OwnChecks(frozenset(checks["arguments"]), bool(checks["any"])) if checks else NO_OWN_CHECKS,
+            own_types=_own_types(checks["types"]) if checks and "types" in checks else NO_OWN_TYPES,
         )
+
+
+def _own_types(raw: Mapping[str, Any]) -> OwnTypes:
+    return OwnTypes(
+        {name: frozenset(names) for name, names in (raw.get("inputs") or {}).items()},
+        {int(slot): frozenset(names) for slot, names in (raw.get("outputs") or {}).items()},
+    )
 
 
 def read_inputs(declared: Mapping[str, Any]) -> dict[str, InputDefinition]:

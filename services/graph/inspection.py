@@ -52,9 +52,7 @@ def _check(
     declared: InputDefinition, value: Any, definition: NodeDefinition, graph: Graph, catalogue: Catalogue
 ) -> Finding | None:
     if isinstance(value, Link):
-        return check_target(value, graph, catalogue) or check_type(
-            declared, value, graph, catalogue, definition.own_checks
-        )
+        return check_target(value, graph, catalogue) or check_type(declared, value, graph, catalogue, definition)
     if isinstance(value, list):
         return bad_link(declared, value)
     return check_constant(declared, value, definition.own_checks)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.graph.compatibility import accepts
-from services.graph.definitions import Catalogue, InputDefinition, OwnChecks
+from services.graph.compatibility import CHOICE, accepts
+from services.graph.definitions import Catalogue, InputDefinition, NodeDefinition
 from services.graph.errors import NodeError
 from services.graph.model import Graph, Link
 from services.graph.rules.exceptions import Fault
@@ -40,11 +40,12 @@ def check_target(link: Link, graph: Graph, catalogue: Catalogue) -> Fault | None
 
 
 def check_type(
-    declared: InputDefinition, link: Link, graph: Graph, catalogue: Catalogue, own_checks: OwnChecks
+    declared: InputDefinition, link: Link, graph: Graph, catalogue: Catalogue, definition: NodeDefinition
 ) -> NodeError | None:
-    """Whether the output is of a type that the input takes; the class may judge that itself."""
-    received = catalogue[graph.nodes[link.node_id].class_type].outputs[link.slot]
-    if own_checks.covers_types or accepts(declared.type, received):
+    """Whether the output is of a type that the input takes; the class or the types may judge that themselves."""
+    source = catalogue[graph.nodes[link.node_id].class_type]
+    received = source.outputs[link.slot]
+    if definition.own_checks.covers_types or _fits(declared, definition, source, link.slot):
         return None
     extra = {
         "input_name": declared.name,
@@ -54,3 +55,18 @@ def check_type(
     }
     details = f"{declared.name}, received_type({received}) mismatch input_type({declared.type})"
     return NodeError("return_type_mismatch", "Return type mismatch between linked nodes", details, extra)
+
+
+def _fits(declared: InputDefinition, definition: NodeDefinition, source: NodeDefinition, slot: int) -> bool:
+    received = source.outputs[slot]
+    taken = definition.own_types.inputs.get(declared.name)
+    if taken is not None:
+        return _name(received) in taken
+    fitting = source.own_types.outputs.get(slot % len(source.outputs))
+    if fitting is not None:
+        return _name(declared.type) in fitting
+    return accepts(declared.type, received)
+
+
+def _name(kind: Any) -> Any:
+    return CHOICE if isinstance(kind, list) else kind
