@@ -28,8 +28,8 @@ class TextEncoder:
         self.find_embedding = find_embedding
 
     def with_layer(self, layer: int) -> TextEncoder:
-        """The same encoder (weights shared) that stops at another layer."""
-        return TextEncoder(self.model, layer, self.find_embedding)
+        """The same encoder (weights shared) that stops at another layer, at the last one when it has not as many."""
+        return TextEncoder(self.model, layer if -layer <= self.model.spec.layers else -1, self.find_embedding)
 
     def encode(self, prompt: str) -> list[list[Any]]:
         """The conditioning of a prompt: one entry, its embedding (1, 77 * chunks, width) and its pooled output."""

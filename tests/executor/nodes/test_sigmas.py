@@ -1,0 +1,106 @@
+"""Nodes of noise levels, against what was recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from services.executor.nodes.sigma_arithmetic import (
+    ExtendIntermediateSigmas,
+    FlipSigmas,
+    SetFirstSigma,
+    SplitSigmas,
+    SplitSigmasDenoise,
+)
+from services.executor.nodes.sigma_schedules import (
+    AlignYourStepsScheduler,
+    ExponentialScheduler,
+    KarrasScheduler,
+    LaplaceScheduler,
+    PolyexponentialScheduler,
+    VPScheduler,
+)
+from tests.executor.diffusion.golden import numbers, table
+
+TOLERANCE = 2e-6
+NODES: dict[str, Any] = {
+    node.__name__: node
+    for node in (
+        AlignYourStepsScheduler,
+        ExponentialScheduler,
+        ExtendIntermediateSigmas,
+        FlipSigmas,
+        KarrasScheduler,
+        LaplaceScheduler,
+        PolyexponentialScheduler,
+        SetFirstSigma,
+        SplitSigmas,
+        SplitSigmasDenoise,
+        VPScheduler,
+    )
+}
+LEVELS = torch.tensor([4.0, 2.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_levels_equal_the_recorded_ones(name: str) -> None:
+    cases = [case for case in table("schedules")["nodes"] if case["node"] == name]
+    assert cases
+    for case in cases:
+        arguments = {key: numbers(value) if key == "sigmas" else value for key, value in case["args"].items()}
+        found = getattr(NODES[name](), NODES[name].FUNCTION)(**arguments)
+        for sigmas, expected in zip(found, case["outputs"], strict=True):
+            torch.testing.assert_close(sigmas, numbers(expected), rtol=TOLERANCE, atol=1e-7, msg=str(case))
+
+
+def test_parts_share_the_level_where_they_meet() -> None:
+    high, low = SplitSigmas().get_sigmas(LEVELS, 1)
+    assert (high.tolist(), low.tolist()) == ([4, 2], [2, 1, 0])
+    high, low = SplitSigmas().get_sigmas(LEVELS, 9)
+    assert (high.tolist(), low.tolist()) == ([4, 2, 1, 0], [])
+
+
+@pytest.mark.parametrize(
+    ("denoise", "parts"),
+    [(1.0, ([4], [4, 2, 1, 0])), (0.34, ([4, 2, 1], [1, 0])), (0.0, ([], [0]))],
+)
+def test_a_share_of_the_steps_makes_the_second_part(denoise: float, parts: tuple[list[float], list[float]]) -> None:
+    high, low = SplitSigmasDenoise().get_sigmas(LEVELS, denoise)
+    assert (high.tolist(), low.tolist()) == parts
+
+
+def test_no_levels_stay_none() -> None:
+    none = torch.empty(0)
+    assert FlipSigmas().get_sigmas(none)[0].tolist() == []
+    assert SetFirstSigma().set_first_sigma(none, 3.0)[0].tolist() == []
+    assert ExtendIntermediateSigmas().extend(none, 2, -1.0, 0.0, "linear")[0].tolist() == []
+    assert [part.tolist() for part in SplitSigmasDenoise().get_sigmas(none, 0.5)] == [[], []]
+
+
+def test_given_levels_stay_as_they_are() -> None:
+    SetFirstSigma().set_first_sigma(LEVELS, 9.0)
+    FlipSigmas().get_sigmas(LEVELS)
+    assert LEVELS.tolist() == [4, 2, 1, 0]
+
+
+def test_only_steps_in_the_range_are_divided() -> None:
+    (extended,) = ExtendIntermediateSigmas().extend(LEVELS, 2, 3.0, 2.0, "linear")
+    assert extended.tolist() == [4, 2, 1.5, 1, 0]
+
+
+def test_levels_without_a_logarithm_or_a_root_are_named() -> None:
+    with pytest.raises(ValueError, match="^sigma_min: must be above zero"):
+        ExponentialScheduler().get_sigmas(5, 10.0, 0.0)
+    with pytest.raises(ValueError, match="^sigma_max: must be above zero"):
+        PolyexponentialScheduler().get_sigmas(5, 0.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="^rho: must be above zero"):
+        KarrasScheduler().get_sigmas(5, 10.0, 0.1, 0.0)
+
+
+def test_unknown_choices_are_named() -> None:
+    with pytest.raises(ValueError, match="^spacing: 'random'"):
+        ExtendIntermediateSigmas().extend(LEVELS, 2, -1.0, 0.0, "random")
+    with pytest.raises(ValueError, match="^model_type: 'FLUX'"):
+        AlignYourStepsScheduler().get_sigmas("FLUX", 10, 1.0)
