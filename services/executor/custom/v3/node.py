@@ -20,16 +20,17 @@ class _FromSchema:
         return self._read(owner.GET_SCHEMA())
 
 
-class _Renamed:
-    """A class method of the older interface, there only when the class has its counterpart."""
+class _Optional:
+    """A class method of the older interface, there only when the class has written its counterpart."""
 
-    def __init__(self, method: str) -> None:
-        self._method = method
+    def __init__(self, counterpart: str, called: str) -> None:
+        self._counterpart = counterpart
+        self._called = called
 
     def __get__(self, instance: object, owner: type[ComfyNode]) -> Any:
-        if getattr(owner, self._method).__func__ is getattr(ComfyNode, self._method).__func__:
-            raise AttributeError(f"{owner.__name__} has no {self._method}")
-        return getattr(owner, self._method)
+        if getattr(owner, self._counterpart).__func__ is getattr(ComfyNode, self._counterpart).__func__:
+            raise AttributeError(f"{owner.__name__} has no {self._counterpart}")
+        return getattr(owner, self._called)
 
 
 class _FunctionName:
@@ -60,8 +61,12 @@ class ComfyNode:
     DEPRECATED = _FromSchema(lambda schema: schema.is_deprecated)
     EXPERIMENTAL = _FromSchema(lambda schema: schema.is_experimental)
     API_NODE = _FromSchema(lambda schema: schema.is_api_node)
-    VALIDATE_INPUTS = _Renamed("validate_inputs")
-    IS_CHANGED = _Renamed("fingerprint_inputs")
+    VALIDATE_INPUTS = _Optional("validate_inputs", "validate_inputs")
+    IS_CHANGED = _Optional("fingerprint_inputs", "_fingerprint")
+
+    def __init__(self) -> None:
+        # What the engine calls gets the hidden values among the inputs.
+        vars(self)["check_lazy_status"] = self._wanted_inputs
 
     @classmethod
     def define_schema(cls) -> Schema:
@@ -119,6 +124,14 @@ class ComfyNode:
         """As `EXECUTE_NORMALIZED`, where `execute` is a coroutine."""
         schema = cls.GET_SCHEMA()
         return engine_result(await cls._prepared(schema, inputs).execute(**inputs), len(schema.outputs or ()))
+
+    @classmethod
+    def _fingerprint(cls, **inputs: Any) -> Any:
+        return cls._prepared(cls.GET_SCHEMA(), inputs).fingerprint_inputs(**inputs)
+
+    @classmethod
+    def _wanted_inputs(cls, **inputs: Any) -> Any:
+        return cls._prepared(cls.GET_SCHEMA(), inputs).check_lazy_status(**inputs)
 
     @classmethod
     def _prepared(cls, schema: Schema, inputs: dict[str, Any]) -> Any:
