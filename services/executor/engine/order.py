@@ -39,6 +39,9 @@ class Schedule:
         self._distances: dict[str, int] = {}
         self._missing: dict[str, set[str]] = {}
         self._dependants: dict[str, list[str]] = {}
+        #: what each node that is not done takes something from, done or not, and the other way round
+        self._needs: dict[str, set[str]] = {}
+        self._users: dict[str, set[str]] = {}
         self._ready: list[tuple[int, int, str]] = []
 
     def require_outputs(self, node_ids: Iterable[str]) -> None:
@@ -74,12 +77,24 @@ class Schedule:
         """The node to run next; None when nothing can run."""
         return heapq.heappop(self._ready)[2] if self._ready else None
 
-    def complete(self, node_id: str) -> None:
-        """The picked node is done: what waited for it may run."""
+    def complete(self, node_id: str) -> list[str]:
+        """The picked node is done: what waited for it may run. Answers with what nobody needs any more, as it seems."""
         del self._missing[node_id]
         for dependant in self._dependants.pop(node_id, ()):
             self._missing[dependant].discard(node_id)
             self._queue_if_ready(dependant)
+        unused = [] if node_id in self._users else [node_id]
+        for source in sorted(self._needs.pop(node_id, ())):
+            self._users[source].discard(node_id)
+            if not self._users[source]:
+                del self._users[source]
+                unused.append(source)
+        return unused
+
+    def forget(self, node_id: str) -> None:
+        """The result of a node that was done is gone: should it be needed again, the node runs again."""
+        self._positions.pop(node_id, None)
+        self._distances.pop(node_id, None)
 
     def _require(self, distances: Mapping[str, int]) -> None:
         walk = Ancestry(filter(self._is_new, distances), lambda node_id: filter(self._is_new, self._sources(node_id)))
@@ -108,6 +123,8 @@ class Schedule:
             pending.extend((source, distance + 1) for source in self._sources(node_id))
 
     def _add_dependency(self, node_id: str, source_id: str) -> None:
+        self._needs.setdefault(node_id, set()).add(source_id)
+        self._users.setdefault(source_id, set()).add(node_id)
         if self._is_done(source_id) or source_id in self._missing[node_id]:
             return
         self._missing[node_id].add(source_id)

@@ -221,7 +221,11 @@ class PromptRun:
     def _finish(self, node: Node, result: NodeResult, *, reused: bool) -> None:
         self._results[node.id] = result
         self._emit(NodeFinished(self._prompt.ref(node.id), result.ui_json, reused))
-        self._schedule.complete(node.id)
+        unused = self._schedule.complete(node.id)
+        if not self._cache.keeps:
+            for node_id in unused:
+                del self._results[node_id]
+                self._schedule.forget(node_id)
 
     def _report_blocker(self, message: str) -> None:
         self._emit(NodeBlocked(self._prompt.ref(self._node.id), self._node.class_type, message, tuple(self._executed)))

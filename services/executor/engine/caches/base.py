@@ -16,6 +16,11 @@ class ResultCache(Protocol):
     workflow that made a node while it ran, empty for nodes that are part of the workflow.
     """
 
+    @property
+    def keeps(self) -> bool:
+        """Whether it keeps anything; if not, a run lets go of each result as soon as no node needs it any more."""
+        ...
+
     def begin(self, referenced: Collection[Signature], node_ids: Collection[str]) -> None:
         """A prompt with these nodes, of these signatures, is about to run."""
         ...

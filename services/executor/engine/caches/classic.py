@@ -20,6 +20,8 @@ class _Entry(msgspec.Struct):
 class ClassicCache:
     """Keeps what the last prompt refers to, with what its nodes made when they last ran, and nothing else."""
 
+    keeps = True
+
     def __init__(self) -> None:
         self._entries: dict[Signature, _Entry] = {}
         self._run = 0

@@ -9,7 +9,9 @@ from services.graph.signature import Signature
 
 
 class NoCache:
-    """Every prompt runs from the start."""
+    """Every prompt runs from the start, with no more results in memory than it needs."""
+
+    keeps = False
 
     def begin(self, referenced: Collection[Signature], node_ids: Collection[str]) -> None:
         pass

@@ -23,6 +23,8 @@ class _Entry(msgspec.Struct):
 class RecentCache:
     """Keeps what the running prompt uses, and of earlier prompts what was used last, for as long as there is room."""
 
+    keeps = True
+
     def __init__(self, too_much: TooMuch) -> None:
         self._too_much = too_much
         self._entries: OrderedDict[Signature, _Entry] = OrderedDict()

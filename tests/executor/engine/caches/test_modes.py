@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import weakref
+from typing import Any
+
 import pytest
 
 from services.executor.engine.caches.choice import chosen_cache
 from services.graph.events import NodeFinished, NodeRef
 from tests.executor.engine.bench import Bench, Nodes, chain, shown, started
+from tests.executor.engine.nodes import Negate
+from tests.executor.engine.subgraphs import Builder
 
 ALL_OF_CHAIN = ["0", "1", "2", "out"]
 
@@ -82,3 +87,49 @@ def test_freeing_forgets(setting: str) -> None:
     running.engine.free()
 
     assert started(running.run(valued(1))) == ALL_OF_CHAIN
+
+
+class Tracked:
+    """A number that can be counted while it is alive."""
+
+    def __init__(self, alive: weakref.WeakSet[Tracked]) -> None:
+        alive.add(self)
+
+
+def most_alive(setting: str, prompt: Nodes) -> int:
+    """How many results of the prompt are in memory at a time, at most."""
+    alive: weakref.WeakSet[Tracked] = weakref.WeakSet()
+    counts = []
+
+    class Make(Negate):
+        def go(self, image: Any) -> Any:
+            counts.append(len(alive))
+            return (Tracked(alive),)
+
+    Bench(Make, cache=chosen_cache(setting, lambda: 0)).run(prompt)
+    return max(counts)
+
+
+def test_without_a_cache_a_result_is_let_go_when_nobody_needs_it_any_more() -> None:
+    prompt = chain(20, "Make")
+
+    assert most_alive("none", prompt) == 1
+    assert most_alive("classic", prompt) == 18
+
+
+def test_what_a_later_expansion_needs_and_was_let_go_is_made_again() -> None:
+    class Reach(Negate):
+        @classmethod
+        def INPUT_TYPES(cls) -> dict[str, Any]:
+            return {"required": {"image": ("IMAGE",)}}
+
+        def go(self, image: Any) -> Any:
+            builder = Builder()
+            return {"result": ([builder.node("Negate", image=["0", 0]), 0],), "expand": builder.nodes}
+
+    prompt = {**chain(3), "3": ("Reach", {"image": ["2", 0]}), "out": ("Show", {"images": ["3", 0]})}
+
+    events = Bench(Reach, cache=chosen_cache("none", lambda: 0)).run(prompt)
+
+    assert shown(events) == {"out": {"images": [-1]}}
+    assert started(events) == ["0", "1", "2", "3", "0", "3.0.0.1", "out"]
