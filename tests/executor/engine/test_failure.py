@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from typing import Any
 
 import pytest
 
+from services.executor.engine.context import NodeContext, current_context
 from services.executor.engine.failure import message_of
 from services.graph.events import ExecutionFailed, ExecutionSucceeded, NodeRef, NodeStarted
-from tests.executor.engine.bench import Bench, Nodes, chain
+from tests.executor.engine.bench import Bench, Nodes, chain, shown
 from tests.executor.engine.nodes import Constant, Negate, Show
 
 
@@ -191,3 +193,69 @@ def test_hidden_inputs_are_kept_out_of_failures() -> None:
 
     assert isinstance(failure, ExecutionFailed)
     assert failure.current_inputs_json == b"{}"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_of_a_node_that_dies_is_no_failure_of_the_prompt() -> None:
+    def start_thread() -> Any:
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+        return (7,)
+
+    assert shown(Bench(failing_with(start_thread)).run(BROKEN)) == {"out": {"images": [7]}}
+
+
+def test_what_a_node_left_behind_says_after_the_end_is_not_heard() -> None:
+    left: list[NodeContext] = []
+
+    def leave() -> Any:
+        left.append(current_context())
+        return (7,)
+
+    events = Bench(failing_with(leave)).run(BROKEN)
+    left[0].progress(1, 2)
+
+    assert events[-1] == ExecutionSucceeded()
+
+
+@pytest.mark.parametrize("returned", [None, (), (1, 2), 5, "image", {"result": None}, object()])
+def test_a_node_that_returns_the_wrong_thing_is_one_failure_that_names_it(returned: Any) -> None:
+    bench = Bench(failing_with(lambda: returned))
+
+    failure = failure_of(bench)
+
+    assert (failure.node_id, failure.node_type) == ("2", "Broken")
+    assert failure.exception_message.startswith("Broken returned ")
+    assert bench.run(chain(2))[-1] == ExecutionSucceeded()
+
+
+def test_a_node_that_gives_nothing_for_an_image_fails_the_node_that_uses_it() -> None:
+    prompt = {**BROKEN, "3": ("Negate", {"image": ["2", 0]}), "out": ("Show", {"images": ["3", 0]})}
+
+    failure = failure_of(Bench(failing_with(lambda: (None,))), prompt)
+
+    assert (failure.node_id, failure.exception_type) == ("3", "TypeError")
+    assert failure.current_inputs_json == b'{"image": [null]}'
+
+
+def test_what_is_shown_may_hold_values_that_json_cannot() -> None:
+    class Odd(Show):
+        def go(self, images: Any, prompt: Any = None, extra_pnginfo: Any = None) -> Any:
+            return {"ui": {"values": [float("nan"), object]}}
+
+    events = Bench(Odd).run(chain(1) | {"out": ("Odd", {"images": ["0", 0]})})
+
+    assert shown(events) == {"out": {"values": [None, "<class 'object'>"]}}
+
+
+def test_a_node_that_shows_something_endless_is_one_failure() -> None:
+    class Endless(Show):
+        def go(self, images: Any, prompt: Any = None, extra_pnginfo: Any = None) -> Any:
+            endless: list[Any] = []
+            endless.append(endless)
+            return {"ui": {"values": endless}}
+
+    failure = failure_of(Bench(Endless), chain(1) | {"out": ("Endless", {"images": ["0", 0]})})
+
+    assert failure.node_id == "out"
