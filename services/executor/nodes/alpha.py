@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from services.executor.nodes.batches import like, repeated, resized_masks
+from services.executor.nodes.batches import flat_masks, like, repeated, resized_masks
 from services.executor.nodes.declarations import IMAGE, MASK
 from services.executor.nodes.porter_duff import MODES, Layer, compose
 from services.executor.nodes.schema_node import SchemaNode, combo
@@ -43,6 +43,7 @@ class PorterDuffImageComposite(_CompositingNode):
         self, source: Tensor, source_alpha: Tensor, destination: Tensor, destination_alpha: Tensor, mode: str
     ) -> tuple[Tensor, Tensor]:
         """Return pictures of the destination's size and their masks, as many as the shortest batch has."""
+        source_alpha, destination_alpha = flat_masks(source_alpha), flat_masks(destination_alpha)
         count = min(map(len, (source, source_alpha, destination, destination_alpha)))
         below = destination[:count, ..., :3]
         above = like(source[:count, ..., :3].to(below), below, "bicubic")
