@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from services.executor.custom.pack_host import PackHost, set_pack_host
+from services.executor.custom.pack_host import PackHost, pack_host, set_pack_host
 
 _IMPLEMENTATIONS = f"{__package__}.modules"
 
@@ -23,6 +23,8 @@ MODULES: Mapping[str, str | None] = {
     "comfy.cli_args": "comfy_cli_args",
     "comfy.comfy_types": "comfy_types",
     "comfy.comfy_types.node_typing": "comfy_types",
+    "comfy.k_diffusion": None,
+    "comfy.k_diffusion.sampling": "comfy_k_diffusion_sampling",
     "comfy.model_management": "comfy_model_management",
     "comfy.sample": "comfy_sample",
     "comfy.samplers": "comfy_samplers",
@@ -46,6 +48,7 @@ MODULES: Mapping[str, str | None] = {
     "comfy_execution.graph": "comfy_execution_graph",
     "comfy_execution.graph_utils": "comfy_execution_graph_utils",
     "comfy_execution.utils": "comfy_execution_utils",
+    "comfy_extras": None,
     "execution": "execution",
     "folder_paths": "folder_paths",
     "latent_preview": "latent_preview",
@@ -53,6 +56,9 @@ MODULES: Mapping[str, str | None] = {
     "nodes": "nodes",
     "server": "server",
 }
+
+#: The package whose modules hold nodes; one is there as soon as a node of ours says that it belongs to it.
+_NODE_MODULES = "comfy_extras."
 
 #: Packages of ComfyUI whose other modules are refused by name.
 _FAMILIES = frozenset({"comfy", "comfy_api", "comfy_api_nodes", "comfy_config", "comfy_execution", "comfy_extras"})
@@ -81,10 +87,24 @@ class OfferedModule(ModuleType):
         raise AttributeError(f"this platform does not offer {self.__name__}.{name}", name=name, obj=self)
 
 
-class _MissingModules(importlib.abc.MetaPathFinder):
-    """Refuses the modules of ComfyUI that are not there, saying so."""
+class _NodeModule(importlib.abc.Loader):
+    """Makes a module of node classes."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        classes = ModuleType(spec.name)
+        vars(classes).update(_node_classes_of(spec.name))
+        return OfferedModule(spec.name, classes, is_package=False)
+
+    def exec_module(self, module: ModuleType) -> None:
+        return None
+
+
+class _OtherModules(importlib.abc.MetaPathFinder):
+    """Finds the modules of ComfyUI's that our nodes belong to, and refuses what else is not there, saying so."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name.startswith(_NODE_MODULES) and _node_classes_of(name):
+            return ModuleSpec(name, _NodeModule())
         if name.partition(".")[0] in _FAMILIES:
             raise ModuleNotFoundError(f"this platform does not offer the module {name}", name=name)
         return None
@@ -99,21 +119,20 @@ def offer(host: PackHost) -> None:
     packages = {name.rpartition(".")[0] for name in MODULES}
     for name, implementation in MODULES.items():
         source = importlib.import_module(f"{_IMPLEMENTATIONS}.{implementation}") if implementation else None
-        module = OfferedModule(name, source, is_package=name in packages)
+        module = OfferedModule(name, source, is_package=source is None or name in packages)
         sys.modules[name] = module
         parent, _, child = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], child, module)
-    if not any(isinstance(finder, _MissingModules) for finder in sys.meta_path):
-        sys.meta_path.append(_MissingModules())
+    if not any(isinstance(finder, _OtherModules) for finder in sys.meta_path):
+        sys.meta_path.append(_OtherModules())
 
 
 def withdraw() -> None:
     """Undo `offer`."""
-    for name in MODULES:
-        if isinstance(sys.modules.get(name), OfferedModule):
-            del sys.modules[name]
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _MissingModules)]
+    for name in [name for name, module in sys.modules.items() if isinstance(module, OfferedModule)]:
+        del sys.modules[name]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _OtherModules)]
 
 
 def explain(error: ImportError) -> str:
@@ -121,6 +140,12 @@ def explain(error: ImportError) -> str:
     if isinstance(sys.modules.get(error.name or ""), OfferedModule):
         return f"{str(error).partition(' (')[0]}: this platform does not offer it"
     return str(error)
+
+
+def _node_classes_of(module: str) -> dict[str, Any]:
+    """The node classes that belong to a module, by the names of the classes."""
+    classes = pack_host().classes.values()
+    return {cls.__name__: cls for cls in classes if getattr(cls, "RELATIVE_PYTHON_MODULE", None) == module}
 
 
 def _public(module: ModuleType) -> dict[str, Any]:

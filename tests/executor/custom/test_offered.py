@@ -125,3 +125,16 @@ NODE_CLASS_MAPPINGS = {}
 
     noted = [(route.method, route.path) for route in pack_host().routes.recorded]
     assert noted == [("GET", "/mine/things"), ("POST", "/mine/things")]
+
+
+def test_nodes_of_ours_are_found_in_the_modules_they_belong_to(load: Load) -> None:
+    source = (
+        "import comfy_extras.nodes_mask as m\nfrom comfy_extras.nodes_mask import GrowMask\nNODE_CLASS_MAPPINGS = {}\n"
+    )
+    assert load(borrowing=source).packs.loaded.failures == {}
+
+
+def test_modules_of_nodes_that_are_not_here_are_refused(load: Load) -> None:
+    source = "import comfy_extras.nodes_of_tomorrow\nNODE_CLASS_MAPPINGS = {}\n"
+    (failure,) = load(wanting=source).packs.loaded.failures.values()
+    assert "this platform does not offer the module comfy_extras.nodes_of_tomorrow" in failure

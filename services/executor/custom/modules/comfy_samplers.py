@@ -12,12 +12,22 @@ from services.executor.custom.modules.step_callback import StepCallback, report_
 from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.samplers import SAMPLERS, Sampler
 from services.executor.diffusion.sampling import part_of, sample_sigmas
-from services.executor.diffusion.schedules import SCHEDULERS, sigmas_for
+from services.executor.diffusion.schedules import SCHEDULERS, ddim_uniform, sigmas_for, simple
+from services.executor.diffusion.schedules import beta as _beta
 
 SAMPLER_NAMES = list(SAMPLERS)
 KSAMPLER_NAMES = [name for name in SAMPLERS if name not in ("ddim", "uni_pc", "uni_pc_bh2")]
 SCHEDULER_NAMES = list(SCHEDULERS)
 DISCARDING = {name for name, sampler in SAMPLERS.items() if sampler.discards_penultimate_sigma}
+
+
+simple_scheduler = simple
+ddim_scheduler = ddim_uniform
+
+
+def beta_scheduler(model_sampling: ModelSampling, steps: int, alpha: float = 0.6, beta: float = 0.6) -> Tensor:
+    """The noise levels at quantiles of a Beta distribution."""
+    return _beta(model_sampling, steps, alpha, beta)
 
 
 def sampler_object(name: str) -> Sampler:
