@@ -37,6 +37,7 @@ from services.executor.nodes import (
     outpainting,
     preview_any,
     primitives,
+    published_schedules,
     quantizing,
     rebatch,
     regular_expressions,
@@ -100,6 +101,7 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     sigma_arithmetic.NODES,
     noise.NODES,
     samplers.NODES,
+    published_schedules.NODES,
 )
 
 NODE_CLASSES: Mapping[str, type] = {

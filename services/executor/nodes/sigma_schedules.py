@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from services.executor.diffusion import schedules
 from services.executor.nodes.declarations import Declaration, whole
-from services.executor.nodes.schema_node import SchemaNode, combo
 
 STEPS = whole(20, 1, 10000, step=None)
 
@@ -130,53 +128,6 @@ class VPScheduler(SchedulerNode):
         return (schedules.variance_preserving(steps, beta_d, beta_min, eps_s),)
 
 
-class AlignYourStepsScheduler(SchemaNode):
-    """Levels found by optimisation for one family of models (Sabour et al. 2024, Align Your Steps)."""
-
-    RETURN_TYPES = ("SIGMAS",)
-    FUNCTION = "get_sigmas"
-    CATEGORY = "sampling/custom_sampling/schedulers"
-    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_align_your_steps"
-
-    #: For ten steps; as published with the paper.
-    LEVELS = {
-        "SD1": (14.6146412293, 6.4745760956, 3.8636745985, 2.6946151520, 1.8841921177, 1.3943805092)
-        + (0.9642583904, 0.6523686016, 0.3977456272, 0.1515232662, 0.0291671582),
-        "SDXL": (14.6146412293, 6.3184485287, 3.7681790315, 2.1811480769, 1.3405244945, 0.8620721141)
-        + (0.5550693289, 0.3798540708, 0.2332364134, 0.1114188177, 0.0291671582),
-        "SVD": (700.00, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034, 0.002),
-    }
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        """The family, how many steps, and the share of noise to begin with."""
-        denoise = {"default": 1.0, "min": 0.0, "max": 1.0, "step": 0.01}
-        steps = whole(10, 1, 10000, step=None)
-        return {"required": {"model_type": combo(*cls.LEVELS), "steps": steps, "denoise": ("FLOAT", denoise)}}
-
-    def get_sigmas(self, model_type: str, steps: int, denoise: float) -> tuple[Tensor]:
-        """Return the levels with zero for the last, between the published ones by their logarithms.
-
-        Raises:
-            ValueError: unknown family.
-        """
-        if model_type not in self.LEVELS:
-            raise ValueError(f"model_type: {model_type!r} is not one of {', '.join(self.LEVELS)}")
-        if denoise <= 0:
-            return (torch.empty(0),)
-        levels = _interpolated(torch.tensor(self.LEVELS[model_type], dtype=torch.float64), steps + 1)
-        sigmas = levels[-(round(steps * min(denoise, 1.0)) + 1) :].float()
-        sigmas[-1] = 0
-        return (sigmas,)
-
-
-def _interpolated(levels: Tensor, count: int) -> Tensor:
-    places = torch.linspace(0, len(levels) - 1, count, dtype=torch.float64)
-    before = places.long().clamp(max=len(levels) - 2)
-    logarithms = levels.log()
-    return (logarithms[before] + (places - before) * (logarithms[before + 1] - logarithms[before])).exp()
-
-
 def _require_positive(**values: float) -> None:
     for name, value in values.items():
         if value <= 0:
@@ -189,5 +140,4 @@ NODES: tuple[type, ...] = (
     PolyexponentialScheduler,
     LaplaceScheduler,
     VPScheduler,
-    AlignYourStepsScheduler,
 )

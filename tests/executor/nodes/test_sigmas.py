@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from services.executor.nodes.published_schedules import AlignYourStepsScheduler, OptimalStepsScheduler
 from services.executor.nodes.sigma_arithmetic import (
     ExtendIntermediateSigmas,
     FlipSigmas,
@@ -15,7 +16,6 @@ from services.executor.nodes.sigma_arithmetic import (
     SplitSigmasDenoise,
 )
 from services.executor.nodes.sigma_schedules import (
-    AlignYourStepsScheduler,
     ExponentialScheduler,
     KarrasScheduler,
     LaplaceScheduler,
@@ -34,6 +34,7 @@ NODES: dict[str, Any] = {
         FlipSigmas,
         KarrasScheduler,
         LaplaceScheduler,
+        OptimalStepsScheduler,
         PolyexponentialScheduler,
         SetFirstSigma,
         SplitSigmas,
@@ -103,4 +104,4 @@ def test_unknown_choices_are_named() -> None:
     with pytest.raises(ValueError, match="^spacing: 'random'"):
         ExtendIntermediateSigmas().extend(LEVELS, 2, -1.0, 0.0, "random")
     with pytest.raises(ValueError, match="^model_type: 'FLUX'"):
-        AlignYourStepsScheduler().get_sigmas("FLUX", 10, 1.0)
+        AlignYourStepsScheduler().execute("FLUX", 10, 1.0)
