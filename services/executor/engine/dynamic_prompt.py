@@ -12,7 +12,7 @@ from services.graph.model import Graph, Node, parse_node
 
 
 class DynamicPrompt:
-    """The nodes of a running prompt; the methods without a leading verb of ours have the names that packs know."""
+    """The nodes of a running prompt; `get_…`, `has_node` and `all_node_ids` are what node packs know."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph

@@ -56,7 +56,7 @@ class NodeClass:
     @property
     def is_async(self) -> bool:
         """Whether its function is a coroutine, so that others can run while it waits."""
-        return inspect.iscoroutinefunction(getattr(self.cls, self.function, None))
+        return inspect.iscoroutinefunction(getattr(self.cls, str(getattr(self.cls, "FUNCTION", "")), None))
 
     @property
     def chooses_inputs(self) -> bool:

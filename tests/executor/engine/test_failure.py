@@ -259,3 +259,12 @@ def test_a_node_that_shows_something_endless_is_one_failure() -> None:
     failure = failure_of(Bench(Endless), chain(1) | {"out": ("Endless", {"images": ["0", 0]})})
 
     assert failure.node_id == "out"
+
+
+def test_a_class_without_a_function_fails_its_node() -> None:
+    bare = type("Bare", (), {"INPUT_TYPES": classmethod(lambda cls: {}), "RETURN_TYPES": ()})
+
+    failure = failure_of(Bench(bare), {"out": ("Bare", {})})
+
+    assert (failure.node_id, failure.exception_type) == ("out", "AttributeError")
+    assert "FUNCTION" in failure.exception_message
