@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-import psutil
 import torch
 
 from services.errors import FailedPrecondition, ResourceExhausted
@@ -31,6 +30,7 @@ from services.executor.devices import chosen_device
 from services.executor.engine.caches.choice import chosen_cache
 from services.executor.engine.context import RunContext
 from services.executor.engine.run import Engine
+from services.executor.free_memory import free_memory
 from services.executor.node_files import RemoteFiles
 from services.executor.upkeep import Upkeep
 from services.executor.worker_process import MISCONFIGURED
@@ -63,9 +63,7 @@ class Worker:
             custom_nodes, nodes.NODE_CLASSES, nodes.DISPLAY_NAMES, models, self._local_folders, self._device
         )
         classes = self._packs.classes
-        self._engine = Engine(
-            classes, chosen_cache(configuration.results, lambda: int(psutil.virtual_memory().available))
-        )
+        self._engine = Engine(classes, chosen_cache(configuration.results, free_memory))
         self._upkeep = Upkeep(self._say, classes, self._packs.display_names, self._files, self._device)
         self._requests: queue.SimpleQueue[ipc.RunPrompt] = queue.SimpleQueue()
         self._contexts: dict[int, RunContext] = {}
