@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,18 @@ class Stack:
     log: list[str] = field(default_factory=list)
 
     def child(self, service: str) -> psutil.Process:
-        """The process of one service."""
-        return next(child for child in psutil.Process(self.process.pid).children() if service in child.cmdline())
+        """The process of one service, once it is there."""
+        return wait_for(lambda: next(iter(self._children(service)), None), f"a process for {service}")
+
+    def _children(self, service: str) -> Iterator[psutil.Process]:
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # it may be gone, or waiting to be buried
+                if service in child.cmdline():
+                    yield child
+
+    def line(self, text: str) -> int:
+        """The place in the log of the first line with this text, once it is there."""
+        return int(wait_for(lambda: next((n for n, line in enumerate(list(self.log), 1) if text in line), 0), text))
 
     def worker(self) -> psutil.Process:
         """The executor's worker process, once it is there."""
