@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from services.errors import InvalidArgument, NotFound, Unavailable
+from services.errors import AlreadyExists, InvalidArgument, NotFound, Unavailable
 from services.executor.node_files import CHUNK_BYTES, RemoteFiles
-from services.files.records import FileKind, FileName
+from services.files.records import FileKind, FileName, OnConflict
 from services.files.servicer import file_servicer
 from services.files.stores.memory import MemoryStore
 from services.rpc.server import serve
@@ -99,3 +99,15 @@ async def test_a_service_that_is_away_for_a_moment_is_waited_for(tmp_path: Path)
     async with serve(address, [file_servicer(MemoryStore(HELD))]):
         assert await waiting
         await asyncio.to_thread(remote.close)
+
+
+async def test_a_file_is_sent_under_its_name_and_listed_in_its_folder(files: RemoteFiles, tmp_path: Path) -> None:
+    source = tmp_path / "made.txt"
+    source.write_bytes(b"y" * (CHUNK_BYTES + 1))
+    name = FileName(FileKind.OUTPUT, "deep", "made.txt")
+    await asyncio.to_thread(files.put, name, source, OnConflict.FAIL)
+    assert (await asyncio.to_thread(files.fetch, name)).read_bytes() == source.read_bytes()
+    with pytest.raises(AlreadyExists):
+        await asyncio.to_thread(files.put, name, source, OnConflict.FAIL)
+    assert await asyncio.to_thread(files.list_folder, FileKind.OUTPUT, "deep") == ["made.txt"]
+    assert await asyncio.to_thread(files.list_folder, FileKind.OUTPUT, "no/such/folder") == []
