@@ -9,7 +9,7 @@ from torch import Tensor
 
 from services.executor.nodes.declarations import Declaration, number
 from services.executor.nodes.latent import Latent
-from services.executor.nodes.latent_scaling import like, scaled_latent
+from services.executor.nodes.latent_scaling import check_channels, like, scaled_latent
 from services.executor.nodes.schema_node import SchemaNode
 
 LATENT: Declaration = ("LATENT", {})
@@ -100,6 +100,7 @@ class LatentBlend:
     def blend(self, samples1: Latent, samples2: Latent, blend_factor: float) -> tuple[Latent]:
         """Return the weighted mean, the second latent brought to the size of the first."""
         first, second = samples1["samples"], samples2["samples"]
+        check_channels(second, first, "samples2")
         if second.shape[-2:] != first.shape[-2:]:
             second = scaled_latent(second, first.shape[-1], first.shape[-2], "bicubic", "center", "samples2")
         return (samples1 | {"samples": first * blend_factor + second * (1 - blend_factor)},)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from services.executor.nodes.batches import repeated
 from services.executor.nodes.declarations import LONGEST_SIDE, whole
 from services.executor.nodes.latent import CELL, Latent
+from services.executor.nodes.latent_scaling import check_channels
 
 PLACE = whole(0, 0, LONGEST_SIDE, step=CELL)
 
@@ -37,8 +38,13 @@ class LatentComposite:
         }
 
     def composite(self, samples_to: Latent, samples_from: Latent, x: int, y: int, feather: int = 0) -> tuple[Latent]:
-        """Return the first with the second on it; edges at the edge of the first do not fade."""
+        """Return the first with the second on it; edges at the edge of the first do not fade.
+
+        Raises:
+            ValueError: the second is for another model.
+        """
         result = samples_to["samples"].clone()
+        check_channels(samples_from["samples"], result, "samples_from")
         left, top, reach = x // CELL, y // CELL, feather // CELL
         under = result[..., top:, left:]
         source = samples_from["samples"]
@@ -85,9 +91,14 @@ class LatentCompositeMasked:
         resize_source: bool,
         mask: Tensor | None = None,
     ) -> tuple[Latent]:
-        """Return the first with the second on it; the mask is stretched over the second."""
+        """Return the first with the second on it; the mask is stretched over the second.
+
+        Raises:
+            ValueError: the second is empty or for another model.
+        """
         result = destination["samples"].clone()
         over = source["samples"].to(result.device)
+        check_channels(over, result, "source")
         if resize_source:
             over = functional.interpolate(over, size=result.shape[-2:], mode="bilinear")
         over = repeated(over, len(result), "source")

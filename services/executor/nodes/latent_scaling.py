@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -41,8 +43,29 @@ def scaled_latent(
     return found.reshape(in_frames).movedim(-3, 1)
 
 
+def check_channels(latent: Tensor, other: Tensor, inputs: str) -> None:
+    """Refuse a latent that is for another model; `inputs` names it.
+
+    Raises:
+        ValueError: it has not the channels, or not the frames, of the other.
+    """
+    own, wanted = latent.shape[1:-2], other.shape[1:-2]
+    if own != wanted:
+        raise ValueError(f"{inputs}: a latent of {_words(own)} does not go with one of {_words(wanted)}")
+
+
+def _words(depth: Sequence[int]) -> str:
+    channels, *frames = depth
+    return " x ".join([f"{channels} channels", *(f"{count} frames" for count in frames)])
+
+
 def like(latent: Tensor, other: Tensor, *, batch: bool = True) -> Tensor:
-    """Bring a latent to the size of another, and to its batch where asked for."""
+    """Bring a latent to the size of another, and to its batch where asked for.
+
+    Raises:
+        ValueError: it is empty or for another model; the message calls it samples2.
+    """
+    check_channels(latent, other, "samples2")
     if latent.shape[1:] != other.shape[1:]:
         latent = scaled_latent(latent, other.shape[-1], other.shape[-2], "bilinear", "center", "samples2")
     return repeated(latent, len(other), "samples2") if batch else latent

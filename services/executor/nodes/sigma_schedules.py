@@ -44,10 +44,13 @@ class KarrasScheduler(SchedulerNode):
         """Return the levels, then zero.
 
         Raises:
-            ValueError: rho is zero.
+            ValueError: rho is zero, or so low that its roots are too large.
         """
         _require_positive(rho=rho)
-        return (schedules.karras(steps, sigma_min, sigma_max, rho),)
+        try:
+            return (schedules.karras(steps, sigma_min, sigma_max, rho),)
+        except OverflowError as error:
+            raise ValueError(f"rho: {rho} is too low for levels up to {sigma_max}") from error
 
 
 class ExponentialScheduler(SchedulerNode):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -60,6 +62,11 @@ def test_a_blend_brings_the_second_latent_to_the_size_of_the_first() -> None:
     torch.testing.assert_close(blended["samples"], torch.full((1, 1, 2, 6), 2.0))
 
 
-def test_latents_of_other_channels_do_not_add() -> None:
-    with pytest.raises(RuntimeError, match="size"):
-        LatentAdd().execute(latent(1.0, 2.0), latent(1.0, 2.0, 3.0))
+@pytest.mark.parametrize(
+    "node", [LatentAdd().execute, LatentSubtract().execute, lambda a, b: LatentBlend().blend(a, b, 1)]
+)
+def test_latents_of_other_channels_are_named(node: Any) -> None:
+    with pytest.raises(ValueError, match="^samples2: a latent of 3 channels does not go with one of 2 channels$"):
+        node(latent(1.0, 2.0), latent(1.0, 2.0, 3.0))
+    with pytest.raises(ValueError, match="4 channels x 9 frames"):
+        node(latent(1.0, 2.0), {"samples": torch.zeros(1, 4, 9, 1, 1)})

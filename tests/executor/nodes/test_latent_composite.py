@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from services.executor.nodes.latent import Latent
@@ -60,6 +61,14 @@ def test_a_source_beside_the_destination_changes_nothing() -> None:
     mask = torch.ones(1, 3, 3)
     (result,) = LatentCompositeMasked().composite(filled(0.0, 2, 2), filled(1.0, 2, 2), 16, 16384, False, mask)
     assert not result["samples"].any()
+
+
+def test_a_latent_of_other_channels_is_named() -> None:
+    other = {"samples": torch.zeros(1, 16, 2, 2)}
+    with pytest.raises(ValueError, match="^samples_from: a latent of 16 channels"):
+        LatentComposite().composite(filled(0.0, 2, 2), other, 0, 0)
+    with pytest.raises(ValueError, match="^source: a latent of 16 channels"):
+        LatentCompositeMasked().composite(filled(0.0, 2, 2), other, 0, 0, True)
 
 
 def test_a_noise_mask_gets_a_channel() -> None:

@@ -98,6 +98,8 @@ def test_levels_without_a_logarithm_or_a_root_are_named() -> None:
         PolyexponentialScheduler().get_sigmas(5, 0.0, 1.0, 1.0)
     with pytest.raises(ValueError, match="^rho: must be above zero"):
         KarrasScheduler().get_sigmas(5, 10.0, 0.1, 0.0)
+    with pytest.raises(ValueError, match="^rho: 0.01 is too low"):
+        KarrasScheduler().get_sigmas(5, 5000.0, 0.1, 0.01)
 
 
 def test_unknown_choices_are_named() -> None:
