@@ -50,22 +50,21 @@ class Canny(SchemaNode):
         """
         if low_threshold > high_threshold:
             raise ValueError(f"low_threshold: {low_threshold} is above high_threshold, which is {high_threshold}")
-        grey = (brightness(image) if image.shape[-1] >= 3 else image[..., 0]).unsqueeze(1)
-        edges = canny(grey, low_threshold, high_threshold)
-        return (edges.movedim(1, -1).expand(-1, -1, -1, 3),)
+        grey = brightness(image) if image.shape[-1] >= 3 else image[..., 0]
+        return (canny(grey, low_threshold, high_threshold).unsqueeze(-1).expand(-1, -1, -1, 3),)
 
 
 def canny(grey: Tensor, low: float, high: float) -> Tensor:
-    """Edges (batch, 1, height, width) of 0 and 1: Canny, "A Computational Approach to Edge Detection" (1986).
+    """Edges (batch, height, width) of 0 and 1: Canny, "A Computational Approach to Edge Detection" (1986).
 
     The picture is smoothed; where its gradient is steeper than at both neighbours along it, and above `high`, there is
     an edge, and where it is above `low` if such a place is connected to an edge.
     """
-    down, right = _gradient(smoothed(grey, bell(SMOOTHING, 1.0)))
+    down, right = _gradient(smoothed(grey, bell(SMOOTHING, 1.0)).unsqueeze(1))
     steepness = (down.square() + right.square() + LEAST_SQUARE).sqrt()
     direction = (torch.atan2(down, right) / (math.pi / 4)).round().long() % len(NEIGHBOURS)
     steepness = torch.where(_is_ridge(steepness, direction), steepness, 0.0)
-    return _connected((steepness > high).float(), (steepness > low).float())
+    return _connected((steepness > high).float(), (steepness > low).float()).squeeze(1)
 
 
 def _gradient(grey: Tensor) -> tuple[Tensor, Tensor]:

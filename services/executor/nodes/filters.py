@@ -1,10 +1,9 @@
-"""Filters of pictures (batch, channels, height, width) whose edges are mirrored."""
+"""Filters whose weights are the product of weights along rows and along columns."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 
 def bell(positions: Tensor, sigma: float) -> Tensor:
@@ -14,19 +13,19 @@ def bell(positions: Tensor, sigma: float) -> Tensor:
 
 
 def smoothed(images: Tensor, weights: Tensor) -> Tensor:
-    """Replace each pixel by the weighted mean of its neighbours, first along rows, then along columns.
+    """Replace each pixel of pictures (batch, height, width, ...) by the weighted mean of its neighbours.
 
-    As a Gaussian of two dimensions is the product of two of one, this is the filter with their product. The number of
-    weights is odd. Beyond an edge pixels come back in mirrored order, the edge's own not repeated; as often as it
-    takes where a picture is smaller than the filter.
+    The filter is the product of the weights, whose number is odd, along rows and along columns. Beyond an edge pixels
+    come back in mirrored order, the edge's own not repeated; as often as it takes where a picture is smaller than the
+    filter.
     """
-    count, channels, height, width = images.shape
-    reach = len(weights) // 2
-    weights = weights.to(images)
-    rows = images.reshape(count * channels, 1, height, width)[..., _mirrored(width, reach, images.device)]
-    rows = functional.conv2d(rows, weights.reshape(1, 1, 1, -1))
-    columns = rows[:, :, _mirrored(height, reach, images.device)]
-    return functional.conv2d(columns, weights.reshape(1, 1, -1, 1)).reshape(images.shape)
+    for dimension in (2, 1):
+        length = images.shape[dimension]
+        padded = images.index_select(dimension, _mirrored(length, len(weights) // 2, images.device))
+        images = torch.zeros_like(images)
+        for offset, weight in enumerate(weights.tolist()):
+            images.add_(padded.narrow(dimension, offset, length), alpha=weight)
+    return images
 
 
 def _mirrored(length: int, reach: int, device: torch.device) -> Tensor:

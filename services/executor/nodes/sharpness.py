@@ -72,7 +72,7 @@ class ImageSharpen(_SharpnessNode):
 
 def _blurred(image: Tensor, radius: int, sigma: float) -> Tensor:
     weights = bell(torch.linspace(-1, 1, 2 * radius + 1), sigma)
-    return smoothed(image.movedim(-1, 1), weights).movedim(1, -1)
+    return smoothed(image, weights)
 
 
 NODES = (ImageBlur, ImageSharpen)

@@ -49,7 +49,7 @@ def test_a_flat_picture_stays_as_it_is_even_if_it_is_smaller_than_the_filter() -
 
 
 def test_small_pictures_are_mirrored_as_often_as_it_takes() -> None:
-    row = torch.tensor([0.0, 1.0, 2.0]).reshape(1, 1, 1, 3)
+    row = torch.tensor([0.0, 1.0, 2.0]).reshape(1, 1, 3)
     five_to_the_left = torch.eye(11)[0]
     # 1 0 1 2 1 | 0 1 2, and a single row is its own mirror image.
     assert smoothed(row, five_to_the_left).flatten().tolist() == [1.0, 0.0, 1.0]
