@@ -57,10 +57,14 @@ class Worker:
         self._files = RemoteFiles(configuration.files, Path(configuration.cache))
         custom_nodes = [Path(folder) for folder in configuration.custom_nodes]
         models = PackModelFolders([*map(Path, configuration.models), BUNDLED_MODELS], custom_nodes)
-        self._local_folders = pack_folders(Path(configuration.cache), self._files)
         environment.install(environment.Environment(models, self._list_inputs, str(self._device)))
         self._packs = Packs(
-            custom_nodes, nodes.NODE_CLASSES, nodes.DISPLAY_NAMES, models, self._local_folders, self._device
+            custom_nodes,
+            nodes.NODE_CLASSES,
+            nodes.DISPLAY_NAMES,
+            models,
+            lambda: pack_folders(Path(configuration.cache), self._files),
+            self._device,
         )
         classes = self._packs.classes
         self._engine = Engine(classes, chosen_cache(configuration.results, free_memory))
@@ -105,7 +109,7 @@ class Worker:
 
     def _list_inputs(self) -> list[str]:
         names = self._files.list_top(FileKind.INPUT)
-        self._local_folders.show_inputs(names)
+        self._packs.show_inputs(names)
         return names
 
     def _say(self, message: ipc.FromWorker) -> None:

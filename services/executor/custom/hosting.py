@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,7 @@ from services.graph.model import Graph
 
 
 class Packs:
-    """The packs of a worker; without folders of them nothing is offered and nothing costs.
-
-    Attributes:
-        classes: all node classes, those that come with the executor first: a pack replaces none of them.
-        display_names: what canvases show for them.
-    """
+    """The packs of a worker; without folders of them nothing is offered and nothing costs."""
 
     def __init__(
         self,
@@ -31,14 +26,21 @@ class Packs:
         bundled: Mapping[str, Any],
         display_names: Mapping[str, str | None],
         models: PackModelFolders,
-        folders: LocalFolders,
+        open_folders: Callable[[], LocalFolders],
         device: torch.device,
     ) -> None:
-        self._folders = folders
         self._own = frozenset(bundled)
+        self._folders: LocalFolders | None = None
         self.loaded = LoadedPacks(dict(bundled), dict(display_names))
         if custom_nodes:
-            host = PackHost(
+            self._folders = open_folders()
+            self._load(custom_nodes, models, self._folders, device)
+
+    def _load(
+        self, custom_nodes: Sequence[Path], models: PackModelFolders, folders: LocalFolders, device: torch.device
+    ) -> None:
+        offer(
+            PackHost(
                 models=models,
                 folders=folders,
                 device=device,
@@ -47,12 +49,12 @@ class Packs:
                 custom_nodes=tuple(custom_nodes),
                 web_directories=self.loaded.web_directories,
             )
-            offer(host)
-            load_packs(custom_nodes, self.loaded)
+        )
+        load_packs(custom_nodes, self.loaded)
 
     @property
     def classes(self) -> dict[str, Any]:
-        """Every node class by name."""
+        """Every node class by name, those that come with the executor first: a pack replaces none of them."""
         return self.loaded.classes
 
     @property
@@ -60,15 +62,25 @@ class Packs:
         """What canvases show; None where a node has no name of its own."""
         return self.loaded.display_names
 
+    def show_inputs(self, names: Iterable[str]) -> None:
+        """Let packs see which inputs there are."""
+        if self._folders:
+            self._folders.show_inputs(names)
+
     def prepare(self, graph: Graph) -> None:
-        """Have the inputs here that nodes of packs name; called before a prompt runs."""
-        self._folders.fetch_named(
-            value
-            for node in graph.nodes.values()
-            if node.class_type not in self._own
-            for value in node.inputs.values()
-            if isinstance(value, str)
-        )
+        """Have the inputs here that nodes of packs name; called before a prompt runs.
+
+        Raises:
+            ServiceError: the file service is away.
+        """
+        if self._folders:
+            self._folders.fetch_named(
+                value
+                for node in graph.nodes.values()
+                if node.class_type not in self._own
+                for value in node.inputs.values()
+                if isinstance(value, str)
+            )
 
     def publish(self, event: ExecutionEvent) -> None:
         """Send on the files that a node shows; called before the event goes out.
@@ -76,7 +88,7 @@ class Packs:
         Raises:
             ServiceError: the file service does not take one.
         """
-        if isinstance(event, NodeFinished) and not event.reused:
+        if self._folders and isinstance(event, NodeFinished) and not event.reused:
             self._folders.publish(event.output_json)
 
 

@@ -28,14 +28,17 @@ KINDS = (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)
 #: A name with a counter as ComfyUI writes it; another file under it is another result.
 _COUNTED = re.compile(r"_\d{5,}_?\.[^.]+$")
 
+#: When a file was changed, in nanoseconds, and its size.
 _Version = tuple[int, int]
+#: What a file was copied from, named by its content, and its size.
+_Source = tuple[Path, int]
 
 
 class SharedFiles(Protocol):
     """What is asked of the file service; raises the errors of `services.errors`."""
 
     def fetch(self, name: FileName) -> Path:
-        """A local copy, not to be changed."""
+        """A local copy, not to be changed, in a place of its own for every content."""
         ...
 
     def exists(self, name: FileName) -> bool:
@@ -58,6 +61,7 @@ class LocalFolders:
         self.top = top
         self._files = files
         self._known: dict[Path, _Version] = {}
+        self._sources: dict[Path, _Source] = {}
         shutil.rmtree(top, ignore_errors=True)
         for kind in KINDS:
             self.folder(kind).mkdir(parents=True)
@@ -81,11 +85,15 @@ class LocalFolders:
         if self._is_own(path):
             return path
         copy = self._files.fetch(name)
+        source = copy, copy.stat().st_size
+        if path.is_file() and self._sources.get(path) == source:
+            return path
         path.parent.mkdir(parents=True, exist_ok=True)
         arriving = path.with_name(f".{path.name}.arriving")
         shutil.copyfile(copy, arriving)
         os.replace(arriving, path)
         self._remember(path)
+        self._sources[path] = source
         return path
 
     def exists(self, name: FileName) -> bool:
@@ -113,6 +121,7 @@ class LocalFolders:
         for name in wanted - here:
             (folder / name).touch()
             self._remember(folder / name)
+            self._sources.pop(folder / name, None)
         for name in here - wanted:
             if not self._is_own(folder / name):
                 (folder / name).unlink(missing_ok=True)

@@ -62,7 +62,7 @@ class PackBench:
         self.models = PackModelFolders([folder / "models"], custom_nodes)
         environment.install(environment.Environment(self.models, self._list_inputs))
         bundled = (nodes.NODE_CLASSES, nodes.DISPLAY_NAMES)
-        self.packs = Packs(custom_nodes, *bundled, self.models, self.folders, torch.device("cpu"))
+        self.packs = Packs(custom_nodes, *bundled, self.models, lambda: self.folders, torch.device("cpu"))
         self.context = RunContext(prompt_id="p", files=self.files)
         self._engine = Engine(self.packs.classes, ClassicCache())
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from services.graph.events import ExecutionFailed
-from tests.executor.custom.bench import PACKS, PackBench, pack_bench, shown
+from services.files.records import FileKind, FileName
+from services.graph.events import ExecutionFailed, ExecutionSucceeded
+from tests.executor.custom.bench import PACKS, PackBench, Prompt, pack_bench, shown
 
 
 @pytest.fixture
@@ -38,6 +39,16 @@ def test_an_input_is_read_as_it_is_now_under_its_own_name(bench: PackBench, how:
     assert shown(bench.run({"out": ("PackRead", {"file": "note.txt", "how": how})}))["text"] == ["first", "note.txt"]
     put(bench, "input/note.txt", "second, longer")
     assert shown(bench.run({"out": ("PackRead", {"file": "note.txt", "how": how})}))["text"][0] == "second, longer"
+
+
+def test_an_input_that_was_gone_and_came_back_has_its_content(bench: PackBench) -> None:
+    prompt: Prompt = {"out": ("PackRead", {"file": "note.txt", "how": "joined"})}
+    for _ in range(2):
+        put(bench, "input/note.txt", "here")
+        assert bench.folders.fetch(FileName(FileKind.INPUT, "", "note.txt")).read_text() == "here"
+        assert isinstance(bench.run(prompt)[-1], ExecutionSucceeded)
+        (bench.shared / "input" / "note.txt").unlink()
+        bench.refresh()
 
 
 def test_a_file_of_another_kind_is_named_by_its_annotation(bench: PackBench) -> None:

@@ -36,6 +36,7 @@ def test_upscaling_takes_channels_first_and_frames() -> None:
     picture = torch.rand(1, 4, 6, 8)
     assert comfy_utils.common_upscale(picture, 4, 3, "area", "disabled").shape == (1, 4, 3, 4)
     assert comfy_utils.common_upscale(picture, 4, 4, "bilinear", "center").shape == (1, 4, 4, 4)
+    assert comfy_utils.common_upscale(picture, 16, 12, "bislerp", "disabled").shape == (1, 4, 12, 16)
     frames = picture.unsqueeze(2).repeat(1, 1, 5, 1, 1)
     scaled = comfy_utils.common_upscale(frames, 4, 3, "area", "disabled")
     assert scaled.shape == (1, 4, 5, 3, 4)

@@ -18,6 +18,7 @@ from services.executor.custom.modules.state_dicts import (
     weight_dtype,
 )
 from services.executor.custom.modules.tensors import (
+    bislerp,
     common_upscale,
     get_tiled_scale_steps,
     lanczos,
@@ -33,6 +34,7 @@ from services.executor.custom.modules.tensors import (
 __all__ = [
     "PROGRESS_BAR_ENABLED",
     "ProgressBar",
+    "bislerp",
     "calculate_parameters",
     "common_upscale",
     "convert_sd_to",

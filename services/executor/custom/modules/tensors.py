@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.executor.custom.modules.progress_bar import ProgressBar
+from services.executor.nodes.latent_scaling import scaled_latent
 from services.executor.nodes.scaling import scaled
 
 TileFunction = Callable[[Tensor], Tensor]
@@ -23,6 +24,8 @@ def common_upscale(samples: Tensor, width: int, height: int, upscale_method: str
     Raises:
         ValueError: the method is not known here.
     """
+    if upscale_method == "bislerp":
+        return scaled_latent(samples, width, height, upscale_method, crop)
     if samples.ndim > 4:
         frames = samples.movedim(1, -3).reshape(-1, samples.shape[1], *samples.shape[-2:])
         result = common_upscale(frames, width, height, upscale_method, crop)
@@ -34,6 +37,11 @@ def common_upscale(samples: Tensor, width: int, height: int, upscale_method: str
 def lanczos(samples: Tensor, width: int, height: int) -> Tensor:
     """Bring pictures (batch, channels, height, width) to a size by Lanczos resampling."""
     return common_upscale(samples, width, height, "lanczos", "disabled")
+
+
+def bislerp(samples: Tensor, width: int, height: int) -> Tensor:
+    """Bring latents (batch, channels, height, width) to a size, turning from cell to cell."""
+    return common_upscale(samples, width, height, "bislerp", "disabled")
 
 
 def repeat_to_batch_size(tensor: Tensor, batch_size: int, dim: int = 0) -> Tensor:
