@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 #: Attributes that are part of a definition only when the class has them.
 _OPTIONAL = {
     "OUTPUT_TOOLTIPS": "output_tooltips",
+    "OUTPUT_MATCHTYPES": "output_matchtypes",
     "DEPRECATED": "deprecated",
     "EXPERIMENTAL": "experimental",
     "API_NODE": "api_node",
@@ -27,8 +28,9 @@ _OPTIONAL = {
 
 #: The order of the keys for a node that ComfyUI declares through its schema.
 _SCHEMA_ORDER = (
-    *("input", "input_order", "output", "output_is_list", "output_name", "output_tooltips", "name", "display_name"),
-    *("description", "python_module", "category", "output_node", "deprecated", "experimental", "api_node"),
+    *("input", "input_order", "output", "output_is_list", "output_name", "output_tooltips", "output_matchtypes"),
+    *("name", "display_name", "description", "python_module", "category", "output_node"),
+    *("deprecated", "experimental", "api_node"),
 )
 
 
@@ -75,7 +77,7 @@ def definition(name: str, cls: type, display_name: str | None, types: Collection
     }
     entry |= {key: getattr(node, attribute) for attribute, key in _OPTIONAL.items() if hasattr(node, attribute)}
     if getattr(node, "FULL_DEFINITION", False):
-        entry = {key: entry[key] for key in _SCHEMA_ORDER}
+        entry = {key: entry[key] for key in _SCHEMA_ORDER if key in entry}
     validation = _validation(node, types)
     return entry | ({"validation": validation} if validation else {})
 

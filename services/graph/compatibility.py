@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 ANY = "*"
+
+#: The type of places that share a template: whatever one of them is linked to.
+MATCHING = "COMFY_MATCHTYPE_V3"
 CHOICE = "COMBO"
 
 
@@ -14,7 +17,7 @@ def accepts(declared: Any, received: Any) -> bool:
     Types are names, several of them joined by commas ("IMAGE,MASK" takes either), "*" for any, or a list of choices.
     The comparison is `received != declared`, since node packs make types of their own by overriding that.
     """
-    if received != declared and ANY not in (received, declared):
+    if received != declared and not any(one in (received, declared) for one in (ANY, MATCHING)):
         return _overlap(declared, received)
     return True
 

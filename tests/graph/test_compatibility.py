@@ -25,6 +25,8 @@ class AnyButMask(str):
         ("*", "INT"),
         ("INT", "*"),
         ("*", ["a", "b"]),
+        ("COMFY_MATCHTYPE_V3", "IMAGE"),
+        ("IMAGE", "COMFY_MATCHTYPE_V3"),
         (["a", "b"], ["a", "b"]),
         (["a", "b"], "COMBO"),
         ("COMBO", ["a", "b"]),

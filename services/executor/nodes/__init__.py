@@ -47,6 +47,7 @@ from services.executor.nodes import (
     sigma_arithmetic,
     sigma_schedules,
     strings,
+    switch,
     websocket_saving,
 )
 from services.executor.nodes.conditioning import CLIPTextEncode
@@ -102,6 +103,7 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     noise.NODES,
     samplers.NODES,
     published_schedules.NODES,
+    switch.NODES,
 )
 
 NODE_CLASSES: Mapping[str, type] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -11,12 +12,15 @@ import torch
 from torch import Tensor
 
 from services.executor.nodes.declarations import number, whole
+from services.executor.nodes.schema_node import SchemaNode
 from services.executor.nodes.sigma_schedules import exact
 
 SIGMAS = ("SIGMAS",)
 
 #: Stands for zero where sampling begins, since no noise can be removed from there.
 ALMOST_ZERO = 0.0001
+
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 #: What share of a step lies behind at a share of its time.
 SPACINGS: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -32,6 +36,25 @@ class SigmasNode:
     RETURN_TYPES: tuple[str, ...] = ("SIGMAS",)
     CATEGORY = "sampling/custom_sampling/sigmas"
     RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_custom_sampler"
+
+
+class ManualSigmas(SchemaNode):
+    """Noise levels written down."""
+
+    RETURN_TYPES = ("SIGMAS",)
+    FUNCTION = "execute"
+    CATEGORY = "_for_testing/custom_sampling"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_custom_sampler"
+    EXPERIMENTAL = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The levels."""
+        return {"required": {"sigmas": ("STRING", {"default": "1, 0.5", "multiline": False})}}
+
+    def execute(self, sigmas: str) -> tuple[Tensor]:
+        """Return the numbers in the text, whatever stands between them."""
+        return (torch.tensor([float(number) for number in NUMBER.findall(sigmas)]),)
 
 
 class SplitSigmas(SigmasNode):
@@ -142,4 +165,11 @@ class ExtendIntermediateSigmas(SigmasNode):
         return (torch.cat([*extended, sigmas[-1:]]),)
 
 
-NODES: tuple[type, ...] = (SplitSigmas, SplitSigmasDenoise, FlipSigmas, SetFirstSigma, ExtendIntermediateSigmas)
+NODES: tuple[type, ...] = (
+    ManualSigmas,
+    SplitSigmas,
+    SplitSigmasDenoise,
+    FlipSigmas,
+    SetFirstSigma,
+    ExtendIntermediateSigmas,
+)

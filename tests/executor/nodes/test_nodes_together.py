@@ -7,7 +7,7 @@ from typing import Any
 from services.executor.catalogue import definitions_json
 from services.executor.nodes import DISPLAY_NAMES, NODE_CLASSES
 from services.graph.definitions import Catalogue
-from tests.executor.engine.bench import Bench, shown
+from tests.executor.engine.bench import Bench, shown, started
 from tests.graph.catalogues import graph, validated
 
 TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -38,6 +38,15 @@ LATENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "out": ("Places", {"samples": ["again", 0]}),
 }
 
+SWITCH: dict[str, tuple[str, dict[str, Any]]] = {
+    "yes": ("PrimitiveBoolean", {"value": True}),
+    "cat": ("PrimitiveString", {"value": "a cat"}),
+    "dog": ("PrimitiveString", {"value": "a dog"}),
+    "switch": ("ComfySwitchNode", {"switch": ["yes", 0], "on_true": ["cat", 0], "on_false": ["dog", 0]}),
+    "loud": ("CaseConverter", {"string": ["switch", 0], "mode": "UPPERCASE"}),
+    "text": ("PreviewAny", {"source": ["loud", 0]}),
+}
+
 
 class Places:
     """Shows the places of the latents of each batch."""
@@ -64,7 +73,16 @@ def test_lists_of_latents_are_mapped_and_put_together_again() -> None:
     assert shown(events) == {"out": {"places": [[0, 1, 2, 3], [4]]}}
 
 
+def test_a_switch_needs_only_the_branch_that_it_takes() -> None:
+    events = Bench(*NODE_CLASSES.values()).run(SWITCH, ("text",))
+    assert shown(events) == {"text": {"text": ["A CAT"]}}
+    assert "dog" not in started(events)
+    other = SWITCH | {"yes": ("PrimitiveBoolean", {"value": False})}
+    assert shown(Bench(*NODE_CLASSES.values()).run(other, ("text",))) == {"text": {"text": ["A DOG"]}}
+
+
 async def test_links_of_any_type_are_accepted_by_what_shows_them() -> None:
     catalogue = Catalogue.from_json(definitions_json(NODE_CLASSES, DISPLAY_NAMES))
     accepted = await validated(graph(**TEXTS), catalogue)
     assert set(accepted.output_node_ids) == {"text", "number", "flag"}
+    assert (await validated(graph(**SWITCH), catalogue)).output_node_ids == ("text",)

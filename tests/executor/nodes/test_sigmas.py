@@ -11,6 +11,7 @@ from services.executor.nodes.published_schedules import AlignYourStepsScheduler,
 from services.executor.nodes.sigma_arithmetic import (
     ExtendIntermediateSigmas,
     FlipSigmas,
+    ManualSigmas,
     SetFirstSigma,
     SplitSigmas,
     SplitSigmasDenoise,
@@ -54,6 +55,19 @@ def test_levels_equal_the_recorded_ones(name: str) -> None:
         found = getattr(NODES[name](), NODES[name].FUNCTION)(**arguments)
         for sigmas, expected in zip(found, case["outputs"], strict=True):
             torch.testing.assert_close(sigmas, numbers(expected), rtol=TOLERANCE, atol=1e-7, msg=str(case))
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("1, 0.5", [1.0, 0.5]),
+        ("[14.6 7;.25\n0.]", [14.6, 7.0, 0.25, 0.0]),
+        ("1e1, -2.5E-1", [10.0, -0.25]),
+        ("none", []),
+    ],
+)
+def test_levels_are_read_from_a_text(text: str, levels: list[float]) -> None:
+    torch.testing.assert_close(ManualSigmas().execute(text)[0], torch.tensor(levels))
 
 
 def test_parts_share_the_level_where_they_meet() -> None:
