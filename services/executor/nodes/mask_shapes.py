@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from services.executor.nodes.batches import flat_masks
 from services.executor.nodes.declarations import LONGEST_SIDE, side, whole
+from services.executor.nodes.limits import check_size
 from services.executor.nodes.windows import window_maximum
 
 _MODULE = "comfy_extras.nodes_mask"
@@ -59,7 +62,7 @@ class GrowMask:
         if expand == 0:
             return (masks,)
         if expand < 0:
-            return (_spread(masks.neg(), -expand, tapered_corners).neg_(),)
+            return (_spread(masks.neg(), -expand, tapered_corners).neg(),)
         return (_spread(masks, expand, tapered_corners),)
 
 
@@ -76,16 +79,29 @@ def _spread(masks: Tensor, steps: int, tapered_corners: bool) -> Tensor:
 
 
 def _diamond(masks: Tensor, steps: int) -> Tensor:
-    """The maximum over all positions that are at most `steps` moves up, down, left or right away."""
-    spread = masks
-    for _ in range(min(steps, sum(masks.shape[1:]))):
-        before, spread = spread, spread.clone()
-        for dimension in (1, 2):
-            shorter = masks.shape[dimension] - 1
-            for source, target in ((0, 1), (1, 0)):
-                reached = spread.narrow(dimension, target, shorter)
-                torch.maximum(reached, before.narrow(dimension, source, shorter), out=reached)
-    return spread
+    """The maximum over all positions that are at most `steps` moves up, down, left or right away.
+
+    Half of a diamond's positions, as of a chessboard's one colour, are those of two diagonals put together; the other
+    half are their neighbours. A diagonal of up to twice the length is made of two, so that the work grows with the
+    logarithm of the steps.
+    """
+    count, height, width = masks.shape
+    if steps >= height + width - 2:
+        return masks.amax((1, 2), keepdim=True).expand_as(masks)
+    check_size("expand", count, height + 2 * steps, width + 2 * steps)
+    spread = functional.pad(masks, (steps,) * 4, value=-math.inf)
+    for flip in (False, True):
+        covered = 1
+        while covered < steps:
+            step = min(covered, steps - covered)
+            upper, lower = spread[:, :-step], spread[:, step:]
+            left, right = (lower, upper) if flip else (upper, lower)
+            spread = left[:, :, :-step].maximum(right[:, :, step:])
+            covered += step
+    # What is left of the margins is one pixel on each side.
+    rows, columns = spread[:, :, 1:-1], spread[:, 1:-1]
+    vertical = rows[:, :-2].maximum(rows[:, 2:]).maximum(rows[:, 1:-1])
+    return vertical.maximum(columns[:, :, :-2]).maximum(columns[:, :, 2:])
 
 
 NODES = (FeatherMask, GrowMask)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from services.executor.nodes.mask_shapes import FeatherMask, GrowMask
 
@@ -24,7 +25,7 @@ def within(height: int, width: int, row: int, column: int, steps: int, tapered: 
 
 
 @pytest.mark.parametrize("tapered", [True, False])
-@pytest.mark.parametrize("steps", [1, 2, 5, 40])
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 6, 7, 12, 20, 40])
 @pytest.mark.parametrize("place", [(0, 0), (4, 7), (8, 13)])
 def test_a_dot_grows_to_a_diamond_or_a_square(place: tuple[int, int], steps: int, tapered: bool) -> None:
     (grown,) = GrowMask().expand_mask(dot(9, 14, *place), steps, tapered)
@@ -46,6 +47,18 @@ def test_many_steps_are_one_after_the_other_and_beyond_the_edges_there_is_nothin
         assert torch.equal(GrowMask().expand_mask(once, 2, tapered)[0], GrowMask().expand_mask(mask, 3, tapered)[0])
         assert torch.equal(GrowMask().expand_mask(torch.ones(1, 6, 6), -3, tapered)[0], torch.ones(1, 6, 6))
         assert torch.equal(GrowMask().expand_mask(mask, 16384, tapered)[0], mask.max().expand(1, 6, 6))
+        assert torch.equal(GrowMask().expand_mask(mask, -16384, tapered)[0], mask.min().expand(1, 6, 6))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (5, 1), (2, 2), (4, 7)])
+def test_tapered_growth_is_the_same_step_again_and_again(shape: tuple[int, int], steps: int) -> None:
+    mask = grown = torch.rand(3, *shape) - 0.5
+    for _ in range(steps):
+        around = functional.pad(grown, (1, 1, 1, 1), value=-1.0)
+        moved = (around[:, :-2, 1:-1], around[:, 2:, 1:-1], around[:, 1:-1, :-2], around[:, 1:-1, 2:])
+        grown = torch.stack((grown, *moved)).amax(0)
+    assert torch.equal(GrowMask().expand_mask(mask, steps, True)[0], grown)
 
 
 def test_no_steps_change_nothing_and_a_mask_gets_a_batch() -> None:
