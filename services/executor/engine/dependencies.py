@@ -22,6 +22,10 @@ class Dependencies:
             self._known[node_id] = self._find(node_id)
         return self._known[node_id]
 
+    def forget(self, node_id: str) -> None:
+        """A node may come to be another one."""
+        self._known.pop(node_id, None)
+
     def is_async(self, node_id: str) -> bool:
         """Whether a node is a coroutine, so that others can run once it has begun."""
         node_class = self._class_of(self._prompt.nodes[node_id])

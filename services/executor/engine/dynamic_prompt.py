@@ -19,6 +19,8 @@ class DynamicPrompt:
         self.nodes: dict[str, Node] = dict(graph.nodes)
         self._added: dict[str, Any] = {}
         self._refs: dict[str, NodeRef] = {}
+        self._children: dict[str, list[str]] = {}
+        self._replaceable: set[str] = set()
 
     def ref(self, node_id: str) -> NodeRef:
         """The node as the outside sees it."""
@@ -42,14 +44,20 @@ class DynamicPrompt:
         if not isinstance(subgraph, Mapping):
             raise UnusableResultError(f"{maker} expands to a {type(subgraph).__name__}, not a dict of nodes")
         nodes = [self._read(maker, node_id, raw) for node_id, raw in subgraph.items()]
+        self._children.setdefault(parent_id, []).extend(node.id for node in nodes)
         for node in nodes:
+            self._replaceable.discard(node.id)
             self.nodes[node.id] = node
             self._added[node.id] = raw = subgraph[node.id]
             self._refs[node.id] = self._ref_of_added(node.id, parent_id, raw.get("override_display_id"))
         return [node.id for node in nodes]
 
+    def may_repeat(self, node_id: str) -> None:
+        """The result of a node is gone: should it run again, it may add the same nodes again."""
+        self._replaceable.update(self._children.pop(node_id, ()))
+
     def _read(self, maker: str, node_id: Any, raw: Any) -> Node:
-        if node_id in self.nodes:
+        if node_id in self.nodes and node_id not in self._replaceable:
             raise UnusableResultError(f"{maker} expands to a node {node_id}, which is there already")
         try:
             return parse_node(node_id, raw)

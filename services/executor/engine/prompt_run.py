@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.executor.engine.caches.base import ResultCache
@@ -58,8 +58,8 @@ class PromptRun:
         self._emit = emit
         self._signatures = Signatures(prompt, classes, self._fingerprint)
         self._results: dict[str, NodeResult] = {}
-        dependencies = Dependencies(prompt, classes)
-        self._schedule = Schedule(dependencies.of, self._results.__contains__, dependencies.is_async)
+        self._dependencies = Dependencies(prompt, classes)
+        self._schedule = Schedule(self._dependencies.of, self._results.__contains__, self._dependencies.is_async)
         #: nodes whose coroutines have begun, with the inputs they were called with
         self._in_flight: dict[str, tuple[Calls, InputValues]] = {}
         #: what nodes returned that wait for the nodes they made
@@ -223,9 +223,14 @@ class PromptRun:
         self._emit(NodeFinished(self._prompt.ref(node.id), result.ui_json, reused))
         unused = self._schedule.complete(node.id)
         if not self._cache.keeps:
-            for node_id in unused:
-                del self._results[node_id]
-                self._schedule.forget(node_id)
+            self._let_go(unused)
+
+    def _let_go(self, node_ids: Iterable[str]) -> None:
+        for node_id in node_ids:
+            del self._results[node_id]
+            self._schedule.forget(node_id)
+            self._dependencies.forget(node_id)
+            self._prompt.may_repeat(node_id)
 
     def _report_blocker(self, message: str) -> None:
         self._emit(NodeBlocked(self._prompt.ref(self._node.id), self._node.class_type, message, tuple(self._executed)))
