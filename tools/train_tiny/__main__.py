@@ -22,6 +22,7 @@ FILE_NAME = "silverprint-tiny.safetensors"
 TEXT_BATCH = 96
 UNET_BATCH = 64
 VAE_BATCH = 12
+SHOWN = 40  # pictures on the contact sheet
 MEASURE_SEED = 77
 """Scenes to measure by come from a seed of their own, whatever the training's."""
 
@@ -85,19 +86,18 @@ def trained_unet(options: argparse.Namespace, encoder: text.TextTrainer) -> UNet
 def _measure(path: Path, options: argparse.Namespace) -> None:
     checkpoint = load_checkpoint(path)
     scenes = random_scenes(options.measured, torch.Generator().manual_seed(MEASURE_SEED))
-    shown = [plain_caption(scene) for scene in scenes[:40]]
-    save_contact_sheet(
-        measure.pictures(checkpoint, shown, measure.Setting(), MEASURE_SEED), options.out / "contact-sheet.png"
-    )
+    prompts = [plain_caption(scene) for scene in scenes[:SHOWN]]
+    shown = measure.pictures(checkpoint, prompts, measure.Setting(), MEASURE_SEED)
+    save_contact_sheet(shown, prompts, options.out / "contact-sheet.png")
     print(measure.table(checkpoint, scenes, measure.SETTINGS, MEASURE_SEED))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.train_tiny", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint and for resuming")
-    parser.add_argument("--text-steps", type=int, default=2500)
-    parser.add_argument("--vae-steps", type=int, default=1600)
-    parser.add_argument("--unet-steps", type=int, default=6000)
+    parser.add_argument("--text-steps", type=int, default=3500)
+    parser.add_argument("--vae-steps", type=int, default=4900)
+    parser.add_argument("--unet-steps", type=int, default=5200)
     parser.add_argument("--pictures", type=int, default=64000, help="drawn for the UNet, kept in memory (5 kB each)")
     parser.add_argument("--measured", type=int, default=100, help="pictures made and read back for each setting")
     parser.add_argument("--threads", type=int, default=1)
