@@ -8,11 +8,14 @@ its grace, and the run ends as interrupted.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from services.executor.nodes.schema_node import combo
 from services.executor.nodes.strings import MULTILINE, StringNode, require_length
+
+REFERENCE = re.compile(r"\\(?:\d|g<)")
 
 FLAGS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "case_insensitive": ("BOOLEAN", {"default": True}),
@@ -72,13 +75,17 @@ class RegexExtract(StringNode):
         dotall: bool,
         group_index: int,
     ) -> tuple[str]:
-        """Return what was found, one a line; nothing when there is no match, group, such mode or pattern."""
+        """Return what was found, one a line; nothing when there is no match, group, such mode or pattern.
+
+        Raises:
+            ValueError: the result would be too long, as groups that look ahead can make it.
+        """
         try:
             pattern = _compiled(regex_pattern, case_insensitive, multiline, dotall)
         except ValueError:
             return ("",)
         extract = EXTRACTIONS.get(mode, _nothing)
-        return ("\n".join(extract(pattern, string, group_index)),)
+        return (_joined(extract(pattern, string, group_index)),)
 
 
 class RegexReplace(StringNode):
@@ -118,17 +125,9 @@ class RegexReplace(StringNode):
             ValueError: the pattern or the replacement is not valid, or the result would be too long.
         """
         pattern = _compiled(regex_pattern, case_insensitive, multiline, dotall)
-        length = len(string)
-
-        def expanded(match: re.Match[str]) -> str:
-            nonlocal length
-            replacement = match.expand(replace)
-            length += len(replacement) - len(match[0])
-            require_length(length, "replace")
-            return replacement
-
+        _check_replacements(islice(pattern.finditer(string), count or None), len(string), replace)
         try:
-            return (pattern.sub(expanded, string, count=count),)
+            return (pattern.sub(replace, string, count=count),)
         except (re.error, IndexError) as error:
             raise ValueError(f"replace: {replace!r} does not fit the pattern: {error}") from error
 
@@ -141,33 +140,53 @@ def _compiled(pattern: str, case_insensitive: bool, multiline: bool, dotall: boo
         raise ValueError(f"regex_pattern: {pattern!r} is not a regular expression: {error}") from error
 
 
-def _first_match(pattern: re.Pattern[str], string: str, group: int) -> list[str]:
+def _check_replacements(matches: Iterable[re.Match[str]], length: int, replace: str) -> None:
+    """Refuse what could become too long; a reference counts as the longest group, since only Python expands them."""
+    references = len(REFERENCE.findall(replace))
+    for match in matches:
+        groups = range(match.re.groups + 1) if references else ()
+        longest = max((match.end(group) - match.start(group) for group in groups), default=0)
+        length += len(replace) + references * longest - len(match[0])
+        require_length(length, "replace")
+
+
+def _joined(parts: Iterable[str]) -> str:
+    kept: list[str] = []
+    length = -1
+    for part in parts:
+        length += len(part) + 1
+        require_length(length, "string")
+        kept.append(part)
+    return "\n".join(kept)
+
+
+def _first_match(pattern: re.Pattern[str], string: str, group: int) -> Iterable[str]:
     match = pattern.search(string)
     return [match[0]] if match else []
 
 
-def _all_matches(pattern: re.Pattern[str], string: str, group: int) -> list[str]:
+def _all_matches(pattern: re.Pattern[str], string: str, group: int) -> Iterable[str]:
     """Of a pattern with groups only the first group, as `re.findall` has it."""
     wanted = 1 if pattern.groups else 0
-    return [match[wanted] or "" for match in pattern.finditer(string)]
+    return (match[wanted] or "" for match in pattern.finditer(string))
 
 
-def _first_group(pattern: re.Pattern[str], string: str, group: int) -> list[str]:
+def _first_group(pattern: re.Pattern[str], string: str, group: int) -> Iterable[str]:
     match = pattern.search(string)
     return [match[group] or ""] if match and group <= pattern.groups else []
 
 
-def _all_groups(pattern: re.Pattern[str], string: str, group: int) -> list[str]:
+def _all_groups(pattern: re.Pattern[str], string: str, group: int) -> Iterable[str]:
     if not 0 < pattern.groups >= group:
         return []
-    return [match[group] or "" for match in pattern.finditer(string)]
+    return (match[group] or "" for match in pattern.finditer(string))
 
 
-def _nothing(pattern: re.Pattern[str], string: str, group: int) -> list[str]:
+def _nothing(pattern: re.Pattern[str], string: str, group: int) -> Iterable[str]:
     return []
 
 
-EXTRACTIONS: Mapping[str, Callable[[re.Pattern[str], str, int], list[str]]] = {
+EXTRACTIONS: Mapping[str, Callable[[re.Pattern[str], str, int], Iterable[str]]] = {
     "First Match": _first_match,
     "All Matches": _all_matches,
     "First Group": _first_group,

@@ -65,6 +65,21 @@ def test_a_pattern_or_replacement_that_is_not_valid_is_named() -> None:
         RegexReplace().execute("a", "a", r"\1")
 
 
-def test_a_replacement_that_would_grow_without_limit_names_the_input() -> None:
+@pytest.mark.parametrize(
+    ("string", "pattern", "replace"),
+    [("a" * 10000, "", "b" * 10000), ("a" * 2**20, "(?s)(.*)", r"\1" * 65), ("a" * 2**20, "(?s).+", r"\g<0>" * 65)],
+)
+def test_a_replacement_that_would_grow_without_limit_names_the_input(string: str, pattern: str, replace: str) -> None:
     with pytest.raises(ValueError, match=r"^replace: the text would have "):
-        RegexReplace().execute("a" * 10000, "", "b" * 10000)
+        RegexReplace().execute(string, pattern, replace)
+
+
+@pytest.mark.parametrize("mode", ["All Matches", "All Groups"])
+def test_groups_that_look_ahead_cannot_grow_without_limit(mode: str) -> None:
+    with pytest.raises(ValueError, match=r"^string: the text would have "):
+        RegexExtract().execute("a" * 2**20, "(?=(a*))", mode, True, False, False, 1)
+
+
+def test_references_may_make_a_text_longer() -> None:
+    assert RegexReplace().execute("a" * 2**10, "(?s)(.+)", r"\1" * 60) == ("a" * 60 * 2**10,)
+    assert RegexReplace().execute("ab", "a(?=(b))", r"\1\1") == ("bbb",)
