@@ -70,6 +70,9 @@ class OfferedModule(ModuleType):
     def __init__(self, name: str, implementation: ModuleType | None, *, is_package: bool) -> None:
         super().__init__(name, implementation.__doc__ if implementation else None)
         self._implementation = implementation
+        # There is no such file: packs ask which folder it is in.
+        place = pack_host().base.joinpath(*name.split("."))
+        self.__file__ = str(place / "__init__.py" if is_package else place.with_name(f"{place.name}.py"))
         if is_package:
             self.__path__: list[str] = []
         if implementation:

@@ -30,6 +30,11 @@ class PackHost:
     #: pack to the folder that its scripts for browsers are in
     web_directories: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def base(self) -> Path:
+        """The folder that ComfyUI would be installed in: packs look for others beside the folder they are in."""
+        return self.custom_nodes[0].parent if self.custom_nodes else self.folders.top
+
 
 _host: PackHost | None = None
 

@@ -35,7 +35,7 @@ def __getattr__(name: str) -> Any:
         case "models_dir":
             return str(next(iter(host.models.directories("checkpoints")), Path("models")).parent)
         case "base_path":
-            return str(host.custom_nodes[0].parent if host.custom_nodes else host.folders.top)
+            return str(host.base)
         case "input_directory" | "output_directory" | "temp_directory":
             return str(host.folders.folder(FileKind(name.removesuffix("_directory"))))
         case "user_directory":
@@ -59,8 +59,8 @@ def get_temp_directory() -> str:
 
 
 def get_user_directory() -> str:
-    """A folder for a pack's own settings; gone when the worker ends."""
-    folder = pack_host().folders.top / "user"
+    """A folder for packs' own settings, kept on this host."""
+    folder = pack_host().folders.top.parent / "user"
     folder.mkdir(exist_ok=True)
     return str(folder)
 

@@ -9,6 +9,7 @@ import torch
 from services.executor.custom.modules.comfy_sample import fix_empty_latent_channels, prepare_noise
 from services.executor.custom.modules.comfy_sample import sample as _sample
 from services.executor.custom.modules.latent_preview import prepare_callback
+from services.executor.custom.modules.saving import InheritedPreviewImage, InheritedSaveImage
 from services.executor.custom.pack_host import pack_host
 from services.executor.engine.context import Interrupted
 
@@ -25,6 +26,10 @@ def __getattr__(name: str) -> Any:
             return host.display_names
         case "EXTENSION_WEB_DIRS":
             return host.web_directories
+        case "SaveImage":
+            return InheritedSaveImage
+        case "PreviewImage":
+            return InheritedPreviewImage
     if name in host.classes:
         return host.classes[name]
     raise AttributeError(name)

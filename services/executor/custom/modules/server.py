@@ -135,4 +135,6 @@ class PromptServer:
             node.progress(0, 1, preview_of(preview))
 
 
+#: Packs ask where the class was written to learn where ComfyUI is.
+PromptServer.__module__ = "server"
 PromptServer.instance = PromptServer()
