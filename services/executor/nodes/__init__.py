@@ -32,6 +32,7 @@ from services.executor.nodes import (
     mask_preview,
     mask_shapes,
     masks,
+    model_sigmas,
     morphology,
     noise,
     outpainting,
@@ -104,6 +105,7 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     samplers.NODES,
     published_schedules.NODES,
     switch.NODES,
+    model_sigmas.NODES,
 )
 
 NODE_CLASSES: Mapping[str, type] = {
