@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from services.executor.engine.context import current_context
-from services.executor.nodes.declarations import Declaration, number, whole
+from services.executor.nodes.declarations import Declaration, chosen, number, whole
 from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.pictures import is_png_keyword, picture_of
 from services.executor.nodes.saving import HIDDEN
@@ -87,7 +87,7 @@ class SaveAnimatedWEBP(_AnimationNode):
             exif=_exif(prompt, extra_pnginfo),
             lossless=lossless,
             quality=quality,
-            method=WEBP_METHODS[method],
+            method=chosen(WEBP_METHODS, method, "method"),
         )
         return _saved(images, filename_prefix, ".webp", encoded, animated=len(images) != 1)
 

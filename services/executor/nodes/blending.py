@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from services.executor.nodes.batches import like, with_channels
-from services.executor.nodes.declarations import IMAGE, number
+from services.executor.nodes.declarations import IMAGE, chosen, number
 from services.executor.nodes.schema_node import SchemaNode, combo
 
 
@@ -67,7 +67,7 @@ class ImageBlend(SchemaNode):
                 "give as many, or a single picture"
             )
         above = like(with_channels(image2.to(image1), image1.shape[-1]), image1, "bicubic")
-        blended = BLENDS[blend_mode](image1, above)
+        blended = chosen(BLENDS, blend_mode, "blend_mode")(image1, above)
         return ((image1 * (1 - blend_factor) + blended * blend_factor).clamp_(0, 1),)
 
 

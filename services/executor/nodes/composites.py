@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.nodes.batches import flat_masks, repeated, with_channels
-from services.executor.nodes.declarations import side
+from services.executor.nodes.declarations import chosen, side
 from services.executor.nodes.pasting import overlap, pasted
 
 _MODULE = "comfy_extras.nodes_mask"
@@ -82,11 +82,12 @@ class MaskComposite:
 
     def combine(self, destination: Tensor, source: Tensor, x: int, y: int, operation: str) -> tuple[Tensor]:
         """Return masks of the destination's number and size, in 0..1; and, or, xor are of values rounded to 0 or 1."""
+        combined = chosen(OPERATIONS, operation, "operation")
         result = flat_masks(destination).clone()
         sources = repeated(flat_masks(source).to(result), len(result), "source")
         where = overlap(result, sources, x, y)
         region = result[(..., *where.destination)]
-        region.copy_(OPERATIONS[operation](region, sources[(..., *where.source)]))
+        region.copy_(combined(region, sources[(..., *where.source)]))
         return (result.clamp_(0, 1),)
 
 

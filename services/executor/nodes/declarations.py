@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
 
 Declaration = tuple[Any, ...]
 
@@ -28,3 +31,15 @@ def number(default: float, least: float, most: float, step: float) -> Declaratio
 def side(default: int, least: int = 0, step: int = 1) -> Declaration:
     """A width, a height or a position in pixels."""
     return whole(default, least, LONGEST_SIDE, step=step)
+
+
+def chosen(options: Mapping[str, Value], option: str, name: str) -> Value:
+    """What an option of the input `name` stands for; what is linked was not checked before.
+
+    Raises:
+        ValueError: there is no such option.
+    """
+    try:
+        return options[option]
+    except (KeyError, TypeError):
+        raise ValueError(f"{name}: {option!r} is not one of {', '.join(options)}") from None

@@ -7,7 +7,13 @@ from torch import Tensor
 
 
 def bell(positions: Tensor, sigma: float) -> Tensor:
-    """Weights of a Gaussian at these positions; their sum is 1."""
+    """Weights of a Gaussian at these positions; their sum is 1.
+
+    Raises:
+        ValueError: its width `sigma` is not above 0.
+    """
+    if sigma <= 0:
+        raise ValueError(f"sigma: {sigma} is not above 0")
     weights = torch.exp(-positions.square() / (2 * sigma * sigma))
     return weights / weights.sum()
 

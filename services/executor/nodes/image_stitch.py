@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.executor.nodes.batches import with_channels
-from services.executor.nodes.declarations import whole
+from services.executor.nodes.declarations import chosen, whole
 from services.executor.nodes.limits import check_size
 from services.executor.nodes.scaling import scaled
 
@@ -67,6 +67,7 @@ class ImageStitch:
         """
         if image2 is None:
             return (image1,)
+        colour = chosen(COLOURS, spacing_color, "spacing_color")
         along, across = (WIDTH, HEIGHT) if direction in ("left", "right") else (HEIGHT, WIDTH)
         gap = spacing_width + spacing_width % 2
         if match_image_size:
@@ -74,7 +75,7 @@ class ImageStitch:
         count, channels = max(len(image1), len(image2)), max(image1.shape[-1], image2.shape[-1])
         breadth = max(image1.shape[across], image2.shape[across])
         check_size("image1, image2", count, image1.shape[along] + gap + image2.shape[along], breadth, channels)
-        margin = COLOURS[spacing_color][0] if spacing_color in ("white", "black") else 0.0
+        margin = colour[0] if spacing_color in ("white", "black") else 0.0
         parts = [
             with_channels(_continued(_centred(image, across, breadth, margin), count), channels)
             for image in (image1, image2.to(image1))
@@ -84,8 +85,8 @@ class ImageStitch:
         if gap:
             shape = list(parts[0].shape)
             shape[along] = gap
-            colour = torch.tensor((*COLOURS[spacing_color], *[1.0] * channels)[:channels]).to(image1)
-            parts.insert(1, colour.expand(shape))
+            filling = torch.tensor((*colour, *[1.0] * channels)[:channels]).to(image1)
+            parts.insert(1, filling.expand(shape))
         return (torch.cat(parts, along),)
 
 

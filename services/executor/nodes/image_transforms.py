@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from services.executor.nodes.declarations import side
+from services.executor.nodes.declarations import chosen, side
 
 _MODULE = "comfy_extras.nodes_images"
 
@@ -57,7 +57,7 @@ class ImageRotate:
 
     def rotate(self, image: Tensor, rotation: str) -> tuple[Tensor]:
         """Return the pictures turned."""
-        return (torch.rot90(image, QUARTER_TURNS[rotation], (2, 1)),)
+        return (torch.rot90(image, chosen(QUARTER_TURNS, rotation, "rotation"), (2, 1)),)
 
 
 class ImageFlip:

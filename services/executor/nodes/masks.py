@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from services.executor.nodes.batches import flat_masks
-from services.executor.nodes.declarations import number, side
+from services.executor.nodes.declarations import chosen, number, side
 from services.executor.nodes.limits import check_size
 
-CHANNELS = ("red", "green", "blue", "alpha")
+CHANNELS = {"red": 0, "green": 1, "blue": 2, "alpha": 3}
 
 
 class _MaskNode:
@@ -46,7 +46,7 @@ class ImageToMask(_MaskNode):
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """The pictures and the channel."""
-        return {"required": {"image": ("IMAGE",), "channel": (CHANNELS,)}}
+        return {"required": {"image": ("IMAGE",), "channel": (list(CHANNELS),)}}
 
     def image_to_mask(self, image: Tensor, channel: str) -> tuple[Tensor]:
         """Return masks (batch, height, width).
@@ -54,7 +54,7 @@ class ImageToMask(_MaskNode):
         Raises:
             ValueError: the pictures have no such channel.
         """
-        index = CHANNELS.index(channel)
+        index = chosen(CHANNELS, channel, "channel")
         if index >= image.shape[-1]:
             raise ValueError(f"channel: pictures of {image.shape[-1]} channels have no {channel}")
         return (image[..., index],)

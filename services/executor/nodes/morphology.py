@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from services.executor.nodes.declarations import IMAGE, whole
+from services.executor.nodes.declarations import IMAGE, chosen, whole
 from services.executor.nodes.schema_node import SchemaNode, combo
 from services.executor.nodes.windows import window_maximum, window_minimum
 
@@ -56,7 +56,8 @@ class Morphology(SchemaNode):
 
     def process(self, image: Tensor, operation: str, kernel_size: int) -> tuple[Tensor]:
         """Return pictures of the same size; what lies beyond the edges does not count."""
-        return (OPERATIONS[operation](image.movedim(-1, 1), kernel_size).movedim(1, -1),)
+        changed = chosen(OPERATIONS, operation, "operation")
+        return (changed(image.movedim(-1, 1), kernel_size).movedim(1, -1),)
 
 
 NODES = (Morphology,)

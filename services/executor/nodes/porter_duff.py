@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from services.executor.nodes.declarations import chosen
+
 #: Below this a result counts as wholly transparent, which has no colour.
 LEAST_ALPHA = 1e-5
 
@@ -28,7 +30,7 @@ Mode = Callable[[Layer, Layer], Layer]
 
 def compose(source: Layer, destination: Layer, mode: str) -> Layer:
     """Lay pictures over each other whose colours are not multiplied by their alpha; so are the result's."""
-    colour, alpha = MODES[mode](
+    colour, alpha = chosen(MODES, mode, "mode")(
         Layer(source.colour * source.alpha, source.alpha),
         Layer(destination.colour * destination.alpha, destination.alpha),
     )

@@ -33,8 +33,10 @@ class ImageQuantize(SchemaNode):
         """Return pictures (batch, height, width, 3), each with a palette of its own, found by median cut."""
         colours = image[..., :3] if image.shape[-1] >= 3 else image[..., :1].expand(-1, -1, -1, 3)
         pixels = (colours.clamp(0, 1) * 255).to(torch.uint8).cpu().numpy()
-        quantized = numpy.stack([_quantized(picture, colors, dither) for picture in pixels])
-        return (torch.from_numpy(quantized.astype(numpy.float32) / 255).to(image.device),)
+        quantized = numpy.empty(pixels.shape, dtype=numpy.float32)
+        for index, picture in enumerate(pixels):
+            quantized[index] = _quantized(picture, colors, dither)
+        return (torch.from_numpy(quantized).div_(255).to(image.device),)
 
 
 def bayer_matrix(side: int) -> Tensor:

@@ -36,7 +36,10 @@ def scaled(images: Tensor, width: int, height: int, method: str, crop: str, inpu
     if crop == "center":
         images = _cropped(images, width / height)
     if method == "lanczos":
-        return torch.stack([_lanczos(image, width, height) for image in images])
+        result = images.new_empty(len(images), height, width, images.shape[-1])
+        for index, image in enumerate(images):
+            result[index] = _lanczos(image, width, height)
+        return result
     return functional.interpolate(images.movedim(-1, 1), size=(height, width), mode=method).movedim(1, -1)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from services.executor.nodes.declarations import IMAGE, number, whole
 from services.executor.nodes.filters import bell, smoothed
+from services.executor.nodes.limits import check_size
 from services.executor.nodes.schema_node import SchemaNode
 
 #: ComfyUI's strength of 1 adds ten times what a blur takes away.
@@ -39,7 +40,7 @@ class ImageBlur(_SharpnessNode):
 
     def blur(self, image: Tensor, blur_radius: int, sigma: float) -> tuple[Tensor]:
         """Return the pictures blurred; a reach of 0 changes nothing."""
-        return (image if blur_radius == 0 else _blurred(image, blur_radius, sigma),)
+        return (image if blur_radius == 0 else _blurred(image, blur_radius, sigma, "blur_radius"),)
 
 
 class ImageSharpen(_SharpnessNode):
@@ -67,10 +68,16 @@ class ImageSharpen(_SharpnessNode):
         """
         if sharpen_radius == 0:
             return (image,)
-        return (_blurred(image, sharpen_radius, sigma).lerp_(image, 1 + STRENGTH_UNIT * alpha).clamp_(0, 1),)
+        return (
+            _blurred(image, sharpen_radius, sigma, "sharpen_radius")
+            .lerp_(image, 1 + STRENGTH_UNIT * alpha)
+            .clamp_(0, 1),
+        )
 
 
-def _blurred(image: Tensor, radius: int, sigma: float) -> Tensor:
+def _blurred(image: Tensor, radius: int, sigma: float, name: str) -> Tensor:
+    count, height, width, channels = image.shape
+    check_size(name, count, max(height, width), max(height, width) + 2 * radius, channels)
     weights = bell(torch.linspace(-1, 1, 2 * radius + 1), sigma)
     return smoothed(image, weights)
 

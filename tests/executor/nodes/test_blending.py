@@ -54,6 +54,11 @@ def test_a_single_picture_goes_with_every_one_of_a_batch() -> None:
     torch.testing.assert_close(ImageBlend().blend_images(three, one, 0.0, "normal")[0], three)
 
 
+def test_an_unknown_way_is_named() -> None:
+    with pytest.raises(ValueError, match="blend_mode: 'magic' is not one of normal, multiply, "):
+        ImageBlend().blend_images(torch.zeros(1, 1, 1, 3), torch.zeros(1, 1, 1, 3), 0.5, "magic")
+
+
 def test_batches_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="image2: a batch of 3 cannot be blended with one of 2"):
         ImageBlend().blend_images(torch.zeros(2, 1, 1, 3), torch.zeros(3, 1, 1, 3), 0.5, "normal")

@@ -55,6 +55,13 @@ def test_small_pictures_are_mirrored_as_often_as_it_takes() -> None:
     assert smoothed(row, five_to_the_left).flatten().tolist() == [1.0, 0.0, 1.0]
 
 
+def test_a_gaussian_without_width_and_a_reach_beyond_all_memory_are_named() -> None:
+    with pytest.raises(ValueError, match=r"sigma: 0\.0 is not above 0"):
+        ImageBlur().blur(torch.rand(1, 3, 3, 3), 1, 0.0)
+    with pytest.raises(ValueError, match="sharpen_radius: "):
+        ImageSharpen().sharpen(torch.rand(1, 3, 3, 3), 10**12, 1.0, 1.0)
+
+
 def test_no_reach_changes_nothing() -> None:
     image = torch.rand(1, 3, 3, 3)
     assert ImageBlur().blur(image, 0, 1.0)[0] is image
