@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from services.executor.nodes.limits import check_size
+
 #: What flows between nodes as LATENT: `samples` (batch, channels, height, width) and options such as `noise_mask`.
 Latent = dict[str, Any]
 
@@ -39,8 +41,14 @@ class EmptyLatentImage:
         }
 
     def generate(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
-        """Return zeros (batch, 4, height / 8, width / 8)."""
-        return ({"samples": torch.zeros(batch_size, 4, height // CELL, width // CELL)},)
+        """Return zeros (batch, 4, height / 8, width / 8).
+
+        Raises:
+            ValueError: they could not be held.
+        """
+        shape = (batch_size, 4, height // CELL, width // CELL)
+        check_size("width, height, batch_size", *shape)
+        return ({"samples": torch.zeros(shape)},)
 
 
 class VAEDecode:

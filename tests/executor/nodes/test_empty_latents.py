@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from services.executor.nodes import limits
@@ -11,9 +13,11 @@ from services.executor.nodes.empty_latents import (
     EmptySD3LatentImage,
     StableCascade_EmptyLatentImage,
 )
+from services.executor.nodes.latent import EmptyLatentImage
 
 
 def test_every_family_has_its_channels_and_cells() -> None:
+    assert EmptyLatentImage().generate(64, 32, 2)[0]["samples"].shape == (2, 4, 4, 8)
     assert EmptySD3LatentImage().execute(64, 32, 2)[0]["samples"].shape == (2, 16, 4, 8)
     assert EmptyHunyuanImageLatent().generate(128, 64, 2)[0]["samples"].shape == (2, 64, 2, 4)
     assert EmptyChromaRadianceLatentImage().execute(32, 16, 2)[0]["samples"].shape == (2, 3, 16, 32)
@@ -23,7 +27,8 @@ def test_every_family_has_its_channels_and_cells() -> None:
     assert not stage_c["samples"].any() and not stage_b["samples"].any()
 
 
-def test_latents_that_could_not_be_held_name_the_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("make", [EmptyLatentImage().generate, EmptySD3LatentImage().execute])
+def test_latents_that_could_not_be_held_name_the_inputs(monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
     monkeypatch.setattr(limits, "largest_result", lambda: 2**20)
     with pytest.raises(ValueError, match="^width, height, batch_size: "):
-        EmptySD3LatentImage().execute(16384, 16384, 4096)
+        make(16384, 16384, 4096)
