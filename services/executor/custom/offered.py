@@ -13,6 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from services.executor.custom.empty_modules import EMPTY_MODULES
 from services.executor.custom.pack_host import PackHost, pack_host, set_pack_host
 
 _IMPLEMENTATIONS = f"{__package__}.modules"
@@ -25,7 +26,11 @@ MODULES: Mapping[str, str | None] = {
     "comfy.comfy_types.node_typing": "comfy_types",
     "comfy.k_diffusion": None,
     "comfy.k_diffusion.sampling": "comfy_k_diffusion_sampling",
+    "comfy.ldm": None,
+    "comfy.ldm.modules": None,
+    "comfy.ldm.modules.attention": "comfy_attention",
     "comfy.model_management": "comfy_model_management",
+    "comfy.ops": "comfy_ops",
     "comfy.sample": "comfy_sample",
     "comfy.samplers": "comfy_samplers",
     "comfy.sd": "comfy_sd",
@@ -55,6 +60,7 @@ MODULES: Mapping[str, str | None] = {
     "node_helpers": "node_helpers",
     "nodes": "nodes",
     "server": "server",
+    **dict.fromkeys(EMPTY_MODULES),
 }
 
 #: The package whose modules hold nodes; one is there as soon as a node of ours says that it belongs to it.
@@ -120,7 +126,7 @@ def offer(host: PackHost) -> None:
     """
     set_pack_host(host)
     packages = {name.rpartition(".")[0] for name in MODULES}
-    for name, implementation in MODULES.items():
+    for name, implementation in sorted(MODULES.items()):  # parents first
         source = importlib.import_module(f"{_IMPLEMENTATIONS}.{implementation}") if implementation else None
         module = OfferedModule(name, source, is_package=source is None or name in packages)
         sys.modules[name] = module

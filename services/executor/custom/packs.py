@@ -57,6 +57,7 @@ def load_packs(folders: Sequence[Path], into: LoadedPacks | None = None) -> Load
         began = time.monotonic()
         try:
             pack = _loaded(path)
+            _add(pack, path, loaded)
         except BaseException as error:  # a pack may call sys.exit
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -65,17 +66,18 @@ def load_packs(folders: Sequence[Path], into: LoadedPacks | None = None) -> Load
             log.debug("node pack %s", path.name, exc_info=True)
             _forget(_module_name(path))
             continue
-        _add(pack, path, loaded)
         log.info("node pack %s: %d nodes in %.1f s", path.name, len(pack.classes), time.monotonic() - began)
     return loaded
 
 
 def _add(pack: _Pack, path: Path, loaded: LoadedPacks) -> None:
+    ours = {id(cls) for cls in loaded.classes.values()}
     for name, cls in pack.classes.items():
         if name in loaded.classes:
             log.warning("node pack %s: there is a node %s already, which stays", path.name, name)
             continue
-        cls.RELATIVE_PYTHON_MODULE = f"custom_nodes.{_name_of(path)}"
+        if id(cls) not in ours:
+            cls.RELATIVE_PYTHON_MODULE = f"custom_nodes.{_name_of(path)}"
         loaded.classes[name] = cls
         if name in pack.display_names:
             loaded.display_names[name] = pack.display_names[name]
@@ -110,6 +112,7 @@ def _loaded(path: Path) -> _Pack:
     web = _web_directory(module, path)
     mapping = getattr(module, "NODE_CLASS_MAPPINGS", None)
     if mapping is not None:
+        _check_classes(mapping)
         return _Pack(dict(mapping), dict(getattr(module, "NODE_DISPLAY_NAME_MAPPINGS", None) or {}), web)
     entry = getattr(module, "comfy_entrypoint", None)
     if callable(entry):
@@ -118,6 +121,12 @@ def _loaded(path: Path) -> _Pack:
     if web is not None:  # scripts for browsers alone
         return _Pack({}, {}, web)
     raise ImportError("it has neither NODE_CLASS_MAPPINGS nor a comfy_entrypoint")
+
+
+def _check_classes(mapping: Mapping[str, Any]) -> None:
+    for name, cls in dict(mapping).items():
+        if not isinstance(cls, type):
+            raise TypeError(f"the node {name} is a {type(cls).__name__}, expected a class")
 
 
 async def _nodes_of(entry: Any) -> list[Any]:

@@ -102,3 +102,9 @@ def test_a_pack_replaces_no_node_that_is_there(load: Load) -> None:
     loaded = load(early=EARLY).packs.loaded
     assert loaded.classes["SaveImage"].__name__ == "SaveImage"
     assert loaded.display_names["SaveImage"] == "Save Image"
+
+
+def test_a_node_of_ours_under_another_name_stays_ours(load: Load) -> None:
+    source = "from nodes import ImageInvert\nNODE_CLASS_MAPPINGS = {'Negative': ImageInvert}\n"
+    bench = load(renaming=source)
+    assert bench.definition("ImageInvert")["python_module"] == bench.definition("Negative")["python_module"] == "nodes"

@@ -70,7 +70,8 @@ def test_they_are_gone_when_they_are_withdrawn(load: Load, tmp_path: Path) -> No
     [
         ("from comfy.utils import bring_me_the_moon", "bring_me_the_moon"),
         ("import comfy.utils; comfy.utils.bring_me_the_moon", "comfy.utils.bring_me_the_moon"),
-        ("import comfy.ldm.flux", "comfy.ldm"),
+        ("import comfy.moon.landing", "comfy.moon"),
+        ("import comfy.hooks; comfy.hooks.HookGroup", "comfy.hooks.HookGroup"),
         ("from comfy.model_patcher import ModelPatcher", "comfy.model_patcher"),
         ("from nodes import NodeOfTomorrow", "NodeOfTomorrow"),
         ("from comfy_api.latest import io; io.DynamicSlot", "DynamicSlot"),
@@ -87,7 +88,7 @@ def test_a_pack_may_ask_whether_something_is_there(load: Load) -> None:
 import comfy.model_management
 assert not hasattr(comfy.model_management, "bring_me_the_moon")
 try:
-    import comfy.ldm.flux
+    import comfy.moon
 except ImportError:
     NODE_CLASS_MAPPINGS = {}
 """

@@ -62,6 +62,7 @@ def test_display_names_are_taken_along(tmp_path: Path) -> None:
         ("this is no Python\n", "SyntaxError"),
         ("x = 1\n", "NODE_CLASS_MAPPINGS"),
         ("NODE_CLASS_MAPPINGS = 5\n", "TypeError"),
+        ("NODE_CLASS_MAPPINGS = {'x': 5}\n", "the node x is a int"),
     ],
 )
 def test_a_pack_that_fails_is_named_and_the_others_are_loaded(

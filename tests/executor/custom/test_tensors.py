@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from services.executor.custom.modules import comfy_samplers, comfy_utils, node_helpers
+from services.executor.custom.modules import comfy_attention, comfy_ops, comfy_samplers, comfy_utils, node_helpers
 from services.executor.custom.modules.comfy_execution_graph_utils import GraphBuilder, add_graph_prefix
 from services.executor.custom.modules.comfy_types import IO
 from services.executor.diffusion.samplers import SAMPLERS
@@ -112,3 +112,29 @@ def test_a_subgraph_can_be_changed_before_it_is_finished() -> None:
     assert finished == {"p.named": {"class_type": "B", "inputs": {"x": ["other", 1]}, "override_display_id": "7"}}
     moved, outputs = add_graph_prefix(finished, [["p.named", 0], 5], "q.")
     assert (list(moved), outputs) == (["q.p.named"], (["q.p.named", 0], 5))
+
+
+@pytest.mark.parametrize("mask", [None, torch.zeros(5, 7), torch.zeros(2, 5, 7), torch.zeros(2, 3, 5, 7)])
+def test_attention_takes_heads_in_or_out(mask: Tensor | None) -> None:
+    q, k, v = torch.rand(2, 5, 12), torch.rand(2, 7, 12), torch.rand(2, 7, 12)
+    joined = comfy_attention.optimized_attention(q, k, v, 3, mask)
+    q, k, v = (tensor.reshape(2, -1, 3, 4).transpose(1, 2) for tensor in (q, k, v))
+    apart = comfy_attention.optimized_attention(q, k, v, 3, mask, skip_reshape=True, skip_output_reshape=True)
+    assert joined.shape == (2, 5, 12)
+    assert torch.allclose(joined, apart.transpose(1, 2).reshape(2, 5, 12))
+    weights = torch.softmax(q @ k.transpose(-1, -2) / 2, -1)
+    assert torch.allclose(apart, weights @ v, atol=1e-6)
+
+
+def test_layers_follow_what_they_are_applied_to() -> None:
+    layer = comfy_ops.manual_cast.Linear(3, 2, dtype=torch.float16)
+    torch.nn.init.ones_(layer.weight)
+    torch.nn.init.zeros_(layer.bias)
+    assert torch.equal(layer(torch.ones(1, 3)), torch.full((1, 2), 3.0))
+    assert layer.weight.dtype is torch.float16
+    convolution = comfy_ops.manual_cast.Conv2d(1, 1, 1, bias=False, dtype=torch.float16)
+    torch.nn.init.ones_(convolution.weight)
+    assert convolution(torch.ones(1, 1, 2, 2)).dtype is torch.float32
+    plain = comfy_ops.disable_weight_init.LayerNorm(4)
+    assert isinstance(plain, torch.nn.LayerNorm)
+    assert list(plain.state_dict()) == ["weight", "bias"]

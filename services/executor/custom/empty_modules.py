@@ -1,0 +1,27 @@
+"""Modules of ComfyUI that packs import at their top and use in some node or other: there, with nothing in them.
+
+So a pack loads, and only the nodes that need them fail, by the name of what they wanted.
+"""
+
+from __future__ import annotations
+
+EMPTY_MODULES = (
+    *("comfy.audio_encoders", "comfy.audio_encoders.audio_encoders", "comfy.checkpoint_pickle"),
+    *("comfy.cldm", "comfy.cldm.cldm", "comfy.cldm.control_types", "comfy.clip_model", "comfy.clip_vision"),
+    *("comfy.conds", "comfy.context_windows", "comfy.controlnet", "comfy.diffusers_convert", "comfy.diffusers_load"),
+    *("comfy.extra_samplers", "comfy.extra_samplers.uni_pc", "comfy.float", "comfy.gligen", "comfy.hooks"),
+    *("comfy.k_diffusion.deis", "comfy.k_diffusion.sa_solver", "comfy.k_diffusion.utils", "comfy.latent_formats"),
+    *("comfy.ldm.common_dit", "comfy.ldm.flux", "comfy.ldm.flux.layers", "comfy.ldm.flux.math"),
+    *("comfy.ldm.flux.model", "comfy.ldm.lightricks", "comfy.ldm.lightricks.model", "comfy.ldm.models"),
+    *("comfy.ldm.models.autoencoder", "comfy.ldm.modules.diffusionmodules"),
+    *("comfy.ldm.modules.diffusionmodules.mmdit", "comfy.ldm.modules.diffusionmodules.model"),
+    *("comfy.ldm.modules.diffusionmodules.openaimodel", "comfy.ldm.modules.diffusionmodules.util"),
+    *("comfy.ldm.modules.sub_quadratic_attention", "comfy.ldm.util", "comfy.ldm.wan", "comfy.ldm.wan.model"),
+    *("comfy.lora", "comfy.lora_convert", "comfy.model_base", "comfy.model_detection", "comfy.model_patcher"),
+    *("comfy.model_sampling", "comfy.options", "comfy.patcher_extension", "comfy.rmsnorm", "comfy.sampler_helpers"),
+    *("comfy.sd1_clip", "comfy.sdxl_clip", "comfy.supported_models", "comfy.supported_models_base"),
+    *("comfy.t2i_adapter", "comfy.t2i_adapter.adapter", "comfy.taesd", "comfy.taesd.taesd", "comfy.text_encoders"),
+    *("comfy.weight_adapter", "comfy_api.input.video_types", "comfy_api.input_impl", "comfy_api.internal"),
+    *("comfy_api.input_impl.video_types", "comfy_api.torch_helpers", "comfy_api.util", "comfy_execution.caching"),
+    *("comfy_execution.progress", "comfy_execution.validation"),
+)
