@@ -31,7 +31,11 @@ class FeatherMask:
         return {"required": {"mask": ("MASK",), "left": side(0), "top": side(0), "right": side(0), "bottom": side(0)}}
 
     def feather(self, mask: Tensor, left: int, top: int, right: int, bottom: int) -> tuple[Tensor]:
-        """Return masks whose outermost row or column of n is 1/n of what it was, the next 2/n, and so on."""
+        """Return masks whose outermost row or column of n is 1/n of what it was, the next 2/n, and so on.
+
+        ComfyUI takes the first step from the right and from the bottom at the opposite edge, which nobody can want:
+        here each edge fades as the left and the top do.
+        """
         masks = flat_masks(mask)
         height, width = masks.shape[1:]
         return (masks * _fading(height, top, bottom).to(masks)[:, None] * _fading(width, left, right).to(masks),)
