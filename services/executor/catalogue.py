@@ -77,9 +77,16 @@ def definition(name: str, cls: type, display_name: str | None, types: Collection
     }
     entry |= {key: getattr(node, attribute) for attribute, key in _OPTIONAL.items() if hasattr(node, attribute)}
     if getattr(node, "FULL_DEFINITION", False):
+        entry["input"] = _with_listed_hidden(inputs)
         entry = {key: entry[key] for key in _SCHEMA_ORDER if key in entry}
     validation = _validation(node, types)
     return entry | ({"validation": validation} if validation else {})
+
+
+def _with_listed_hidden(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs as the newer interface has them: what a hidden one wants is in a list."""
+    hidden = {"hidden": {name: [kind] for name, kind in inputs["hidden"].items()}} if "hidden" in inputs else {}
+    return {**inputs, **hidden}
 
 
 def _validation(node: Any, types: Collection[str]) -> dict[str, Any] | None:

@@ -104,6 +104,24 @@ def test_a_pack_replaces_no_node_that_is_there(load: Load) -> None:
     assert loaded.display_names["SaveImage"] == "Save Image"
 
 
+def test_names_of_types_are_as_plain_as_the_texts_they_stand_for(load: Load) -> None:
+    source = """
+from comfy.comfy_types import IO, ComfyNodeABC, InputTypeDict
+class Typed(ComfyNodeABC):
+    RETURN_TYPES = (IO.IMAGE, IO.ANY)
+    FUNCTION = "go"
+    @classmethod
+    def INPUT_TYPES(cls) -> InputTypeDict:
+        return {"required": {"number": (IO.NUMBER, {}), "any": (IO.ANY, {}), "image": (IO.IMAGE, {})}}
+    def go(self, number, any, image): ...
+NODE_CLASS_MAPPINGS = {"Typed": Typed}
+"""
+    definition = load(typed=source).definition("Typed")
+    assert definition["input"]["required"] == {"number": ["FLOAT,INT", {}], "any": ["*", {}], "image": ["IMAGE", {}]}
+    assert definition["output"] == ["IMAGE", "*"]
+    assert "validation" not in definition
+
+
 def test_a_node_of_ours_under_another_name_stays_ours(load: Load) -> None:
     source = "from nodes import ImageInvert\nNODE_CLASS_MAPPINGS = {'Negative': ImageInvert}\n"
     bench = load(renaming=source)

@@ -150,7 +150,7 @@ def test_a_schema_becomes_the_definition_that_clients_know(load: Load) -> None:
                 "fast": ["BOOLEAN", {"default": True, "label_on": "yes"}],
             },
             "optional": {"image2": ["IMAGE", {"tooltip": "The other one."}]},
-            "hidden": {"unique_id": "UNIQUE_ID"},
+            "hidden": {"unique_id": ["UNIQUE_ID"]},
         },
         "input_order": {
             "required": ["image1", "factor", "mode", "seed", "note", "size", "fast"],
