@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 #: What packs may see as a folder.
 KINDS = (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)
 
+#: Bytes of files that were sent on; the oldest go first.
+KEPT_BYTES = 4 << 30
+
 #: A name with a counter as ComfyUI writes it; another file under it is another result.
 _COUNTED = re.compile(r"_\d{5,}_?\.[^.]+$")
 
@@ -57,8 +60,10 @@ class SharedFiles(Protocol):
 class LocalFolders:
     """The folders input, output and temp under `top`, which is made empty and is this process's own."""
 
-    def __init__(self, top: Path, files: SharedFiles) -> None:
+    def __init__(self, top: Path, files: SharedFiles, kept_bytes: int = KEPT_BYTES) -> None:
         self.top = top
+        self._kept_bytes = kept_bytes
+        self._sent: dict[Path, int] = {}
         self._files = files
         self._known: dict[Path, _Version] = {}
         self._sources: dict[Path, _Source] = {}
@@ -150,6 +155,18 @@ class LocalFolders:
                 counted = _COUNTED.search(name.filename)
                 self._files.put(name, path, OnConflict.FAIL if counted else OnConflict.OVERWRITE)
                 self._remember(path)
+                self._sent[path] = path.stat().st_size
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Delete what was sent on longest ago; whoever asks for it again gets it from the file service."""
+        excess = sum(self._sent.values()) - self._kept_bytes
+        for path, size in list(self._sent.items()):
+            if excess <= 0:
+                return
+            path.unlink(missing_ok=True)
+            del self._sent[path]
+            excess -= size
 
     def _is_own(self, path: Path) -> bool:
         """Whether a pack has written the file."""
@@ -187,7 +204,9 @@ def _files_in(shown: Any) -> Iterator[FileName]:
 
 def _as_name(shown: dict[str, Any]) -> FileName | None:
     filename, subfolder, kind = shown.get("filename"), shown.get("subfolder") or "", shown.get("type")
-    if not isinstance(filename, str) or not isinstance(subfolder, str) or kind not in {kind.value for kind in KINDS}:
+    if not (isinstance(filename, str) and isinstance(subfolder, str) and isinstance(kind, str)):
+        return None
+    if kind not in {known.value for known in KINDS}:
         return None
     try:
         return parse(FileKind(kind), subfolder, filename)

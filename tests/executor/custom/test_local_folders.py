@@ -1,0 +1,73 @@
+"""The folders that packs read and write."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.errors import AlreadyExists
+from services.executor.custom.local_folders import LocalFolders, own_folder
+from services.files.records import FileKind, FileName
+from tests.executor.custom.bench import SharedFolder
+
+
+def shows(*names: str) -> bytes:
+    return json.dumps({"files": [{"filename": name, "subfolder": "", "type": "output"} for name in names]}).encode()
+
+
+def write(folders: LocalFolders, name: str, text: str) -> Path:
+    path = folders.folder(FileKind.OUTPUT) / name
+    path.write_text(text)
+    return path
+
+
+def test_what_was_sent_longest_ago_makes_room_and_comes_back_when_it_is_asked_for(tmp_path: Path) -> None:
+    folders = LocalFolders(tmp_path / "local", SharedFolder(tmp_path / "shared"), kept_bytes=10)
+    first = write(folders, "first.txt", "1" * 8)
+    folders.publish(shows("first.txt"))
+    second = write(folders, "second.txt", "2" * 8)
+    folders.publish(shows("second.txt"))
+    assert (first.exists(), second.exists()) == (False, True)
+    assert folders.fetch(FileName(FileKind.OUTPUT, "", "first.txt")).read_text() == "1" * 8
+
+
+def test_a_number_that_another_executor_took_is_not_taken_from_it(tmp_path: Path) -> None:
+    shared = SharedFolder(tmp_path / "shared")
+    folders = LocalFolders(tmp_path / "local", shared)
+    write(folders, "a_00001_.txt", "ours")
+    taken = tmp_path / "shared" / "output" / "a_00001_.txt"
+    taken.parent.mkdir(parents=True)
+    taken.write_text("theirs")
+    with pytest.raises(AlreadyExists):
+        folders.publish(shows("a_00001_.txt"))
+    assert taken.read_text() == "theirs"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        b'{"files": [{"filename": "../../x", "subfolder": "", "type": "output"}]}',
+        b'{"files": [{"filename": "x", "subfolder": "../..", "type": "output"}]}',
+        b'{"files": [{"filename": "x", "subfolder": 5, "type": "output"}]}',
+        b'{"files": [{"filename": "x", "type": "models"}, {"filename": "x", "type": ["output"]}, "filename"]}',
+    ],
+)
+def test_what_is_no_file_of_a_pack_is_not_sent(tmp_path: Path, shown: bytes) -> None:
+    (tmp_path / "x").write_text("secret")
+    folders = LocalFolders(tmp_path / "local", SharedFolder(tmp_path / "shared"))
+    folders.publish(shown)
+    assert not (tmp_path / "shared").exists()
+
+
+def test_folders_of_processes_that_have_ended_are_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / str(ended.pid)).mkdir()
+    (tmp_path / "user").mkdir()
+    assert own_folder(tmp_path) == tmp_path / str(os.getpid())
+    assert [path.name for path in tmp_path.iterdir()] == ["user"]
