@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
-from services.graph.events import NodeFinished, NodePreview, NodeProgress, Terminal, is_durable
+from services.graph.events import NodeFinished, NodePreview, Terminal, is_durable, is_superseded_by_the_next
 from services.queue.records import Lease
 from services.queue.work import EventBatch, ExecutorMessage, Heartbeat, LeaseRelease, TimedEvent
 
@@ -24,7 +24,7 @@ ENDED_LEASES = 8
 class Outbox:
     """Messages and events on their way up; they wait here while the stream is broken.
 
-    Of progress and previews only the latest of each node is kept, so that what waits stays small however long it does.
+    Of progress and glimpses only the latest of each node is kept, so that what waits stays small however long it does.
     Whether the queue heard what was sent just before a stream broke, nobody knows: durable events and releases are
     sent again on the next one, and the queue passes over what it has.
     """
@@ -174,10 +174,10 @@ def _size_of(event: TimedEvent) -> int:
 def _drop_outdated(waiting: list[TimedEvent], new: TimedEvent) -> None:
     """Take out the report that `new` makes obsolete."""
     event = new.event
-    if not isinstance(event, NodeProgress | NodePreview):
+    if not is_superseded_by_the_next(event):
         return
     for index in range(len(waiting) - 1, -1, -1):
         older = waiting[index].event
-        if type(older) is type(event) and older.node == event.node:
+        if is_superseded_by_the_next(older) and type(older) is type(event) and older.node == event.node:
             del waiting[index]
             return

@@ -6,6 +6,8 @@ ComfyUI's messages. Over gRPC they are `silverprint.executor.v1.ExecutionEvent`.
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import msgspec
 
 
@@ -116,6 +118,11 @@ ExecutionEvent = (
 )
 
 Terminal = ExecutionSucceeded | ExecutionFailed | ExecutionInterrupted
+
+
+def is_superseded_by_the_next(event: ExecutionEvent) -> TypeGuard[NodeProgress | NodePreview]:
+    """Whether only the latest of its kind and node matters: progress, and glimpses of unfinished work."""
+    return isinstance(event, NodeProgress) or (isinstance(event, NodePreview) and event.provisional)
 
 
 def is_durable(event: ExecutionEvent) -> bool:

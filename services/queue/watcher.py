@@ -87,7 +87,7 @@ class Watcher:
         return len(self._events) > 1 and (len(self._events) > MAX_EVENTS or self._bytes > MAX_BYTES)
 
     def _make_room(self) -> None:
-        for droppable in (_is_preview, _is_progress, _is_not_durable):
+        for droppable in (_is_glimpse, _is_progress, _is_not_durable):
             self._drop(droppable)
             if not self._is_full():
                 return
@@ -112,8 +112,8 @@ def portions(events: Iterable[Event]) -> Iterator[list[Event]]:
     yield batch
 
 
-def _is_preview(event: Event) -> bool:
-    return isinstance(event.body, NodePreview)
+def _is_glimpse(event: Event) -> bool:
+    return isinstance(event.body, NodePreview) and event.body.provisional
 
 
 def _is_progress(event: Event) -> bool:

@@ -45,12 +45,12 @@ async def test_a_short_run_travels_in_one_message() -> None:
     assert await take(outbox.messages()) == EventBatch(LEASE, tuple(at(event) for event in events), 0)
 
 
-async def test_of_progress_and_previews_only_the_latest_of_each_node_is_sent() -> None:
+async def test_of_progress_and_glimpses_only_the_latest_of_each_node_is_sent() -> None:
     outbox = Outbox()
     messages = outbox.messages()
     report(outbox, NodeStarted(NODE))
     for step in range(1, 4):
-        report(outbox, NodeProgress(NODE, step, 3), NodePreview(NODE, "image/jpeg", bytes([step])))
+        report(outbox, NodeProgress(NODE, step, 3), NodePreview(NODE, "image/jpeg", bytes([step]), True))
         report(outbox, NodeProgress(OTHER, step, 9))
     report(outbox, ExecutionSucceeded())
     batch = await take(messages)
@@ -58,10 +58,19 @@ async def test_of_progress_and_previews_only_the_latest_of_each_node_is_sent() -
     assert [timed.event for timed in batch.events] == [
         NodeStarted(NODE),
         NodeProgress(NODE, 3, 3),
-        NodePreview(NODE, "image/jpeg", b"\3"),
+        NodePreview(NODE, "image/jpeg", b"\3", True),
         NodeProgress(OTHER, 3, 9),
         ExecutionSucceeded(),
     ]
+
+
+async def test_pictures_that_a_node_means_to_show_are_all_sent() -> None:
+    outbox = Outbox()
+    shown = [NodePreview(NODE, "image/png", bytes([number])) for number in range(3)]
+    report(outbox, *shown, ExecutionSucceeded())
+    batch = await take(outbox.messages())
+    assert isinstance(batch, EventBatch)
+    assert [timed.event for timed in batch.events] == [*shown, ExecutionSucceeded()]
 
 
 async def test_events_that_nothing_follows_are_sent_all_the_same() -> None:

@@ -20,7 +20,7 @@ def event(body: ExecutionEvent | Submitted, sequence: int = 1) -> Event:
 
 
 def preview(size: int = 10) -> Event:
-    return event(NodePreview(NodeRef.of_workflow("1"), "image/jpeg", b"x" * size))
+    return event(NodePreview(NodeRef.of_workflow("1"), "image/jpeg", b"x" * size, provisional=True))
 
 
 def kinds(batch: list[Event]) -> list[str]:

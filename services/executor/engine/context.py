@@ -28,7 +28,7 @@ class PreviewImage:
 
     #: "image/jpeg" or "image/png"
     media_type: str
-    #: makes the encoded picture, at most 1 MiB
+    #: makes the encoded picture: at most 1 MiB for a glimpse, 24 MiB for others
     encode: Callable[[], bytes]
     #: a glimpse of unfinished work rather than what the node means to show
     provisional: bool = False

@@ -14,6 +14,7 @@ class Kind(enum.Enum):
     STATUS = "status"  #: only the latest counts
     PROGRESS = "progress"  #: only the latest of a prompt counts
     PREVIEW = "preview"  #: the first to go
+    PICTURE = "picture"  #: what a node means to show; must arrive
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -90,7 +90,8 @@ def _is_for(preview: NodePreview, *, metadata: bool) -> bool:
 
 
 def _preview(preview: NodePreview, run: Run, *, metadata: bool) -> Frame:
-    return Frame(Kind.PREVIEW, preview_frame(preview, run.prompt_id, metadata=metadata))
+    kind = Kind.PREVIEW if preview.provisional else Kind.PICTURE
+    return Frame(kind, preview_frame(preview, run.prompt_id, metadata=metadata))
 
 
 def _board(run: Run) -> Frame:
