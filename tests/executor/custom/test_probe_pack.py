@@ -17,6 +17,7 @@ from services.graph.events import (
     ExecutionFailed,
     ExecutionInterrupted,
     ExecutionSucceeded,
+    NodeBlocked,
     NodeFinished,
     NodePreview,
     NodeProgress,
@@ -114,6 +115,12 @@ def test_a_silent_blocker_keeps_the_output_from_running(bench: PackBench) -> Non
     events = bench.run(through("ProbeBlock", msg=""))
     assert isinstance(events[-1], ExecutionSucceeded)
     assert not [event for event in events if isinstance(event, NodeFinished) and event.output_json]
+
+
+def test_a_blocker_with_a_message_is_told_by_the_node_that_it_kept_from_running(bench: PackBench) -> None:
+    events = bench.run(through("ProbeBlock", msg="not today"))
+    (blocked,) = [event for event in events if isinstance(event, NodeBlocked)]
+    assert (blocked.node.node_id, blocked.message) == ("out", "not today")
 
 
 def test_an_expansion_runs_under_the_ids_that_its_builder_gives(bench: PackBench) -> None:
