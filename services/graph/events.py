@@ -62,6 +62,13 @@ class NodePreview(msgspec.Struct, frozen=True, tag=True):
     provisional: bool = False
 
 
+class NodeText(msgspec.Struct, frozen=True, tag=True):
+    """A line of text that a running node shows."""
+
+    node: NodeRef
+    text: str
+
+
 class NodeFinished(msgspec.Struct, frozen=True, tag=True):
     """A node is done; `output_json` is what it shows, empty when it shows nothing."""
 
@@ -110,6 +117,7 @@ ExecutionEvent = (
     | NodeStarted
     | NodeProgress
     | NodePreview
+    | NodeText
     | NodeFinished
     | NodeBlocked
     | ExecutionSucceeded
@@ -120,13 +128,13 @@ ExecutionEvent = (
 Terminal = ExecutionSucceeded | ExecutionFailed | ExecutionInterrupted
 
 
-def is_superseded_by_the_next(event: ExecutionEvent) -> TypeGuard[NodeProgress | NodePreview]:
-    """Whether only the latest of its kind and node matters: progress, and glimpses of unfinished work."""
-    return isinstance(event, NodeProgress) or (isinstance(event, NodePreview) and event.provisional)
+def is_superseded_by_the_next(event: ExecutionEvent) -> TypeGuard[NodeProgress | NodeText | NodePreview]:
+    """Whether only the latest of its kind and node matters: progress, texts, and glimpses of unfinished work."""
+    return isinstance(event, NodeProgress | NodeText) or (isinstance(event, NodePreview) and event.provisional)
 
 
 def is_durable(event: ExecutionEvent) -> bool:
-    """Whether a watcher who comes later must still be told: everything but progress, previews and silent nodes."""
+    """Whether a watcher who comes later must still be told: everything but what is under way, and silent nodes."""
     if isinstance(event, NodeFinished):
         return bool(event.output_json)
-    return not isinstance(event, NodeStarted | NodeProgress | NodePreview)
+    return not isinstance(event, NodeStarted | NodeProgress | NodeText | NodePreview)

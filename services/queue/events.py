@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from services.errors import ServiceError, Unavailable
-from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeStarted
+from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeStarted, NodeText
 from services.queue.records import Event, LifecycleEvent
 from services.queue.watcher import Watcher
 
@@ -95,14 +95,14 @@ class _Latest:
         body = event.body
         match body:
             case NodeFinished():
-                for kind in (NodeStarted, NodeProgress, NodePreview):
+                for kind in (NodeStarted, NodeProgress, NodeText, NodePreview):
                     self._by_node.pop((body.node.node_id, kind), None)
                 if not event.is_durable:
                     self._say(body.node.node_id, event)
             case NodePreview():
                 self._by_node = {key: kept for key, kept in self._by_node.items() if key[1] is not NodePreview}
                 self._say(body.node.node_id, event)
-            case NodeStarted() | NodeProgress():
+            case NodeStarted() | NodeProgress() | NodeText():
                 self._say(body.node.node_id, event)
 
     def events(self) -> list[Event]:

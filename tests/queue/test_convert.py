@@ -20,6 +20,7 @@ from services.graph.events import (
     NodeRef,
     NodesCached,
     NodeStarted,
+    NodeText,
 )
 from services.queue.convert import execution, hosts, prompts, work
 from services.queue.records import (
@@ -72,6 +73,7 @@ EXECUTION: list[ExecutionEvent] = [
     NodeStarted(CREATED),
     NodeProgress(NODE, 0.5, 20.0),
     NodePreview(NODE, "image/png", b"\x89PNG"),
+    NodeText(NODE, "h\u00e9llo"),
     NodeFinished(NODE, b'{"images": []}', True),
     NodeFinished(NODE, b"", False),
     NodeBlocked(NODE, "PreviewImage", "stop here", ("1", "2")),

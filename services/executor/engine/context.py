@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.files.records import FileKind, FileName
-from services.graph.events import ExecutionEvent, NodePreview, NodeProgress, NodeRef
+from services.graph.events import ExecutionEvent, NodePreview, NodeProgress, NodeRef, NodeText
 
 Emit = Callable[[ExecutionEvent], None]
 
@@ -121,6 +121,10 @@ class NodeContext:
         self._emit(NodeProgress(self.node, float(value), float(maximum)))
         if preview is not None and self.previews_wanted:
             self._emit(NodePreview(self.node, preview.media_type, preview.encode(), preview.provisional))
+
+    def text(self, line: str) -> None:
+        """Show a line of text on the node while it runs."""
+        self._emit(NodeText(self.node, line))
 
     def raise_if_interrupted(self) -> None:
         """Raise `Interrupted` when the run was asked to stop; for nodes with nothing to report."""

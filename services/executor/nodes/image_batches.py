@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from services.executor.engine.context import current_context
 from services.executor.nodes.batches import like, with_channels
 from services.executor.nodes.declarations import LARGEST_BATCH, whole
 from services.executor.nodes.limits import check_size
@@ -94,8 +95,9 @@ class GetImageSize:
         return {"required": {"image": ("IMAGE",)}, "hidden": {"unique_id": "UNIQUE_ID"}}
 
     def get_size(self, image: Tensor, unique_id: str | None = None) -> tuple[int, int, int]:
-        """Return width, height and number."""
+        """Return width, height and number, which the node also shows."""
         count, height, width = image.shape[:3]
+        current_context().text(f"{width} × {height}, {count} in the batch")
         return width, height, count
 
 

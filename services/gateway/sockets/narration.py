@@ -5,9 +5,9 @@ from __future__ import annotations
 from services.gateway.sockets.frames import Frame, Kind, Receipt
 from services.gateway.sockets.run import Run
 from services.gateway.translate.messages import Message, encode, executing, lasting_message, status
-from services.gateway.translate.previews import preview_frame
+from services.gateway.translate.previews import preview_frame, text_frame
 from services.gateway.translate.progress import progress
-from services.graph.events import ExecutionInterrupted, NodeFinished, NodePreview, NodeProgress, NodeStarted
+from services.graph.events import ExecutionInterrupted, NodeFinished, NodePreview, NodeProgress, NodeStarted, NodeText
 from services.queue.records import Event
 
 
@@ -30,6 +30,8 @@ def tell(event: Event, run: Run, preview: NodePreview | None, *, metadata: bool)
             frames = _advance(run, progress(node, value, maximum, run.prompt_id), preview, metadata=metadata)
         case NodePreview() as alone:
             frames = [_preview(alone, run, metadata=metadata)]
+        case NodeText(node) as shown:
+            frames = [Frame(Kind.PROGRESS, text_frame(shown), f"text {run.prompt_id} {node.node_id}")]
         case NodeFinished():
             frames = [*_told_later(event), _board(run)]
         case _:

@@ -1,7 +1,8 @@
-"""Pictures of unfinished work as binary frames.
+"""What running nodes show, as binary frames.
 
 Layout (big endian): event type as uint32, then for type 1 the picture's format as uint32 (1 JPEG, 2 PNG), for type 4
-the length of a JSON object as uint32 and that object; then the encoded picture.
+the length of a JSON object as uint32 and that object; then the encoded picture. For type 3 the length of the node's id
+as uint32 and that id, then a text.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import struct
 
 import msgspec
 
-from services.graph.events import NodePreview
+from services.graph.events import NodePreview, NodeText
 
 _PREVIEW = 1
+_TEXT = 3
 _PREVIEW_WITH_METADATA = 4
 
 _FORMATS = {"image/jpeg": 1, "image/png": 2}
@@ -34,3 +36,9 @@ def preview_frame(preview: NodePreview, prompt_id: str, *, metadata: bool) -> by
         }
     )
     return struct.pack(">II", _PREVIEW_WITH_METADATA, len(described)) + described + preview.data
+
+
+def text_frame(shown: NodeText) -> bytes:
+    """The frame of a text."""
+    node_id = shown.node.node_id.encode()
+    return struct.pack(">II", _TEXT, len(node_id)) + node_id + shown.text.encode()

@@ -66,6 +66,11 @@ def _fill_preview(event: events.NodePreview, message: pb.NodePreview) -> None:
     message.provisional = event.provisional
 
 
+def _fill_text(event: events.NodeText, message: pb.NodeText) -> None:
+    _fill_ref(event.node, message.node)
+    message.text = event.text
+
+
 def _fill_finished(event: events.NodeFinished, message: pb.NodeFinished) -> None:
     _fill_ref(event.node, message.node)
     message.output_json = event.output_json
@@ -113,6 +118,7 @@ _TO_PROTO: dict[type[ExecutionEvent], tuple[str, Callable[[Any, Any], None]]] = 
     events.NodeStarted: ("node_started", _fill_started),
     events.NodeProgress: ("node_progress", _fill_progress),
     events.NodePreview: ("node_preview", _fill_preview),
+    events.NodeText: ("node_text", _fill_text),
     events.NodeFinished: ("node_finished", _fill_finished),
     events.NodeBlocked: ("node_blocked", _fill_blocked),
     events.ExecutionSucceeded: ("succeeded", _fill_nothing),
@@ -128,6 +134,7 @@ _FROM_PROTO: dict[str, Callable[[Any], ExecutionEvent]] = {
     "node_preview": lambda message: events.NodePreview(
         _ref(message.node), message.media_type, message.data, message.provisional
     ),
+    "node_text": lambda message: events.NodeText(_ref(message.node), message.text),
     "node_finished": lambda message: events.NodeFinished(_ref(message.node), message.output_json, message.reused),
     "node_blocked": lambda message: events.NodeBlocked(
         _ref(message.node), message.node_type, message.message, tuple(message.executed_node_ids)

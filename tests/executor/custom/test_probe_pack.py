@@ -23,6 +23,7 @@ from services.graph.events import (
     NodeProgress,
     NodesCached,
     NodeStarted,
+    NodeText,
 )
 from tests.executor.custom.bench import PACKS, PackBench, Prompt, pack_bench, shown
 
@@ -81,7 +82,9 @@ def test_previews_are_not_made_when_nobody_watches(bench: PackBench) -> None:
 
 
 def test_a_node_may_say_something_and_show_it(bench: PackBench) -> None:
-    assert shown(bench.run({"out": ("ProbeText", {"text": "half way"})})) == {"text": ["half way"]}
+    events = bench.run({"out": ("ProbeText", {"text": "half way"})})
+    assert [event.text for event in events if isinstance(event, NodeText)] == ["half way"]
+    assert shown(events) == {"text": ["half way"]}
 
 
 def test_an_error_names_the_node_and_says_what_it_said(bench: PackBench) -> None:

@@ -49,6 +49,7 @@ def test_every_declared_input_is_a_parameter(name: str) -> None:
     assert needed <= set(groups.get("required", {})) | set(groups.get("hidden", {}))
 
 
+@pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("node", [node for family in PURE for node in family])
 def test_a_node_works_with_its_defaults_and_leaves_its_inputs_alone(node: Any) -> None:
     def value(kind: Any, options: dict[str, Any]) -> Any:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from services.executor.nodes.image_batches import GetImageSize, ImageBatch, ImageFromBatch, RepeatImageBatch
+from services.graph.events import NodeText
+from tests.executor.nodes.conftest import Surroundings
 
 
 def shades(*values: float) -> Tensor:
@@ -47,5 +49,8 @@ def test_a_part_of_a_batch_ends_with_the_batch() -> None:
     assert shades_of(ImageFromBatch().frombatch(batch, 99, 2)[0]) == [0.4]
 
 
-def test_the_size_is_width_height_and_number() -> None:
+def test_the_size_is_width_height_and_number_and_is_shown(surroundings: Surroundings) -> None:
     assert GetImageSize().get_size(torch.zeros(5, 2, 3, 4)) == (3, 2, 5)
+    (shown,) = surroundings.events
+    assert isinstance(shown, NodeText)
+    assert shown.text == "3 × 2, 5 in the batch"

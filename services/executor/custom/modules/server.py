@@ -123,9 +123,9 @@ class PromptServer:
         self.send_sync(event, data, sid)
 
     def send_progress_text(self, text: str | bytes | bytearray, node_id: str, sid: str | None = None) -> None:
-        """A text that a node shows while it runs; logged, as there is no event for it yet."""
-        shown = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
-        log.info("node %s says: %s", node_id, shown)
+        """A text that the running node shows."""
+        if node := running_node():
+            node.text(text if isinstance(text, str) else bytes(text).decode("utf-8", "replace"))
 
     def queue_updated(self) -> None:
         """Nothing to do: the queue tells about itself."""
