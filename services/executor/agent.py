@@ -237,6 +237,9 @@ class Agent:
                 self._demand_previews(message)
             case work.Validation():
                 self._validate(message)
+            case work.MemoryRelease(results):
+                if self._worker:
+                    self._worker.send(ipc.ReleaseMemory(results))
 
     async def _welcomed(self, welcome: work.Welcome) -> None:
         log.info("connected to the queue as %s", self._executor_id)

@@ -66,6 +66,12 @@ class SetPreviews(msgspec.Struct, frozen=True, tag=True):
     wanted: bool
 
 
+class ReleaseMemory(msgspec.Struct, frozen=True, tag=True):
+    """Unload models after the runs that were handed over before, and forget the results of nodes if asked to."""
+
+    results: bool
+
+
 class CheckInputs(msgspec.Struct, frozen=True, tag=True):
     """Ask the classes of these nodes to check their inputs."""
 
@@ -74,7 +80,7 @@ class CheckInputs(msgspec.Struct, frozen=True, tag=True):
     node_ids: tuple[str, ...]
 
 
-ToWorker = Configure | RunPrompt | InterruptRun | SetPreviews | CheckInputs
+ToWorker = Configure | RunPrompt | InterruptRun | SetPreviews | ReleaseMemory | CheckInputs
 
 
 class NodesLoaded(msgspec.Struct, frozen=True, tag=True):

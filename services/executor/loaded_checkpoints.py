@@ -37,6 +37,10 @@ class LoadedCheckpoints:
         self._loaded.move_to_end(key)
         return self._loaded[key]
 
+    def unload(self) -> None:
+        """Let go of all of them."""
+        self._loaded.clear()
+
 
 def _moved(checkpoint: Checkpoint, device: str) -> Checkpoint:
     if checkpoint.model:

@@ -7,6 +7,7 @@ heard while a node computes; a third one keeps things up to date (see `services.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -69,7 +70,7 @@ class Worker:
         classes = self._packs.classes
         self._engine = Engine(classes, chosen_cache(configuration.results, free_memory))
         self._upkeep = Upkeep(self._say, classes, self._packs.display_names, self._files, self._device)
-        self._requests: queue.SimpleQueue[ipc.RunPrompt] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[ipc.RunPrompt | ipc.ReleaseMemory] = queue.SimpleQueue()
         self._contexts: dict[int, RunContext] = {}
 
     def serve(self) -> NoReturn:
@@ -78,7 +79,11 @@ class Worker:
         self._upkeep.start()
         with torch.inference_mode():
             while True:
-                self._run(self._requests.get())
+                match self._requests.get():
+                    case ipc.RunPrompt() as request:
+                        self._run(request)
+                    case ipc.ReleaseMemory(results):
+                        self._release_memory(results)
 
     def _run(self, request: ipc.RunPrompt) -> None:
         terminal = False
@@ -106,6 +111,14 @@ class Worker:
                 emit(ExecutionFailed("", "", type(error).__name__, str(error)))
         finally:
             del self._contexts[request.run]
+
+    def _release_memory(self, results: bool) -> None:
+        environment.environment().checkpoints.unload()
+        if results:
+            self._engine.free()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def _list_inputs(self) -> list[str]:
         names = self._files.list_top(FileKind.INPUT)
@@ -139,6 +152,8 @@ class Worker:
             case ipc.SetPreviews():
                 if watched := self._contexts.get(message.run):
                     watched.previews_wanted.set() if message.wanted else watched.previews_wanted.clear()
+            case ipc.ReleaseMemory():
+                self._requests.put(message)
             case ipc.CheckInputs():
                 self._upkeep.ask(message)
 

@@ -93,6 +93,11 @@ class QueueClient:
         request = pb.ForgetPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
         return list((await call(self._queue.ForgetPrompts(request, timeout=CALL_TIMEOUT))).prompt_ids)
 
+    async def release_memory(self, *, results: bool) -> PromptIds:
+        """See `Queue.release_memory`."""
+        request = pb.ReleaseMemoryRequest(results=results)
+        return list((await call(self._queue.ReleaseMemory(request, timeout=CALL_TIMEOUT))).executor_ids)
+
     async def watch(
         self, prompt_id: str = "", *, after_sequence: int = 0, previews: bool = False
     ) -> AsyncGenerator[Batch, None]:

@@ -21,7 +21,7 @@ from services.queue.scheduler import Scheduler
 from services.queue.stores.base import QueueStore
 from services.queue.submissions import Submissions
 from services.queue.watching import Watching
-from services.queue.work import ExecutorMessage, Interruption, PreviewDemand, QueueMessage
+from services.queue.work import ExecutorMessage, Interruption, MemoryRelease, PreviewDemand, QueueMessage
 from services.queue.work_stream import WorkStreams
 
 log = logging.getLogger(__name__)
@@ -144,6 +144,13 @@ class Queue:
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """Forget finished prompts, None for all; the ids of those that were forgotten."""
         return await self._store.forget(prompt_ids)
+
+    async def release_memory(self, *, results: bool) -> PromptIds:
+        """Have executors unload models, and forget results of nodes if asked to; the ids of those that were told."""
+        sessions = self._fleet.sessions()
+        for session in sessions:
+            session.send(MemoryRelease(results))
+        return [session.executor_id for session in sessions]
 
     def watch(
         self, prompt_id: str = "", *, after_sequence: int = 0, previews: bool = False

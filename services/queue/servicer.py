@@ -63,6 +63,9 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
     async def ForgetPrompts(self, request: pb.ForgetPromptsRequest, context: Context) -> pb.ForgetPromptsResponse:
         return pb.ForgetPromptsResponse(prompt_ids=await self._queue.forget(_chosen(request)))
 
+    async def ReleaseMemory(self, request: pb.ReleaseMemoryRequest, context: Context) -> pb.ReleaseMemoryResponse:
+        return pb.ReleaseMemoryResponse(executor_ids=await self._queue.release_memory(results=request.results))
+
     async def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
         batches = self._queue.watch(request.prompt_id, after_sequence=request.after_sequence, previews=request.previews)
         async with aclosing(batches):

@@ -112,4 +112,10 @@ class PreviewDemand(msgspec.Struct, frozen=True):
     wanted: bool
 
 
-QueueMessage = Welcome | Assignment | LeaseLost | Interruption | Validation | PreviewDemand
+class MemoryRelease(msgspec.Struct, frozen=True):
+    """Unload models once the prompt that runs has ended, and forget the results of nodes if asked to."""
+
+    results: bool
+
+
+QueueMessage = Welcome | Assignment | LeaseLost | Interruption | Validation | PreviewDemand | MemoryRelease

@@ -12,7 +12,7 @@ from services.graph.events import ExecutionFailed, ExecutionInterrupted, Executi
 from services.queue.life import WORKER_LOST
 from services.queue.prompts import Queue
 from services.queue.records import Assigned, Prompt, PromptState, Requeued
-from services.queue.work import Interruption, LeaseLost
+from services.queue.work import Interruption, LeaseLost, MemoryRelease
 from tests.queue.clock import ManualClock
 from tests.queue.executor import FakeExecutor, finished
 from tests.queue.nodes import CLASSES, publication, submission
@@ -31,6 +31,13 @@ async def test_an_interrupted_prompt_ends_when_its_executor_says_so(queue: Queue
         assert isinstance((await story(queue, running))[-1].body, ExecutionInterrupted)
         assert (await queue.get(running)).state is PromptState.INTERRUPTED
         assert (await executor.assignment()).lease.prompt_id == waiting
+
+
+async def test_every_connected_executor_is_told_to_give_memory_back(queue: Queue) -> None:
+    assert await queue.release_memory(results=True) == []
+    async with FakeExecutor(queue, "one") as one, FakeExecutor(queue, "two") as two:
+        assert sorted(await queue.release_memory(results=True)) == ["one", "two"]
+        assert [await executor.next(MemoryRelease) for executor in (one, two)] == [MemoryRelease(True)] * 2
 
 
 async def test_a_prompt_whose_executor_is_gone_is_interrupted_at_once(queue: Queue) -> None:

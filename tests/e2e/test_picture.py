@@ -98,6 +98,16 @@ def test_the_same_prompt_again_is_answered_from_the_cache(stack: Stack, example:
     assert outputs[0] == outputs[1] != {}
 
 
+@pytest.mark.parametrize("asked", [{"free_memory": True}, {"unload_models": True}, {}])
+def test_memory_is_given_back_when_asked_for(stack: Stack, example: dict[str, Any], asked: dict[str, bool]) -> None:
+    example["3"]["inputs"] |= {"seed": 8, "steps": 2}
+    stack.finished(stack.submit(example))
+    assert stack.post("/free", asked).status_code == 200
+    _, frames = run_and_listen(stack, example)
+    cached = next(f for f in frames if isinstance(f, dict) and f["type"] == "execution_cached")
+    assert bool(cached["data"]["nodes"]) is not asked.get("free_memory", False)
+
+
 def test_the_same_seed_gives_the_same_picture(stack: Stack, example: dict[str, Any]) -> None:
     pixels = []
     for steps in (4, 5, 4):  # the change in between empties the cache

@@ -48,6 +48,7 @@ from services.queue.work import (
     Interruption,
     LeaseLost,
     LeaseRelease,
+    MemoryRelease,
     PreviewDemand,
     QueueMessage,
     TimedEvent,
@@ -104,6 +105,8 @@ FROM_EXECUTOR: list[ExecutorMessage] = [
     ValidationAnswer("r", {}),
 ]
 FROM_QUEUE: list[QueueMessage] = [
+    MemoryRelease(True),
+    MemoryRelease(False),
     Welcome(True, 30.0),
     Assignment(
         lease=LEASE,

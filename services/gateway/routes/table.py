@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.gateway.resource import Endpoint
 from services.gateway.routes import (
+    free,
     history,
     interrupt,
     models,
@@ -27,6 +28,7 @@ ROUTES = (
     Endpoint("/embeddings", {"GET": models.list_embeddings}),
     Endpoint("/extensions", {"GET": system.show_extensions}),
     Endpoint("/features", {"GET": system.show_features}),
+    Endpoint("/free", {"POST": free.free}),
     Endpoint("/health", {"GET": system.show_health}),
     Endpoint("/health/live", {"GET": system.show_liveness}),
     Endpoint("/history", {"GET": history.show, "POST": history.change}),

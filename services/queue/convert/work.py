@@ -18,6 +18,7 @@ from services.queue.work import (
     Interruption,
     LeaseLost,
     LeaseRelease,
+    MemoryRelease,
     PreviewDemand,
     QueueMessage,
     Validation,
@@ -91,6 +92,8 @@ def response_to_proto(message: QueueMessage) -> pb.WorkResponse:
             )
         case PreviewDemand(lease, wanted):
             return pb.WorkResponse(preview_demand=pb.PreviewDemand(lease=_lease_to_proto(lease), wanted=wanted))
+        case MemoryRelease(results):
+            return pb.WorkResponse(memory_release=pb.MemoryRelease(results=results))
 
 
 def response_from_proto(response: pb.WorkResponse) -> QueueMessage | None:
@@ -109,6 +112,8 @@ def response_from_proto(response: pb.WorkResponse) -> QueueMessage | None:
             return Validation(asked.request_id, asked.graph_json, tuple(asked.node_ids))
         case "preview_demand":
             return PreviewDemand(_lease_from_proto(response.preview_demand.lease), response.preview_demand.wanted)
+        case "memory_release":
+            return MemoryRelease(response.memory_release.results)
     return None
 
 
