@@ -49,7 +49,8 @@ class Stack:
 
     def child(self, service: str) -> psutil.Process:
         """The process of one service, once it is there."""
-        return wait_for(lambda: next(iter(self._children(service)), None), f"a process for {service}")
+        found: psutil.Process = wait_for(lambda: next(self._children(service), None), f"a process for {service}")
+        return found
 
     def _children(self, service: str) -> Iterator[psutil.Process]:
         for child in psutil.Process(self.process.pid).children():

@@ -46,7 +46,8 @@ def picture(stack: Stack, prompt_id: str, node_id: str = "9") -> Image.Image:
 
 
 def mean_colour(image: Image.Image, box: tuple[int, int, int, int]) -> np.ndarray[Any, Any]:
-    return np.asarray(image.convert("RGB").crop(box), dtype=float).mean(axis=(0, 1))
+    colour: np.ndarray[Any, Any] = np.asarray(image.convert("RGB").crop(box), dtype=float).mean(axis=(0, 1))
+    return colour
 
 
 def test_the_example_makes_a_red_circle_on_a_blue_background(stack: Stack, example: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -51,7 +52,7 @@ def test_the_gateway_answers_before_torch_is_loaded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("service", ["queue", "files", "executor", "gateway"])
 def test_a_killed_service_is_started_again_and_work_goes_on(service: str, tmp_path: Path) -> None:
-    graph = {
+    graph: dict[str, Any] = {
         "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 255}},
         "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
     }

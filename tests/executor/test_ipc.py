@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections import deque
 
 import pytest
 
@@ -28,8 +29,8 @@ async def test_messages_arrive_whole_and_in_order_in_both_directions() -> None:
     worker = ipc.WorkerEnd(theirs)
     agent = await ipc.AgentEnd.over(ours)
     preview = NodePreview(NodeRef.of_workflow("4"), "image/jpeg", bytes(range(256)) * 8192)
-    sent = [ipc.RunEvent(3, TimedEvent(1.5, preview)), ipc.DeviceReport(())]
-    sender = threading.Thread(target=lambda: [worker.send(message) for message in sent])
+    sent: list[ipc.FromWorker] = [ipc.RunEvent(3, TimedEvent(1.5, preview)), ipc.DeviceReport(())]
+    sender = threading.Thread(target=lambda: deque(map(worker.send, sent)))
     sender.start()
     assert [await agent.receive(), await agent.receive()] == sent
     sender.join()

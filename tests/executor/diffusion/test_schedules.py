@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_run_takes_the_tail_of_the_schedule_that_its_denoise_asks_for(schedule
         torch.testing.assert_close(sigmas, numbers(case["sigmas"]), rtol=TOLERANCE, atol=1e-7, msg=str(case))
 
 
-NODE_SCHEDULES = {
+NODE_SCHEDULES: dict[str, Callable[..., torch.Tensor]] = {
     "KarrasScheduler": schedules.karras,
     "ExponentialScheduler": schedules.exponential,
     "PolyexponentialScheduler": schedules.polyexponential,

@@ -16,7 +16,7 @@ from services.graph.events import ExecutionEvent, NodeFinished, NodeStarted
 from services.graph.model import parse_graph
 from tests.executor.engine.nodes import CORE
 
-Nodes = Mapping[str, tuple[str, Mapping[str, Any]]]
+Nodes = Mapping[str, tuple[str, Any]]
 
 
 class NoFiles:
@@ -53,7 +53,7 @@ class Bench:
         *,
         context: RunContext | None = None,
         extra_data: Mapping[str, Any] | None = None,
-        on_event: Callable[[ExecutionEvent], None] = lambda event: None,
+        on_event: Callable[[ExecutionEvent], object] = lambda event: None,
     ) -> list[ExecutionEvent]:
         """Every event of one run."""
         source = {

@@ -39,7 +39,7 @@ class Negate:
 class Show:
     """An output that shows its number."""
 
-    RETURN_TYPES = ()
+    RETURN_TYPES: tuple[str, ...] = ()
     FUNCTION = "go"
     OUTPUT_NODE = True
 

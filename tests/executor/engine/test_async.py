@@ -51,7 +51,7 @@ def side_by_side(*class_types: str) -> Nodes:
     nodes: Nodes = {"0": ("Constant", {"value": 1})}
     for index, class_type in enumerate(class_types):
         nodes = {**nodes, f"n{index}": (class_type, {"image": ["0", 0]})}
-    inputs = {f"i{index}": [f"n{index}", 0] for index in range(len(class_types))}
+    inputs: dict[str, Any] = {f"i{index}": [f"n{index}", 0] for index in range(len(class_types))}
     return {**nodes, "out": ("Sum", inputs)}
 
 
@@ -62,7 +62,7 @@ class Sum(Show):
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {"required": {}}
 
-    def go(self, **inputs: Any) -> Any:  # type: ignore[override]
+    def go(self, **inputs: Any) -> Any:
         return {"ui": {"sum": [sum(inputs.values())]}}
 
 
@@ -103,7 +103,7 @@ def test_coroutines_inside_an_expansion_run_at_the_same_time() -> None:
     class Spread(Show):
         def go(self, images: Any, prompt: Any = None, extra_pnginfo: Any = None) -> Any:
             builder = Builder()
-            inputs = {f"i{index}": [builder.node("Meet", image=index), 0] for index in range(5)}
+            inputs: dict[str, Any] = {f"i{index}": [builder.node("Meet", image=index), 0] for index in range(5)}
             builder.node("Sum", **inputs)
             return {"expand": builder.nodes}
 

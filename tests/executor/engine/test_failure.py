@@ -91,7 +91,7 @@ def test_messages_do_not_tell_where_things_are_on_the_host() -> None:
         (lambda: sys.exit(), "SystemExit", "the node called sys.exit(None)"),
         (lambda: (_ for _ in ()).throw(GeneratorExit), "GeneratorExit", ""),
         (lambda: json.loads("{"), "json.decoder.JSONDecodeError", "Expecting property name"),
-        (lambda: {}["\ud800"], "KeyError", "ud800"),
+        (lambda: dict[str, int]()["\ud800"], "KeyError", "ud800"),
         (lambda: 1 / 0, "ZeroDivisionError", "division by zero"),
     ],
 )

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from services.executor.engine.context import Interrupted, current_context
-from services.graph.events import ExecutionInterrupted, ExecutionSucceeded, NodeProgress
+from services.executor.engine.context import Interrupted, RunContext, current_context
+from services.graph.events import ExecutionEvent, ExecutionInterrupted, ExecutionSucceeded, NodeProgress
 from tests.executor.engine.bench import Bench, chain, run_context, started
 from tests.executor.engine.nodes import Constant, Negate
 
@@ -14,12 +15,20 @@ STEPS = {
 }
 
 
+def stopping(context: RunContext) -> Callable[[ExecutionEvent], None]:
+    """Asks the run to stop at its first progress."""
+
+    def on_event(event: ExecutionEvent) -> None:
+        if isinstance(event, NodeProgress):
+            context.interrupted.set()
+
+    return on_event
+
+
 def test_a_node_stops_at_its_next_step() -> None:
     context = run_context()
 
-    events = Bench().run(
-        STEPS, context=context, on_event=lambda event: isinstance(event, NodeProgress) and context.interrupted.set()
-    )
+    events = Bench().run(STEPS, context=context, on_event=stopping(context))
 
     assert [event.value for event in events if isinstance(event, NodeProgress)] == [1]
     assert events[-1] == ExecutionInterrupted("1", "Steps", ("0",))
@@ -92,9 +101,7 @@ def test_a_coroutine_can_be_interrupted() -> None:
 def test_what_had_finished_is_reused_by_the_next_run() -> None:
     bench = Bench()
     context = run_context()
-    bench.run(
-        STEPS, context=context, on_event=lambda event: isinstance(event, NodeProgress) and context.interrupted.set()
-    )
+    bench.run(STEPS, context=context, on_event=stopping(context))
 
     events = bench.run(STEPS)
 

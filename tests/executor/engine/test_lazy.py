@@ -31,7 +31,7 @@ class Mix:
 
 
 class MixLater(Mix):
-    async def check_lazy_status(self, mask: Any, image1: Any, image2: Any) -> list[str]:  # type: ignore[override]
+    async def check_lazy_status(self, mask: Any, image1: Any, image2: Any) -> list[str]:
         return super().check_lazy_status(mask, image1, image2)
 
 

@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -17,7 +18,7 @@ from services.executor.nodes.load_image import LoadImage
 from tests.executor.nodes.conftest import Surroundings
 
 
-def place(surroundings: Surroundings, name: str, picture: Image.Image, **options: object) -> Path:
+def place(surroundings: Surroundings, name: str, picture: Image.Image, **options: Any) -> Path:
     path = surroundings.folder / "input" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, **options)

@@ -38,7 +38,8 @@ async def test_running_and_waiting_prompts_are_told_as_tuples(busy: Gateway) -> 
 
 
 async def test_waiting_prompts_are_told_in_the_order_in_which_they_will_run(busy: Gateway) -> None:
-    for prompt_id, more in [("b", {}), ("c", {}), ("front", {"front": True}), ("a", {"number": 0.5})]:
+    asked: list[tuple[str, dict[str, Any]]] = [("b", {}), ("c", {}), ("front", {"front": True}), ("a", {"number": 0.5})]
+    for prompt_id, more in asked:
         await busy.submit(prompt_id=prompt_id, **more)
     assert await pending_ids(busy) == ["front", "a", "b", "c"]
 
