@@ -109,6 +109,9 @@ async def _send(writing: Any, header: pb.WriteHeader, chunks: AsyncIterable[byte
     size = 0
     if not await _sent(writing, pb.WriteRequest(header=header)):
         return
+    # A refusal that comes while a message is being sent is lost to gRPC's own error about the sending.
+    if convert.READY not in await writing.initial_metadata():
+        return
     async for chunk in rechunked(chunks):
         if not await _sent(writing, pb.WriteRequest(data=chunk)):
             return

@@ -38,6 +38,10 @@ def message_errors() -> Iterator[None]:
         raise InvalidArgument(f"this cannot be sent: {error}") from error
 
 
+#: The key of the initial metadata by which the service says that it accepted the header of a write.
+READY = "ready"
+
+
 def kind_to_message(kind: FileKind) -> pb.FileKind.ValueType:
     """A kind as a message's value."""
     return _KIND[kind]

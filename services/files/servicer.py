@@ -31,7 +31,7 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
         blake3, size = convert.expected_from_message(header)
         info = await self._store.write(
             convert.name_from_message(header.name),
-            _content(requests),
+            _content(requests, context),
             convert.policy_from_message(header.on_conflict),
             numbered_extension=header.numbered_extension,
             expected_blake3=blake3,
@@ -80,8 +80,9 @@ async def _header(requests: AsyncIterator[pb.WriteRequest]) -> pb.WriteHeader:
     return first.header
 
 
-async def _content(requests: AsyncIterator[pb.WriteRequest]) -> AsyncIterator[bytes]:
+async def _content(requests: AsyncIterator[pb.WriteRequest], context: Context) -> AsyncIterator[bytes]:
     """The data of a write. Its sender may die: only the commit tells the end from a cut."""
+    await context.send_initial_metadata(((convert.READY, "1"),))
     size = 0
     async for request in requests:
         match request.WhichOneof("message"):

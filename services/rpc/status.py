@@ -27,6 +27,9 @@ _ERROR = {status: error for error, status in STATUS.items()}
 # A server that stops cancels what is in flight.
 _ERROR[grpc.StatusCode.CANCELLED] = errors.Unavailable
 
+#: What grpc.aio makes of a message that could not be sent because the call had ended: INTERNAL, with these details.
+_FAILED_SEND = "Internal error from Core"
+
 
 def status_of(error: errors.ServiceError) -> grpc.StatusCode:
     """The status of an error: that of its nearest class in the table."""
@@ -35,5 +38,7 @@ def status_of(error: errors.ServiceError) -> grpc.StatusCode:
 
 def error_of(rpc_error: grpc.aio.AioRpcError) -> errors.ServiceError:
     """The error that a server raised, or that the transport made of its absence."""
+    if rpc_error.details() == _FAILED_SEND:
+        return errors.Unavailable("the call ended while it was being sent")
     cls = _ERROR.get(rpc_error.code(), errors.ServiceError)
     return cls(rpc_error.details() or None)
