@@ -11,6 +11,28 @@ from services.executor.nodes.latent import Latent
 from services.executor.nodes.step_report import report_steps
 
 
+def sample_latent(model: Any, positive: Any, negative: Any, latent: Latent, **how: Any) -> Latent:
+    """A latent with what was sampled in it; `how` is passed on to `sample`, progress is told as the node's.
+
+    Raises:
+        ValueError: the model is missing, or the sampler or scheduler is not known.
+        Interrupted: somebody asked to stop; heard once a step.
+    """
+    if model is None:
+        raise ValueError("model: the checkpoint holds no diffusion model")
+    samples = sample(
+        model,
+        positive,
+        negative,
+        latent["samples"],
+        noise_mask=latent.get("noise_mask"),
+        batch_index=latent.get("batch_index"),
+        report=report_steps(model),
+        **how,
+    )
+    return latent | {"samples": samples}
+
+
 class KSampler:
     """A latent denoised under guidance."""
 
@@ -61,21 +83,16 @@ class KSampler:
             ValueError: the model is missing, or the sampler or scheduler is not known.
             Interrupted: somebody asked to stop; heard once a step.
         """
-        if model is None:
-            raise ValueError("model: the checkpoint holds no diffusion model")
-        samples = sample(
+        sampled = sample_latent(
             model,
             positive,
             negative,
-            latent_image["samples"],
+            latent_image,
             seed=seed,
             steps=steps,
             cfg=cfg,
             sampler=sampler_name,
             scheduler=scheduler,
             denoise=denoise,
-            noise_mask=latent_image.get("noise_mask"),
-            batch_index=latent_image.get("batch_index"),
-            report=report_steps(model),
         )
-        return (latent_image | {"samples": samples},)
+        return (sampled,)

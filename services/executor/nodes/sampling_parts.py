@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from services.executor.diffusion.samplers import SAMPLERS
-from services.executor.diffusion.sampling import sample
 from services.executor.diffusion.schedules import SCHEDULERS
 from services.executor.nodes.declarations import whole
 from services.executor.nodes.latent import Latent
-from services.executor.nodes.step_report import report_steps
+from services.executor.nodes.sampling import sample_latent
 
 MOST_STEPS = 10000
 
@@ -66,13 +65,11 @@ class KSamplerAdvanced:
             ValueError: the model is missing, or the sampler or scheduler is not known.
             Interrupted: somebody asked to stop; heard once a step.
         """
-        if model is None:
-            raise ValueError("model: the checkpoint holds no diffusion model")
-        samples = sample(
+        sampled = sample_latent(
             model,
             positive,
             negative,
-            latent_image["samples"],
+            latent_image,
             seed=noise_seed,
             steps=steps,
             cfg=cfg,
@@ -83,11 +80,8 @@ class KSamplerAdvanced:
             end_at_step=end_at_step,
             force_full_denoise=return_with_leftover_noise != "enable",
             disable_noise=add_noise == "disable",
-            noise_mask=latent_image.get("noise_mask"),
-            batch_index=latent_image.get("batch_index"),
-            report=report_steps(model),
         )
-        return (latent_image | {"samples": samples},)
+        return (sampled,)
 
 
 NODES: tuple[type, ...] = (KSamplerAdvanced,)
