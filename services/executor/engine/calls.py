@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from services.executor.engine.blocking import Report, blocker_in, passed_on
@@ -72,12 +72,12 @@ class NodeCalls:
             Interrupted: the run was asked to stop.
         """
         function = getattr(self._instances.of(node, node_class.cls), node_class.function)
-        return Calls(list(self._call(node, node_class, function, inputs, report)))
+        return Calls(self._call(node, node_class, function, inputs, self._coroutines.start, report))
 
     def wanted_inputs(self, node: Node, node_class: NodeClass, inputs: InputValues) -> list[str]:
         """The lazy inputs that the node asks for, of all its items, in the order in which it first does."""
         function = self._instances.of(node, node_class.cls).check_lazy_status
-        answers = self._settled(self._call(node, node_class, function, inputs))
+        answers = self._call(node, node_class, function, inputs, self._coroutines.settle)
         names = [name for answer in answers if isinstance(answer, list | tuple | set) for name in answer]
         return list(dict.fromkeys(name for name in names if isinstance(name, str)))
 
@@ -88,13 +88,11 @@ class NodeCalls:
         """
         try:
             function = node_class.cls.IS_CHANGED
-            return self._settled(self._call(node, node_class, function, known_inputs(node, node_class)))
+            inputs = known_inputs(node, node_class)
+            return self._call(node, node_class, function, inputs, self._coroutines.settle)
         except Exception as error:
             log.warning("node %s (%s) cannot tell what has changed and will run: %s", node.id, node.class_type, error)
             return _EQUALS_NOTHING
-
-    def _settled(self, returned: Iterator[Any]) -> list[Any]:
-        return Calls([self._coroutines.settle(item) for item in returned]).values()
 
     def _call(
         self,
@@ -102,17 +100,20 @@ class NodeCalls:
         node_class: NodeClass,
         function: Callable[..., Any],
         inputs: InputValues,
+        take: Callable[[Any], Any],
         report: Report | None = None,
-    ) -> Iterator[Any]:
+    ) -> list[Any]:
+        """What `take` makes of each answer."""
+        returned = []
         values = {**inputs, **self._hidden.of(node.id, node_class)}
         for index, arguments in enumerate(arguments_of_calls(values, takes_lists=node_class.takes_lists)):
             self._context.raise_if_interrupted()
             if blocker := blocker_in(arguments, takes_lists=node_class.takes_lists):
-                yield passed_on(blocker, report) if report else blocker
+                returned.append(passed_on(blocker, report) if report else blocker)
                 continue
             token = enter_context(NodeContext(self._context, self._prompt.ref(node.id), self._emit, index))
             try:
-                returned = self._coroutines.start(function(**arguments))
+                returned.append(take(function(**arguments)))
             finally:
                 leave_context(token)
-            yield returned
+        return returned

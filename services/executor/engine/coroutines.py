@@ -75,7 +75,7 @@ class Coroutines:
         waiting = loop.create_task(coroutine)
         try:
             loop.run_until_complete(waiting)
-        except SystemExit:  # raised by some node, whose task has it too
+        except (SystemExit, KeyboardInterrupt):  # raised by some node, whose task has it too
             waiting.cancel()
 
     def _cancel_all(self, loop: asyncio.AbstractEventLoop) -> None:

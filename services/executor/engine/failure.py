@@ -50,7 +50,7 @@ def message_of(error: BaseException) -> str:
     """What the error says, with paths cut down to their last part."""
     if isinstance(error, SystemExit):
         return f"the node called sys.exit({error.code!r})"
-    return _cut(_ABSOLUTE_PATH.sub(_last_part, _text(error)), _MAX_MESSAGE_LENGTH)
+    return _ABSOLUTE_PATH.sub(_last_part, _cut(_text(error), _MAX_MESSAGE_LENGTH))
 
 
 def _last_part(path: re.Match[str]) -> str:

@@ -75,8 +75,6 @@ class PromptRun:
         except Interrupted:
             node = self._blamed(self._node)
             return ExecutionInterrupted(node.id, node.class_type, tuple(self._executed))
-        except KeyboardInterrupt:
-            raise
         except DependencyCycleError as error:
             self._node, self._inputs = self._cause_of(error.cycle), {}
             return self._failed(error)

@@ -35,8 +35,8 @@ class Engine:
     ) -> None:
         """Produce the outputs and report every event; the last one is terminal.
 
-        Never raises for a node's fault, whatever the node does short of ending the process. What `emit` raises and
-        `KeyboardInterrupt` pass through.
+        Never raises for a node's fault, whatever the node does short of ending the process. What `emit` raises is the
+        failure of the node it was told about, unless that event was the first or the last one.
         """
         emit(ExecutionStarted())
         running = True

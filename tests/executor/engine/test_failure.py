@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -117,12 +118,22 @@ def test_endless_recursion_in_a_node_is_one_failure() -> None:
     assert len("".join(failure.traceback)) < 10_000
 
 
-def test_an_interrupt_of_the_process_is_not_a_nodes_fault() -> None:
-    def press_control_c() -> None:
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, StopIteration, GeneratorExit, asyncio.CancelledError])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_python_raises_for_itself_is_a_failure_like_others(kind: type[BaseException], is_async: bool) -> None:
+    def now() -> None:
+        raise kind
 
-    with pytest.raises(KeyboardInterrupt):
-        Bench(failing_with(press_control_c)).run(BROKEN)
+    async def later() -> None:
+        await asyncio.sleep(0)
+        raise kind
+
+    bench = Bench(failing_with(later if is_async else now))
+    failure = failure_of(bench)
+
+    assert failure.node_id == "2"
+    assert kind.__name__ in failure.exception_type or (is_async and kind is StopIteration)
+    assert bench.run(chain(2))[-1] == ExecutionSucceeded()
 
 
 def test_a_class_that_cannot_be_made_or_read_fails_its_node() -> None:
