@@ -15,7 +15,7 @@ from torch import Tensor
 from services.executor.engine.context import current_context
 from services.executor.nodes.declarations import Declaration, chosen, number, whole
 from services.executor.nodes.filename_prefix import name_to_number
-from services.executor.nodes.pictures import is_png_keyword, picture_of
+from services.executor.nodes.pictures import is_png_keyword, picture_of, storable
 from services.executor.nodes.saving import HIDDEN
 from services.files.records import FileKind
 
@@ -78,6 +78,7 @@ class SaveAnimatedWEBP(_AnimationNode):
             InvalidArgument: the prefix leads out of the folder.
             ValueError: there are no pictures, or they are too large for the format.
         """
+        images = storable(images)
         if max(images.shape[1:3]) > WEBP_LONGEST_SIDE:
             raise ValueError(f"images: WebP holds at most {WEBP_LONGEST_SIDE} pixels a side")
         encoded = _encoded(
@@ -123,6 +124,7 @@ class SaveAnimatedPNG(_AnimationNode):
             InvalidArgument: the prefix leads out of the folder.
             ValueError: there are no pictures.
         """
+        images = storable(images)
         metadata = _chunks(prompt, extra_pnginfo)
         encoded = _encoded(images, fps, format="PNG", pnginfo=metadata, compress_level=compress_level)
         return _saved(images, filename_prefix, ".png", encoded, animated=True)

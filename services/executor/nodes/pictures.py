@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import math
 import struct
 import warnings
@@ -18,6 +19,10 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from services.executor.engine.context import current_context
+
+log = logging.getLogger(__name__)
+
 #: What is opened: raster formats that people send around. Pillow's list is longer and has had holes in its corners.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM", "TGA", "JPEG2000")
 
@@ -30,6 +35,41 @@ NO_MASK_SIDE = 64
 MAX_PNG_KEYWORD = 79  # bytes, PNG specification 11.3.4
 
 
+def storable(images: object) -> Tensor:
+    """A batch of pictures (batch, height, width, 1 to 4 channels), or of masks, checked before any of it is stored.
+
+    What is not a number (NaN) is made 0, which is black, and the log tells which node was given it.
+
+    Raises:
+        ValueError: it is something else; names the input `images`.
+    """
+    if not isinstance(images, Tensor):
+        raise ValueError(f"images: expected pictures, got a {type(images).__name__}")
+    if fault := _fault(images):
+        raise ValueError(f"images: expected pictures (batch, height, width, 1 to 4 channels), got {fault}")
+    if not images.isnan().any():
+        return images
+    context = current_context()
+    share = images.isnan().float().mean().item()
+    message = "prompt %s, node %s: %.0f %% of the pictures' values are not numbers (NaN) and are stored as black"
+    log.warning(message, context.prompt_id, context.node.node_id, math.ceil(share * 100))
+    return images.nan_to_num(0.0)
+
+
+def _fault(images: Tensor) -> str:
+    """What keeps a tensor from being stored as pictures; empty for nothing."""
+    if images.is_meta:
+        return "a tensor without data (on the device meta)"
+    if images.layout is not torch.strided:
+        return f"a tensor of layout {images.layout}"
+    if images.is_complex():
+        return "complex numbers"
+    channels = images.shape[3] if images.ndim == 4 else 1
+    if images.ndim not in (3, 4) or not 1 <= channels <= 4 or 0 in images.shape[1:]:
+        return f"a tensor of shape {tuple(images.shape)}"
+    return ""
+
+
 def png_of(image: Tensor, metadata: PngInfo, compress_level: int) -> bytes:
     """Encode one picture (height, width, 1 to 4 channels), values in 0..1."""
     buffer = io.BytesIO()
@@ -38,9 +78,9 @@ def png_of(image: Tensor, metadata: PngInfo, compress_level: int) -> bytes:
 
 
 def picture_of(image: Tensor) -> Image.Image:
-    """One picture (height, width, 1 to 4 channels), values in 0..1, in 8 bits a channel."""
+    """One picture (height, width, 1 to 4 channels) or mask (height, width), values in 0..1, in 8 bits a channel."""
     pixels = (image.detach().float().clamp(0, 1) * 255).to(torch.uint8).cpu().numpy()
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels)
 
 
 def workflow_metadata(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -> PngInfo:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from services.executor.engine.context import current_context
 from services.executor.nodes.filename_prefix import for_item, name_to_number
-from services.executor.nodes.pictures import png_of, workflow_metadata
+from services.executor.nodes.pictures import png_of, storable, workflow_metadata
 from services.files.records import FileKind
 
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
@@ -58,7 +58,9 @@ class SaveImage:
 
         Raises:
             InvalidArgument: the prefix leads out of the folder.
+            ValueError: these are no pictures.
         """
+        images = storable(images)
         height, width = images.shape[1:3]
         place = name_to_number(self.kind, filename_prefix, width, height, datetime.now())
         metadata = workflow_metadata(prompt, extra_pnginfo)

@@ -10,7 +10,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from services.executor.engine.context import PreviewImage, current_context
-from services.executor.nodes.pictures import png_of
+from services.executor.nodes.pictures import png_of, storable
 
 COMPRESS_LEVEL = 1  # the pictures are not kept
 
@@ -30,7 +30,12 @@ class SaveImageWebsocket:
         return {"required": {"images": ("IMAGE",)}}
 
     def save_images(self, images: Tensor) -> dict[str, Any]:
-        """Send each picture with the progress before it."""
+        """Send each picture with the progress before it.
+
+        Raises:
+            ValueError: these are no pictures.
+        """
+        images = storable(images)
         context = current_context()
         for index, image in enumerate(images):
             encode = partial(png_of, image, PngInfo(), COMPRESS_LEVEL)

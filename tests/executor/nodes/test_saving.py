@@ -14,6 +14,7 @@ from PIL import Image
 
 from services.errors import InvalidArgument
 from services.executor.nodes.saving import PreviewImage, SaveImage
+from services.executor.nodes.websocket_saving import SaveImageWebsocket
 from tests.executor.nodes.conftest import Surroundings
 
 PROMPT = {"9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "é"}, "_meta": {"title": "My Title"}}}
@@ -75,6 +76,46 @@ def test_pictures_of_one_three_and_four_channels_can_be_saved(
     SaveImage().save_images(torch.full((1, 2, 2, channels), 0.5), "mode")
     with Image.open(surroundings.folder / "output/mode_00001_.png") as picture:
         assert picture.mode == mode
+
+
+@pytest.mark.parametrize("width", [1, 5])
+def test_a_mask_is_saved_as_a_grey_picture(width: int, surroundings: Surroundings) -> None:
+    SaveImage().save_images(torch.full((1, 3, width), 0.5), "mask")
+    with Image.open(surroundings.folder / "output/mask_00001_.png") as picture:
+        assert (picture.mode, picture.size) == ("L", (width, 3))
+
+
+def test_what_is_no_number_is_black_and_the_log_names_the_node(
+    surroundings: Surroundings, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = torch.ones(1, 2, 2, 3)
+    images[0, 0, 0] = torch.nan
+    SaveImage().save_images(images, "nan")
+    with Image.open(surroundings.folder / "output/nan_00001_.png") as picture:
+        assert (picture.getpixel((0, 0)), picture.getpixel((1, 1))) == ((0, 0, 0), (255, 255, 255))
+    assert "prompt p, node 7: 25 % of the pictures' values are not numbers (NaN)" in caplog.text
+
+
+@pytest.mark.parametrize("node", [SaveImage(), PreviewImage(), SaveImageWebsocket()])
+@pytest.mark.parametrize(
+    ("images", "fault"),
+    [
+        ([[1.0]], "a list"),
+        (None, "a NoneType"),
+        (torch.ones(1, 2, 2, 5), r"shape \(1, 2, 2, 5\)"),
+        (torch.ones(1, 0, 2, 3), r"shape \(1, 0, 2, 3\)"),
+        (torch.ones(2, 3), r"shape \(2, 3\)"),
+        (torch.ones(1, 2, 2, 3, device="meta"), "without data"),
+        (torch.ones(1, 2, 2, 3, dtype=torch.complex64), "complex"),
+        (torch.ones(1, 2, 2, 3).to_sparse(), "sparse"),
+    ],
+)
+def test_what_is_no_picture_is_refused_by_the_name_of_the_input(
+    node: Any, images: Any, fault: str, surroundings: Surroundings
+) -> None:
+    with pytest.raises(ValueError, match=f"^images: .*{fault}"):
+        node.save_images(images)
+    assert not list(surroundings.folder.rglob("*.png"))
 
 
 def test_the_batch_number_never_overwrites(surroundings: Surroundings) -> None:
