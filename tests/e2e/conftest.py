@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE
         value = condition()
         if value:
             return value
-        time.sleep(0.05)
+        time.sleep(0.02)
     pytest.fail(f"{what} did not happen within {patience:.0f} s")
 
 
@@ -45,7 +45,9 @@ class Stack:
     data: Path
     url: str
     queue: str
-    log: list[str] = field(default_factory=list)
+    log: list[str]
+    #: kept, since a new one reads every certificate of the system
+    client: httpx.Client
 
     def child(self, service: str) -> psutil.Process:
         """The process of one service, once it is there."""
@@ -69,11 +71,11 @@ class Stack:
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON that the gateway answers."""
-        return httpx.get(self.url + path, params=params, timeout=PATIENCE, trust_env=False).raise_for_status().json()
+        return self.client.get(path, params=params).raise_for_status().json()
 
     def post(self, path: str, body: Any) -> httpx.Response:
         """The gateway's answer to a JSON body."""
-        return httpx.post(self.url + path, json=body, timeout=PATIENCE, trust_env=False)
+        return self.client.post(path, json=body)
 
     def submit(self, graph: dict[str, Any], **more: Any) -> str:
         """Queue a prompt; returns its id."""
@@ -106,7 +108,8 @@ def running(data: Path, **variables: str) -> Iterator[Stack]:
     try:
         url = wait_for(lambda: _found(log, r"ready at (\S+)"), "readiness")
         queue = wait_for(lambda: _found(log, r"queue .*listening on (\S+)"), "the queue's address")
-        yield Stack(process, data, url, queue, log)
+        with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as client:
+            yield Stack(process, data, url, queue, log, client)
     finally:
         if process.poll() is None:
             descendants = psutil.Process(process.pid).children(recursive=True)

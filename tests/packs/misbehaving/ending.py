@@ -1,0 +1,81 @@
+"""Ways to end the process, or to make it useless."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+
+def _segfault(image: Any) -> NoReturn:
+    ctypes.string_at(0)
+    raise AssertionError("address 0 could be read")
+
+
+def _kill(number: signal.Signals) -> Callable[[Any], Any]:
+    def run(image: Any) -> NoReturn:
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+        raise AssertionError("survived")
+
+    return run
+
+
+def _hang_up(image: Any) -> NoReturn:
+    """Close every file, the way to the agent included."""
+    os.closerange(3, 1024)
+    time.sleep(60)
+    raise AssertionError("nobody minded")
+
+
+def _speak_out_of_turn(image: Any) -> NoReturn:
+    """Write into every file that is open, as to a descriptor that is another's by now."""
+    for descriptor in range(3, 64):
+        try:
+            os.write(descriptor, b"\x00\x00\x00\x05hello")
+        except OSError:
+            continue
+    time.sleep(60)
+    raise AssertionError("nobody minded")
+
+
+def _sleep(image: Any) -> NoReturn:
+    while True:
+        time.sleep(60)
+
+
+def _match(image: Any) -> Any:
+    """Keeps the interpreter for itself, in C, for longer than anybody waits."""
+    return (image if re.match(r"(a+)+$", "a" * 64 + "b") else None,)
+
+
+def _exponentiate(image: Any) -> Any:
+    return (image * (3 ** (1 << 34) > 0),)
+
+
+def _allocate(image: Any) -> Any:
+    """Takes memory until there is none."""
+    held = []
+    while True:
+        held.append(bytearray(b"x" * (64 << 20)))
+
+
+ENDING: dict[str, Callable[[Any], Any]] = {
+    "exit with 0": lambda image: os._exit(0),
+    "exit with 7": lambda image: os._exit(7),
+    "exit with 2": lambda image: os._exit(2),
+    "segfault": _segfault,
+    "abort": lambda image: os.abort(),
+    "be killed": _kill(signal.SIGKILL),
+    "be terminated": _kill(signal.SIGTERM),
+    "hang up": _hang_up,
+    "speak out of turn": _speak_out_of_turn,
+    "sleep": _sleep,
+    "match": _match,
+    "exponentiate": _exponentiate,
+    "allocate": _allocate,
+}
