@@ -16,7 +16,7 @@ Conditioning = Sequence[Sequence[Any]]
 """What flows between nodes: a list of [embedding (batch, tokens, width), options] pairs.
 
 Options that sampling reads: `pooled_output` and sizes (by the model), `area`, `strength`, `mask`, `mask_strength`,
-`set_area_to_bounds`, `start_percent`, `end_percent`.
+`set_area_to_bounds`, `start_percent`, `end_percent`, `default`. Non-empty `hooks` are refused.
 """
 
 FEATHER = 8  # cells over which an area's weight fades towards edges inside the picture
@@ -60,6 +60,7 @@ class Condition:
         region: where it applies; None is everywhere.
         weight: its share where conditions overlap, a number or (1 or batch, 1, height, width) of the region.
         sigma_start, sigma_end: the noise levels between which it applies, from high to low.
+        is_fallback: it applies only where, and as far as, no other condition does.
     """
 
     context: Tensor
@@ -68,6 +69,7 @@ class Condition:
     weight: float | Tensor = 1.0
     sigma_start: float = float("inf")
     sigma_end: float = 0.0
+    is_fallback: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -86,6 +88,9 @@ def prepare(
 
     A condition with an area gets a partner over the same area on the other side, so that guidance compares like with
     like there.
+
+    Raises:
+        ValueError: an option cannot be honoured.
     """
     positives = [_condition(model, embedding, options, latent) for embedding, options in positive]
     negatives = [_condition(model, embedding, options, latent) for embedding, options in negative]
@@ -97,6 +102,8 @@ def prepare(
 
 
 def _condition(model: DiffusionModel, embedding: Tensor, options: Mapping[str, Any], latent: Tensor) -> Condition:
+    if options.get("hooks"):
+        raise ValueError("hooks: this sampler applies none, and the conditioning has some")
     height, width = latent.shape[-2:]
     mask = _resolved_mask(options, latent)
     region = _resolved_region(options, mask, height, width)
@@ -109,6 +116,7 @@ def _condition(model: DiffusionModel, embedding: Tensor, options: Mapping[str, A
         weight=_weight(options, mask, region, latent),
         sigma_start=to_sigma(options["start_percent"]) if "start_percent" in options else float("inf"),
         sigma_end=to_sigma(options["end_percent"]) if "end_percent" in options else 0.0,
+        is_fallback=bool(options.get("default")),
     )
 
 
@@ -129,6 +137,8 @@ def _resolved_region(options: Mapping[str, Any], mask: Tensor | None, height: in
             _bounds(mask).clipped_to(height, width) if mask is not None and options.get("set_area_to_bounds") else None
         )
     if area[0] == "percentage":
+        if len(area) != 5:
+            raise ValueError("area: the conditioning is for a part of a video, and the latent is no video's")
         tall, wide, top, left = area[1:]
         area = max(1, round(tall * height)), max(1, round(wide * width)), round(top * height), round(left * width)
     return Region(*area).clipped_to(height, width)

@@ -9,8 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from services.executor.diffusion.batches import repeated
 from services.executor.diffusion.conditioning import Condition
 from services.executor.diffusion.denoiser import DiffusionModel, denoised_by
+from services.executor.diffusion.fallbacks import applying
 
 LONGEST_REPEAT = 4  # a shorter context is repeated at most this often to share a batch with a longer one
 NO_WEIGHT = 1e-37  # where no condition applies the prediction is zero, not a division by zero
@@ -52,7 +54,7 @@ def predictions(model: DiffusionModel, x: Tensor, sigma: Tensor, sides: Sequence
     Conditions that fit together run as one batch, the last ones first.
     """
     level = float(sigma)
-    active = [[condition for condition in side if condition.applies_at(level)] for side in sides]
+    active = [applying(side, level, x) for side in sides]
     pending = [(place, condition) for place, side in enumerate(active) for condition in side]
     totals = [_Average(x, side) for side in active]
     while pending:
@@ -100,13 +102,6 @@ def _run(model: DiffusionModel, x: Tensor, sigma: Tensor, conditions: Sequence[C
         y=torch.cat(vectors) if vectors else None,
     )
     return output.chunk(len(conditions))
-
-
-def repeated(tensor: Tensor, size: int) -> Tensor:
-    """Bring the first dimension to `size` by repeating the items in order, or leaving the last ones out."""
-    if len(tensor) == size:
-        return tensor
-    return tensor.repeat(math.ceil(size / len(tensor)), *([1] * (tensor.dim() - 1)))[:size]
 
 
 def _within(condition: Condition, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
-from services.executor.diffusion.guidance import repeated
+from services.executor.diffusion.batches import repeated
 from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.samplers.contract import Denoise
 

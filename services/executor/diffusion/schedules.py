@@ -117,6 +117,20 @@ def variance_preserving(steps: int, beta_d: float = 19.9, beta_min: float = 0.1,
     return _then_zero((beta_d * time**2 / 2 + beta_min * time).expm1() ** 0.5)
 
 
+def shifted_flow(steps: int, shift: float, terminal: float | None = None) -> Tensor:
+    """Shift evenly spaced times towards noise by a factor exp(shift) of their odds (Esser et al. 2024, equation 23).
+
+    Args:
+        terminal: what the last level above zero is to be, the others following in proportion to their distance from 1
+            (HaCohen et al. 2024, LTX-Video).
+    """
+    times = torch.linspace(1.0, 0.0, steps + 1, dtype=torch.float64)[:-1]
+    levels = 1 / (1 + math.exp(-shift) * (1 / times - 1))
+    if terminal is not None and levels[-1] < 1:
+        levels = 1 - (1 - levels) * (1 - terminal) / (1 - levels[-1])
+    return _then_zero(levels)
+
+
 SCHEDULERS: Mapping[str, Scheduler] = {
     "simple": simple,
     "sgm_uniform": sgm_uniform,

@@ -6,12 +6,13 @@ from typing import Any
 
 from services.executor.diffusion.conditioning import Conditioning
 from services.executor.nodes.conditioning_regions import with_options
-from services.executor.nodes.declarations import Declaration
+from services.executor.nodes.declarations import Declaration, number
 from services.executor.nodes.latent import Latent
 from services.executor.nodes.schema_node import SchemaNode, combo
 
 CONDITIONING: Declaration = ("CONDITIONING", {})
 REFERENCES = "reference_latents"
+PICTURES = "unclip_conditioning"
 UNO = "uxo"  # what models call the method that two papers name differently
 
 
@@ -113,10 +114,79 @@ class StableCascade_StageB_Conditioning(OptionNode):
         return (with_options(conditioning, stable_cascade_prior=stage_c["samples"]),)
 
 
+class LTXVConditioning(SchemaNode):
+    """How fast a video is, for LTX-Video."""
+
+    RETURN_TYPES = ("CONDITIONING", "CONDITIONING")
+    RETURN_NAMES = ("positive", "negative")
+    OUTPUT_TOOLTIPS = (None, None)
+    FUNCTION = "execute"
+    CATEGORY = "conditioning/video_models"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_lt"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The conditionings and the frames a second."""
+        frame_rate = number(25.0, 0.0, 1000.0, 0.01)
+        return {"required": {"positive": CONDITIONING, "negative": CONDITIONING, "frame_rate": frame_rate}}
+
+    def execute(
+        self, positive: Conditioning, negative: Conditioning, frame_rate: float
+    ) -> tuple[Conditioning, Conditioning]:
+        """Return both with the frame rate."""
+        return with_options(positive, frame_rate=frame_rate), with_options(negative, frame_rate=frame_rate)
+
+
+class unCLIPConditioning:
+    """A picture that unCLIP models follow."""
+
+    RETURN_TYPES = ("CONDITIONING",)
+    FUNCTION = "apply_adm"
+    CATEGORY = "conditioning"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The conditioning, what CLIP saw in the picture, how much it counts, and how far from it the result may be."""
+        return {
+            "required": {
+                "conditioning": ("CONDITIONING",),
+                "clip_vision_output": ("CLIP_VISION_OUTPUT",),
+                "strength": number(1.0, -10.0, 10.0, 0.01),
+                "noise_augmentation": number(0.0, 0.0, 1.0, 0.01),
+            }
+        }
+
+    def apply_adm(
+        self, conditioning: Conditioning, clip_vision_output: Any, strength: float, noise_augmentation: float
+    ) -> tuple[Conditioning]:
+        """Return the conditioning with the picture after those that it has; as it is at strength 0.
+
+        Raises:
+            ValueError: there is no picture.
+        """
+        if strength == 0:
+            return (conditioning,)
+        if clip_vision_output is None:
+            raise ValueError("clip_vision_output: there is none")
+        picture = {
+            "clip_vision_output": clip_vision_output,
+            "strength": strength,
+            "noise_augmentation": noise_augmentation,
+        }
+        return (
+            [
+                [embedding, {**options, PICTURES: [*options.get(PICTURES, []), picture]}]
+                for embedding, options in conditioning
+            ],
+        )
+
+
 NODES: tuple[type, ...] = (
     FluxGuidance,
     FluxDisableGuidance,
     FluxKontextMultiReferenceLatentMethod,
     ReferenceLatent,
     StableCascade_StageB_Conditioning,
+    LTXVConditioning,
+    unCLIPConditioning,
 )

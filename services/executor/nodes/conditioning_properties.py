@@ -9,6 +9,7 @@ from torch import Tensor
 from services.executor.diffusion.conditioning import Conditioning
 from services.executor.nodes.conditioning_regions import BOUNDS, CONDITIONING, STRENGTH, with_mask, with_options
 from services.executor.nodes.declarations import number
+from services.executor.nodes.hooks import checked_hooks
 
 TimestepsRange = tuple[float, float]
 
@@ -27,14 +28,28 @@ def with_properties(
     """The conditioning with those properties that are given; the strength is the mask's.
 
     Raises:
-        ValueError: hooks are given, which nothing here makes.
+        ValueError: `hooks` are something else.
     """
-    if hooks is not None:
-        raise ValueError("hooks: hooks are not supported")
     changed = conditioning if mask is None else with_mask(conditioning, mask, strength, set_cond_area)
+    changed = with_hooks(changed, hooks)
     if timesteps is None:
         return changed
     return with_options(changed, start_percent=timesteps[0], end_percent=timesteps[1])
+
+
+def with_hooks(conditioning: Conditioning, hooks: object) -> Conditioning:
+    """The conditioning with hooks beside those that it has.
+
+    Raises:
+        ValueError: `hooks` are something else.
+    """
+    group = checked_hooks(hooks, "hooks")
+    if not group:
+        return conditioning
+    return [
+        [embedding, {**options, "hooks": group.clone_and_combine(options.get("hooks"))}]
+        for embedding, options in conditioning
+    ]
 
 
 class PropertiesNode:

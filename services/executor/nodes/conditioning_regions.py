@@ -88,6 +88,37 @@ class ConditioningSetAreaPercentage:
         return (with_options(conditioning, area=area, strength=strength, set_area_to_bounds=False),)
 
 
+class ConditioningSetAreaPercentageVideo:
+    """A conditioning for a part of the video, of whatever size and length that is."""
+
+    RETURN_TYPES = ("CONDITIONING",)
+    FUNCTION = "append"
+    CATEGORY = "conditioning"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_video_model"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The conditioning, the part in shares of the video's sides and length, and how much it counts there."""
+        side, place = number(1.0, 0, 1.0, 0.01), number(0, 0, 1.0, 0.01)
+        part = {"width": side, "height": side, "temporal": side, "x": place, "y": place, "z": place}
+        return {"required": {"conditioning": CONDITIONING, **part, "strength": STRENGTH}}
+
+    def append(
+        self,
+        conditioning: Conditioning,
+        width: float,
+        height: float,
+        temporal: float,
+        x: float,
+        y: float,
+        z: float,
+        strength: float,
+    ) -> tuple[Conditioning]:
+        """Return the conditioning with its part."""
+        area = ("percentage", temporal, height, width, z, y, x)
+        return (with_options(conditioning, area=area, strength=strength, set_area_to_bounds=False),)
+
+
 class ConditioningSetAreaStrength:
     """A conditioning that counts more or less."""
 
@@ -158,6 +189,7 @@ class ConditioningSetTimestepRange:
 NODES: tuple[type, ...] = (
     ConditioningSetArea,
     ConditioningSetAreaPercentage,
+    ConditioningSetAreaPercentageVideo,
     ConditioningSetAreaStrength,
     ConditioningSetMask,
     ConditioningSetTimestepRange,

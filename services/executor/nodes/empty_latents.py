@@ -7,16 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from services.executor.nodes.declarations import LARGEST_BATCH, LONGEST_SIDE, whole
+from services.executor.nodes.declarations import LARGEST_BATCH, LONGEST_SIDE, number, whole
 from services.executor.nodes.latent import Latent
 from services.executor.nodes.limits import check_size
 from services.executor.nodes.schema_node import SchemaNode
 
 BATCH = whole(1, 1, LARGEST_BATCH, step=None)
+SIZES = "width, height, batch_size"
 
 STAGE_C_CHANNELS = 16
 STAGE_B_CHANNELS = 4
 STAGE_B_CELL = 4  # pixels
+
+SONG_RATE = 44100  # samples a second
+SONG_STEP = 4096  # samples that one step of time stands for
 
 
 class EmptySD3LatentImage(SchemaNode):
@@ -35,7 +39,7 @@ class EmptySD3LatentImage(SchemaNode):
 
     def execute(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
         """Return zeros (batch, 16, height / 8, width / 8)."""
-        return ({"samples": _zeros(batch_size, 16, height // 8, width // 8)},)
+        return ({"samples": zeros(SIZES, batch_size, 16, height // 8, width // 8)},)
 
 
 class EmptyHunyuanImageLatent:
@@ -54,7 +58,7 @@ class EmptyHunyuanImageLatent:
 
     def generate(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
         """Return zeros (batch, 64, height / 32, width / 32)."""
-        return ({"samples": _zeros(batch_size, 64, height // 32, width // 32)},)
+        return ({"samples": zeros(SIZES, batch_size, 64, height // 32, width // 32)},)
 
 
 class EmptyChromaRadianceLatentImage(SchemaNode):
@@ -73,7 +77,7 @@ class EmptyChromaRadianceLatentImage(SchemaNode):
 
     def execute(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
         """Return zeros (batch, 3, height, width)."""
-        return ({"samples": _zeros(batch_size, 3, height, width)},)
+        return ({"samples": zeros(SIZES, batch_size, 3, height, width)},)
 
 
 class StableCascade_EmptyLatentImage(SchemaNode):
@@ -94,13 +98,64 @@ class StableCascade_EmptyLatentImage(SchemaNode):
 
     def execute(self, width: int, height: int, compression: int, batch_size: int = 1) -> tuple[Latent, Latent]:
         """Return zeros (batch, 16, height / compression, width / compression) and (batch, 4, height / 4, width / 4)."""
-        stage_c = _zeros(batch_size, STAGE_C_CHANNELS, height // compression, width // compression)
-        stage_b = _zeros(batch_size, STAGE_B_CHANNELS, height // STAGE_B_CELL, width // STAGE_B_CELL)
+        stage_c = zeros(SIZES, batch_size, STAGE_C_CHANNELS, height // compression, width // compression)
+        stage_b = zeros(SIZES, batch_size, STAGE_B_CHANNELS, height // STAGE_B_CELL, width // STAGE_B_CELL)
         return {"samples": stage_c}, {"samples": stage_b}
 
 
-def _zeros(*shape: int) -> Tensor:
-    check_size("width, height, batch_size", *shape)
+class EmptyAceStepLatentAudio(SchemaNode):
+    """Empty songs for ACE-Step."""
+
+    RETURN_TYPES = ("LATENT",)
+    FUNCTION = "execute"
+    CATEGORY = "latent/audio"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_ace"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """How long the songs are, and their number."""
+        return {"required": {"seconds": number(120.0, 1.0, 1000.0, 0.1), "batch_size": BATCH}}
+
+    def execute(self, seconds: float, batch_size: int) -> tuple[Latent]:
+        """Return zeros (batch, 8, 16, time); one step of time stands for 4096 samples at 44.1 kHz.
+
+        Raises:
+            ValueError: they could not be held.
+        """
+        time = int(seconds * SONG_RATE / SONG_STEP)
+        return ({"samples": zeros("seconds, batch_size", batch_size, 8, 16, time), "type": "audio"},)
+
+
+class EmptyLatentHunyuan3Dv2:
+    """Empty shapes for Hunyuan3D 2."""
+
+    RETURN_TYPES = ("LATENT",)
+    FUNCTION = "generate"
+    CATEGORY = "latent/3d"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_hunyuan3d"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """How many tokens describe a shape, and the shapes' number."""
+        batch_size = ("INT", {**BATCH[1], "tooltip": "How many shapes to make."})
+        return {"required": {"resolution": whole(3072, 1, 8192, step=None), "batch_size": batch_size}}
+
+    def generate(self, resolution: int, batch_size: int) -> tuple[Latent]:
+        """Return zeros (batch, 64, tokens).
+
+        Raises:
+            ValueError: they could not be held.
+        """
+        return ({"samples": zeros("resolution, batch_size", batch_size, 64, resolution), "type": "hunyuan3dv2"},)
+
+
+def zeros(inputs: str, *shape: int) -> Tensor:
+    """Zeros of a shape that `inputs` ask for.
+
+    Raises:
+        ValueError: they could not be held.
+    """
+    check_size(inputs, *shape)
     return torch.zeros(shape)
 
 
@@ -109,4 +164,6 @@ NODES: tuple[type, ...] = (
     EmptyHunyuanImageLatent,
     EmptyChromaRadianceLatentImage,
     StableCascade_EmptyLatentImage,
+    EmptyAceStepLatentAudio,
+    EmptyLatentHunyuan3Dv2,
 )

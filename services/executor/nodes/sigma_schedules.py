@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
 from services.executor.diffusion import schedules
-from services.executor.nodes.declarations import Declaration, whole
+from services.executor.nodes.declarations import Declaration, number, whole
+from services.executor.nodes.schema_node import SchemaNode
 
 STEPS = whole(20, 1, 10000, step=None)
+
+#: Cells of the latents between which LTX-Video's shift is given.
+SMALL_VIDEO = 1024
+LARGE_VIDEO = 4096
+LARGEST_SHIFT = 700.0  # of which the exponential is still a number
 
 
 def exact(default: float, least: float, most: float, step: float = 0.01) -> Declaration:
@@ -131,6 +139,54 @@ class VPScheduler(SchedulerNode):
         return (schedules.variance_preserving(steps, beta_d, beta_min, eps_s),)
 
 
+class LTXVScheduler(SchemaNode):
+    """Levels of a flow model, the later ones higher the larger the video is, as LTX-Video was trained."""
+
+    RETURN_TYPES = ("SIGMAS",)
+    FUNCTION = "execute"
+    CATEGORY = "sampling/custom_sampling/schedulers"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_lt"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """How many steps, the shifts for large and small videos, the last level before zero, and the video."""
+        stretch = {"default": True, "tooltip": "Spreads the levels so that the last one before zero is `terminal`."}
+        terminal = {**number(0.1, 0.0, 0.99, 0.01)[1], "tooltip": "The last level before zero."}
+        return {
+            "required": {
+                "steps": STEPS,
+                "max_shift": number(2.05, 0.0, 100.0, 0.01),
+                "base_shift": number(0.95, 0.0, 100.0, 0.01),
+                "stretch": ("BOOLEAN", stretch),
+                "terminal": ("FLOAT", terminal),
+            },
+            "optional": {"latent": ("LATENT", {})},
+        }
+
+    def execute(
+        self,
+        steps: int,
+        max_shift: float,
+        base_shift: float,
+        stretch: bool,
+        terminal: float,
+        latent: Mapping[str, Any] | None = None,
+    ) -> tuple[Tensor]:
+        """Return the levels, then zero; without a latent those for 4096 cells.
+
+        Raises:
+            ValueError: the shift is too large.
+        """
+        cells = LARGE_VIDEO if latent is None else math.prod(latent["samples"].shape[2:])
+        slope = (max_shift - base_shift) / (LARGE_VIDEO - SMALL_VIDEO)
+        shift = base_shift + slope * (cells - SMALL_VIDEO)
+        if abs(shift) > LARGEST_SHIFT:
+            raise ValueError(
+                f"max_shift, base_shift: {cells:,} cells give a shift of {shift:g}, more than there can be"
+            )
+        return (schedules.shifted_flow(steps, shift, terminal if stretch else None),)
+
+
 def _require_positive(**values: float) -> None:
     for name, value in values.items():
         if value <= 0:
@@ -143,4 +199,5 @@ NODES: tuple[type, ...] = (
     PolyexponentialScheduler,
     LaplaceScheduler,
     VPScheduler,
+    LTXVScheduler,
 )

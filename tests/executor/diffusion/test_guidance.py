@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from services.executor.diffusion.batches import repeated
 from services.executor.diffusion.conditioning import Condition, Region
-from services.executor.diffusion.guidance import ClassifierFreeGuidance, predictions, repeated
+from services.executor.diffusion.guidance import ClassifierFreeGuidance, predictions
 from tests.executor.diffusion.golden import MODEL_SAMPLINGS
 from tests.executor.diffusion.toy import ToyModel, toy_model
 

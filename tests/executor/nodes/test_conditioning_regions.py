@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 import torch
 
+from services.executor.diffusion.hooks import Hook, HookGroup
+from services.executor.nodes.conditioning_fallbacks import (
+    ConditioningSetDefaultCombine,
+    PairConditioningSetDefaultCombine,
+)
 from services.executor.nodes.conditioning_options import (
     FluxDisableGuidance,
     FluxGuidance,
     FluxKontextMultiReferenceLatentMethod,
+    LTXVConditioning,
     ReferenceLatent,
     StableCascade_StageB_Conditioning,
+    unCLIPConditioning,
 )
 from services.executor.nodes.conditioning_properties import (
     ConditioningSetProperties,
@@ -25,6 +32,7 @@ from services.executor.nodes.conditioning_properties import (
 from services.executor.nodes.conditioning_regions import (
     ConditioningSetArea,
     ConditioningSetAreaPercentage,
+    ConditioningSetAreaPercentageVideo,
     ConditioningSetAreaStrength,
     ConditioningSetMask,
     ConditioningSetTimestepRange,
@@ -103,8 +111,37 @@ def test_pairs_are_combined_side_by_side() -> None:
     assert PairConditioningCombine().combine(a, b, c, d) == (a + c, b + d)
 
 
-def test_hooks_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="^hooks: "):
+def test_a_part_of_a_video_is_set_in_shares() -> None:
+    (changed,) = ConditioningSetAreaPercentageVideo().append(conditioning(), 0.5, 0.25, 0.75, 0.1, 0.2, 0.3, 1.5)
+    area = ("percentage", 0.75, 0.25, 0.5, 0.3, 0.2, 0.1)
+    assert changed[0][1] == {"area": area, "strength": 1.5, "set_area_to_bounds": False}
+
+
+def test_hooks_join_those_that_are_there() -> None:
+    first, second = Hook(), Hook()
+    (once,) = ConditioningSetProperties().set_properties(conditioning(), 1.0, "default", hooks=HookGroup([first]))
+    (twice,) = ConditioningSetProperties().set_properties(once, 1.0, "default", hooks=HookGroup([second]))
+    assert set(twice[0][1]["hooks"].hooks) == {first, second}
+    assert once[0][1]["hooks"].hooks == [first]
+    (none,) = ConditioningSetProperties().set_properties(conditioning(), 1.0, "default", hooks=HookGroup())
+    assert none[0][1] == {}
+
+
+def test_a_fallback_follows_what_it_stands_in_for() -> None:
+    (both,) = ConditioningSetDefaultCombine().set_default_and_combine(conditioning(a=1), conditioning(b=1))
+    assert [options for _, options in both] == [{"a": 1}, {"b": 1, "default": True}]
+    hooks = HookGroup([Hook()])
+    positive, negative = PairConditioningSetDefaultCombine().set_default_and_combine(
+        conditioning(p=1), conditioning(n=1), conditioning(), conditioning(), hooks
+    )
+    assert positive[0][1] == {"p": 1} and negative[0][1] == {"n": 1}
+    for side in (positive, negative):
+        assert side[1][1].keys() == {"default", "hooks"}
+        assert side[1][1]["hooks"].hooks == hooks.hooks
+
+
+def test_what_are_no_hooks_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="^hooks: expected hooks, got a object"):
         ConditioningSetProperties().set_properties(conditioning(), 1.0, "default", hooks=object())
 
 
@@ -126,3 +163,22 @@ def test_reference_latents_add_up() -> None:
     assert once[0][1]["reference_latents"] == [first]
     assert twice[0][1]["reference_latents"] == [first, second]
     assert ReferenceLatent().execute(twice) == (twice,)
+
+
+def test_the_frame_rate_is_set_on_both_sides() -> None:
+    positive, negative = LTXVConditioning().execute(conditioning(p=1), conditioning(n=1), 24.0)
+    assert positive[0][1] == {"p": 1, "frame_rate": 24.0}
+    assert negative[0][1] == {"n": 1, "frame_rate": 24.0}
+
+
+def test_pictures_for_unclip_add_up() -> None:
+    seen = object()
+    (once,) = unCLIPConditioning().apply_adm(conditioning(), seen, 1.0, 0.0)
+    (twice,) = unCLIPConditioning().apply_adm(once, seen, -0.5, 0.25)
+    first = {"clip_vision_output": seen, "strength": 1.0, "noise_augmentation": 0.0}
+    second = {"clip_vision_output": seen, "strength": -0.5, "noise_augmentation": 0.25}
+    assert once[0][1] == {"unclip_conditioning": [first]}
+    assert twice[0][1] == {"unclip_conditioning": [first, second]}
+    assert unCLIPConditioning().apply_adm(twice, seen, 0.0, 0.5) == (twice,)
+    with pytest.raises(ValueError, match="^clip_vision_output: "):
+        unCLIPConditioning().apply_adm(conditioning(), None, 1.0, 0.0)

@@ -8,8 +8,10 @@ import pytest
 
 from services.executor.nodes import limits
 from services.executor.nodes.empty_latents import (
+    EmptyAceStepLatentAudio,
     EmptyChromaRadianceLatentImage,
     EmptyHunyuanImageLatent,
+    EmptyLatentHunyuan3Dv2,
     EmptySD3LatentImage,
     StableCascade_EmptyLatentImage,
 )
@@ -25,6 +27,15 @@ def test_every_family_has_its_channels_and_cells() -> None:
     assert stage_c["samples"].shape == (2, 16, 6, 12)
     assert stage_b["samples"].shape == (2, 4, 64, 128)
     assert not stage_c["samples"].any() and not stage_b["samples"].any()
+
+
+def test_songs_and_shapes_say_what_they_are() -> None:
+    (song,) = EmptyAceStepLatentAudio().execute(120.0, 2)
+    assert song["samples"].shape == (2, 8, 16, 1291)
+    assert song["type"] == "audio"
+    (shape,) = EmptyLatentHunyuan3Dv2().generate(3072, 2)
+    assert shape["samples"].shape == (2, 64, 3072)
+    assert shape["type"] == "hunyuan3dv2"
 
 
 @pytest.mark.parametrize("make", [EmptyLatentImage().generate, EmptySD3LatentImage().execute])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from services.executor.nodes.sigma_schedules import (
     ExponentialScheduler,
     KarrasScheduler,
     LaplaceScheduler,
+    LTXVScheduler,
     PolyexponentialScheduler,
     VPScheduler,
 )
@@ -121,3 +123,32 @@ def test_unknown_choices_are_named() -> None:
         ExtendIntermediateSigmas().extend(LEVELS, 2, -1.0, 0.0, "random")
     with pytest.raises(ValueError, match="^model_type: 'FLUX'"):
         AlignYourStepsScheduler().execute("FLUX", 10, 1.0)
+
+
+def ltxv(steps: int = 4, stretch: bool = True, cells: int | None = None, max_shift: float = 2.05) -> list[float]:
+    latent = None if cells is None else {"samples": torch.zeros(1, 128, 1, cells // 64, 64)}
+    (sigmas,) = LTXVScheduler().execute(steps, max_shift, 0.95, stretch, 0.1, latent)
+    assert sigmas.dtype == torch.float32
+    found: list[float] = sigmas.tolist()
+    return found
+
+
+def test_levels_of_a_large_video_are_higher_than_those_of_a_small_one() -> None:
+    shifted = [math.exp(2.05) / (math.exp(2.05) + 1 / time - 1) for time in (1, 0.75, 0.5, 0.25)]
+    assert ltxv(stretch=False) == pytest.approx([*shifted, 0])
+    assert ltxv(stretch=False, cells=4096) == ltxv(stretch=False)
+    small = [math.exp(0.95) / (math.exp(0.95) + 1 / time - 1) for time in (1, 0.75, 0.5, 0.25)]
+    assert ltxv(stretch=False, cells=1024) == pytest.approx([*small, 0])
+
+
+def test_stretched_levels_end_where_they_are_to_end() -> None:
+    plain, stretched = ltxv(stretch=False), ltxv()
+    assert stretched[0] == 1 and stretched[-2] == pytest.approx(0.1) and stretched[-1] == 0
+    factor = 0.9 / (1 - plain[-2])
+    assert stretched[1:-1] == pytest.approx([1 - (1 - level) * factor for level in plain[1:-1]])
+    assert ltxv(steps=1) == [1, 0]
+
+
+def test_a_shift_beyond_numbers_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="^max_shift, base_shift: "):
+        ltxv(max_shift=100.0, cells=10**6)

@@ -1,0 +1,81 @@
+"""Conditions that apply only where no other does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from services.executor.diffusion.conditioning import Condition, Region, prepare
+from services.executor.diffusion.fallbacks import applying
+from services.executor.diffusion.guidance import predictions
+from services.executor.diffusion.hooks import Hook, HookGroup
+from tests.executor.diffusion.golden import MODEL_SAMPLINGS
+from tests.executor.diffusion.toy import conditioning, toy_model
+
+LATENT = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+SIGMA = torch.tensor(2.0)
+
+
+def context(value: float) -> Tensor:
+    return torch.full((1, 1, 1), value)
+
+
+FALLBACK = Condition(context(-1.0), is_fallback=True)
+TOP = Condition(context(1.0), region=Region(4, 8, 0, 0), weight=torch.ones(1, 1, 4, 8))
+
+
+def test_a_fallback_applies_where_the_others_do_not() -> None:
+    model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
+    (both,) = predictions(model, LATENT, SIGMA, [[FALLBACK, TOP]])
+    (top,) = predictions(model, LATENT, SIGMA, [[TOP]])
+    (everywhere,) = predictions(model, LATENT, SIGMA, [[replace(FALLBACK, is_fallback=False)]])
+    torch.testing.assert_close(both[:, :, :4], top[:, :, :4])
+    torch.testing.assert_close(both[:, :, 4:], everywhere[:, :, 4:])
+
+
+def test_a_fallback_fills_up_what_the_others_leave_of_one() -> None:
+    mask = torch.rand(2, 1, 8, 8)
+    half = Condition(context(1.0), weight=mask)
+    whole, fallback = applying([half, FALLBACK], 2.0, LATENT)
+    assert whole is half
+    torch.testing.assert_close(fallback.weight, 1 - mask)
+    (_, _, shared) = applying([half, replace(half, weight=0.75), FALLBACK], 2.0, LATENT)
+    torch.testing.assert_close(shared.weight, (0.25 - mask).clamp(min=0))
+
+
+def test_a_fallback_within_a_region_keeps_to_it() -> None:
+    inside = replace(FALLBACK, region=Region(8, 4, 0, 0), weight=torch.full((1, 1, 8, 4), 0.5))
+    weight = applying([TOP, inside], 2.0, LATENT)[1].weight
+    assert isinstance(weight, Tensor)
+    assert weight.shape == (2, 1, 8, 4)
+    assert not weight[:, :, :4].any() and bool((weight[:, :, 4:] == 0.5).all())
+
+
+def test_a_fallback_is_left_out_beside_one_that_is_whole_and_stays_alone_beside_none() -> None:
+    whole = Condition(context(1.0), sigma_end=3.0)
+    assert applying([whole, FALLBACK], 5.0, LATENT) == [whole]
+    assert applying([whole, FALLBACK], 2.0, LATENT) == [FALLBACK]
+
+
+def test_the_option_of_a_conditioning_makes_a_fallback() -> None:
+    model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
+    (first, second), _ = prepare(model, conditioning(1.0) + conditioning(2.0, default=True), conditioning(0.0), LATENT)
+    assert (first.is_fallback, second.is_fallback) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hooks": HookGroup([Hook()])}, "^hooks: "),
+        ({"area": ("percentage", 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)}, "^area: the conditioning is for a part of a video"),
+    ],
+)
+def test_what_sampling_cannot_honour_is_refused_by_name(options: dict[str, Any], message: str) -> None:
+    model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
+    with pytest.raises(ValueError, match=message):
+        prepare(model, conditioning(1.0, **options), conditioning(0.0), LATENT)
+    prepare(model, conditioning(1.0, hooks=HookGroup()), conditioning(0.0), LATENT)
