@@ -52,7 +52,11 @@ from services.executor.nodes import (
     strings,
     switch,
     upscale_conditioning,
+    vector_graphics,
+    video_artefacts,
     video_latents,
+    videos,
+    webm,
     websocket_saving,
 )
 from services.executor.nodes.conditioning import CLIPTextEncode
@@ -98,6 +102,10 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     quantizing.NODES,
     sharpness.NODES,
     websocket_saving.NODES,
+    vector_graphics.NODES,
+    videos.NODES,
+    webm.NODES,
+    video_artefacts.NODES,
     conditioning_arithmetic.NODES,
     conditioning_regions.NODES,
     conditioning_properties.NODES,

@@ -1,0 +1,3 @@
+"""VIDEO values: what they are, and between them and files."""
+
+from __future__ import annotations
