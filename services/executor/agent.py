@@ -31,9 +31,6 @@ log = logging.getLogger(__name__)
 #: One worker, which runs one prompt at a time.
 SLOTS = 1
 
-#: Seconds that a node has to hear of an interruption before its worker is killed.
-INTERRUPT_GRACE = 5.0
-
 #: Seconds between attempts to reach the queue, and between starts of a worker; doubled up to the longest.
 FIRST_BACKOFF = 0.2
 LONGEST_BACKOFF = 5.0
@@ -60,8 +57,9 @@ class Agent:
         start_worker: Callable[[], Awaitable[WorkerProcess]],
         on_readiness: Callable[[bool], Awaitable[None]],
         *,
-        interrupt_grace: float = INTERRUPT_GRACE,
+        interrupt_grace: float,
     ) -> None:
+        """`interrupt_grace` is in seconds: what a node has to hear of an interruption before its worker is killed."""
         self._executor_id = executor_id
         self._queue = queue
         self._start_worker = start_worker
@@ -177,7 +175,7 @@ class Agent:
                 self._end_interrupted(run)
             elif run is begun:
                 self._drop(run)
-                self._outbox.say(work.LeaseRelease(run.assignment.lease, f"worker {how}", True))
+                self._outbox.say(run.release(how))
         self._beat()
 
     # What the queue wants.
@@ -298,7 +296,7 @@ class Agent:
     def _kill_if_running(self, run: Run, worker: WorkerProcess) -> None:
         if run.number in self._runs and worker is self._worker:
             log.warning("prompt %s does not stop, killing its worker", run.assignment.lease.prompt_id)
-            worker.kill()
+            worker.kill("its prompt did not stop when it was interrupted")
 
     def _find(self, lease: Lease) -> Run | None:
         return next((run for run in self._runs.values() if run.assignment.lease == lease), None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from services.executor.ipc import RunPrompt
 from services.graph.events import ExecutionEvent, ExecutionInterrupted, NodeFinished, NodeRef, NodeStarted
 from services.queue.records import Assignment
-from services.queue.work import TimedEvent
+from services.queue.work import LeaseRelease, TimedEvent
 
 
 @dataclass(eq=False)
@@ -46,13 +46,22 @@ class Run:
             self._node = event.node
         elif isinstance(event, NodeFinished):
             self._executed.append(event.node.node_id)
+            self._node = None if self._node == event.node else self._node
+
+    def release(self, how: str) -> LeaseRelease:
+        """Gives the prompt back, as its worker ended: `how`, and which node ran."""
+        node_id, node_type = self._whereabouts()
+        where = f" while node {node_id} ({node_type}) ran" if node_id else ""
+        return LeaseRelease(self.assignment.lease, f"worker {how}{where}", True, node_id, node_type)
 
     def interruption(self) -> TimedEvent:
         """The end of a run whose worker could not be stopped otherwise."""
-        node = self._node
-        node_id, node_type = (node.node_id, self._class_of(node.display_node_id)) if node else ("", "")
-        return TimedEvent(time.time(), ExecutionInterrupted(node_id, node_type, tuple(self._executed)))
+        return TimedEvent(time.time(), ExecutionInterrupted(*self._whereabouts(), tuple(self._executed)))
 
-    def _class_of(self, node_id: str) -> str:
+    def _whereabouts(self) -> tuple[str, str]:
+        """The node of the workflow that runs, or made the one that does, and its class; empty between nodes."""
+        if self._node is None:
+            return "", ""
+        node_id = self._node.real_node_id
         graph = json.loads(self.assignment.graph_json)
-        return str(graph.get(node_id, {}).get("class_type", ""))
+        return node_id, str(graph.get(node_id, {}).get("class_type", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import secrets
 from pathlib import Path
@@ -43,6 +44,9 @@ class Settings:
         help="results to keep: classic (the last prompt's), lru:N (the last N), ram:GB (as long as so much memory is"
         " free) or none",
     )
+    interrupt_seconds: float = setting(
+        default=5.0, help="seconds that a node has to stop when its prompt is interrupted, before its worker is killed"
+    )
     executor_id: str = setting(
         default="", help="name of this executor, unique among all; empty for the host's name and a number"
     )
@@ -54,7 +58,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Health says SERVING while the queue is connected and the worker has loaded its nodes.
 
     Raises:
-        InvalidArgument: the device or the cache is not one, or a directory cannot be read.
+        InvalidArgument: the device or the cache is not one, a time is none, or a directory cannot be read.
         FailedPrecondition: the worker cannot work with these settings.
         Unavailable: the address cannot be listened on.
     """
@@ -63,7 +67,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     async with serve(settings.listen, []) as server, QueueClient(settings.queue) as queue:
         await server.set_serving(False)
         log.info("listening on %s", server.address)
-        agent = Agent(executor_id, queue, lambda: WorkerProcess.start(configuration), server.set_serving)
+        agent = Agent(
+            executor_id,
+            queue,
+            lambda: WorkerProcess.start(configuration),
+            server.set_serving,
+            interrupt_grace=settings.interrupt_seconds,
+        )
         await agent.run(stop)
 
 
@@ -71,9 +81,11 @@ def worker_configuration(settings: Settings) -> Configure:
     """What a worker is to work with.
 
     Raises:
-        InvalidArgument: the device or the cache is not one, or a directory cannot be read.
+        InvalidArgument: the device or the cache is not one, a time is none, or a directory cannot be read.
     """
     chosen_cache(settings.cache, lambda: 0)
+    if not 0 <= settings.interrupt_seconds < math.inf:
+        raise InvalidArgument(f"interrupt-seconds must be zero or more, not {settings.interrupt_seconds}")
     if not _DEVICE.fullmatch(settings.device):
         raise InvalidArgument(f"device {settings.device!r} is none of auto, cpu, mps, cuda, cuda:N")
     cache = settings.data / "executor-cache"

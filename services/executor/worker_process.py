@@ -28,6 +28,7 @@ class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process, end: AgentEnd) -> None:
         self._process = process
         self._end = end
+        self._killed_because = ""
 
     @classmethod
     async def start(cls, configuration: Configure) -> WorkerProcess:
@@ -76,11 +77,15 @@ class WorkerProcess:
             while (message := await self._end.receive()) is not None:
                 yield message
         except DataLoss:
-            self.kill()
+            self.kill("it does not speak our language")
             raise
 
-    def kill(self) -> None:
-        """Kill the worker and everything it started."""
+    def kill(self, because: str) -> None:
+        """Kill the worker and everything it started; `because` is for people."""
+        self._killed_because = because
+        self._kill_group()
+
+    def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -91,10 +96,19 @@ class WorkerProcess:
             async with asyncio.timeout(END_GRACE):
                 code = await self._process.wait()
         except TimeoutError:
-            self.kill()
+            self.kill(self._killed_because or "it does not end by itself")
             code = await self._process.wait()
-        self.kill()  # what it started may have outlived it
-        return f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        self._kill_group()  # what it started may have outlived it
+        return f"killed ({self._killed_because})" if self._killed_because else _told(code)
+
+
+def _told(code: int) -> str:
+    """An exit code, for people."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    if -code == signal.SIGKILL:
+        return f"killed by signal {-code} (as the system does when memory runs out)"
+    return f"killed by signal {-code} ({signal.strsignal(-code) or 'of no name'})"
 
 
 def _environment() -> dict[str, str]:

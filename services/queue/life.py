@@ -146,15 +146,28 @@ def record(
     return _step(life.state, after, told)
 
 
-def lose(life: Life, *, token: str, reason: str, counts: bool, max_attempts: int, now: float) -> Step | None:
-    """End an attempt that came to nothing: back into the queue, unless its attempts are used up or it was to stop."""
+def lose(
+    life: Life,
+    *,
+    token: str,
+    reason: str,
+    counts: bool,
+    max_attempts: int,
+    now: float,
+    node_id: str = "",
+    node_type: str = "",
+) -> Step | None:
+    """End an attempt that came to nothing: back into the queue, unless its attempts are used up or it was to stop.
+
+    The node is the one that ran at the end, as far as anybody knows; a prompt that is given up fails there.
+    """
     if life.lease_token != token:
         return None
     if life.interrupt_requested:
         return _interrupted(life, reason, now)
     ended = msgspec.structs.replace(_without_lease(life, reason, now), failures=life.failures + counts)
     if ended.failures >= max_attempts:
-        failure = ExecutionFailed("", "", WORKER_LOST, _obituary(ended.attempts))
+        failure = ExecutionFailed(node_id, node_type, WORKER_LOST, _obituary(ended.attempts))
         failed = msgspec.structs.replace(ended, state=PromptState.FAILED, finished_at=now)
         return _step(life.state, failed, [(now, failure)])
     waiting = msgspec.structs.replace(ended, state=PromptState.PENDING, started_at=None)
@@ -217,7 +230,8 @@ def _without_lease(life: Life, outcome: str, now: float) -> Life:
 
 def _obituary(attempts: Sequence[Attempt]) -> str:
     tries = "; ".join(f"attempt {attempt.number} on {attempt.executor_id}: {attempt.outcome}" for attempt in attempts)
-    return f"the prompt was given up after {len(attempts)} attempts ({tries})"
+    count = "1 attempt" if len(attempts) == 1 else f"{len(attempts)} attempts"
+    return f"the prompt was given up after {count} ({tries})"
 
 
 def _step(

@@ -64,6 +64,9 @@ class LeaseRelease(msgspec.Struct, frozen=True):
     lease: Lease
     reason: str
     counts_as_attempt: bool
+    #: the node of the workflow that ran when the worker was lost, and its class; empty for none
+    node_id: str = ""
+    node_type: str = ""
 
 
 class ValidationAnswer(msgspec.Struct, frozen=True):

@@ -115,7 +115,7 @@ class WorkStreams:
         for life in self._leases.of_executor(session.executor_id):
             assert life.lease is not None
             if life.lease not in held:
-                await self._lose(life.lease, "the executor came back without it", counts=True)
+                await self._lose(LeaseRelease(life.lease, "the executor came back without it", True))
             elif life.interrupt_requested:
                 session.send(Interruption(life.lease))
         await self._renew(session, held)
@@ -170,19 +170,21 @@ class WorkStreams:
         is_current = self._leases.holder(release.lease) is not None
         if is_current:
             session.released()
-        if not is_current or not await self._lose(release.lease, release.reason, counts=release.counts_as_attempt):
+        if not is_current or not await self._lose(release):
             session.send(LeaseLost(release.lease, _NOT_YOURS))
 
-    async def _lose(self, lease: Lease, reason: str, *, counts: bool) -> bool:
+    async def _lose(self, lost: LeaseRelease) -> bool:
         transition = partial(
             lives.lose,
-            token=lease.token,
-            reason=reason,
-            counts=counts,
+            token=lost.lease.token,
+            reason=lost.reason,
+            counts=lost.counts_as_attempt,
             max_attempts=self._max_attempts,
             now=self._clock.now(),
+            node_id=lost.node_id,
+            node_type=lost.node_type,
         )
-        return await self._store.apply(lease.prompt_id, transition) is not None
+        return await self._store.apply(lost.lease.prompt_id, transition) is not None
 
     def _digests(self) -> set[str]:
         return {session.catalogue_digest for session in self._fleet.sessions()}

@@ -60,9 +60,11 @@ class Stack:
                 if service in child.cmdline():
                     yield child
 
-    def line(self, text: str) -> int:
+    def line(self, text: str, after: int = 0) -> int:
         """The place in the log of the first line with this text, once it is there."""
-        return int(wait_for(lambda: next((n for n, line in enumerate(list(self.log), 1) if text in line), 0), text))
+        return int(
+            wait_for(lambda: next((n for n, line in enumerate(self.log[after:], after + 1) if text in line), 0), text)
+        )
 
     def worker(self) -> psutil.Process:
         """The executor's worker process, once it is there."""
@@ -140,6 +142,13 @@ def _found(log: list[str], pattern: str) -> str | None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all tests that leave it whole."""
     with running(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for all tests that end its worker: a prompt has one attempt, and a second to hear of its interrupt."""
+    with running(tmp_path_factory.mktemp("fragile"), max_attempts="1", interrupt_seconds="1") as stack:
         yield stack
 
 

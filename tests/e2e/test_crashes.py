@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Stack, running, wait_for
+from tests.e2e.test_picture import run_and_listen
 
 
 def prompt(*between: dict[str, Any]) -> dict[str, Any]:
@@ -44,15 +45,20 @@ def test_a_worker_killed_in_mid_run_is_replaced_and_the_prompt_runs_again(tmp_pa
 
 
 @pytest.mark.timeout(120)
-def test_a_prompt_that_kills_its_worker_fails_and_the_next_one_runs(tmp_path: Path) -> None:
-    with running(tmp_path, max_attempts="2") as stack:
-        poison = stack.submit(prompt({"class_type": "TestCrash"}))
+def test_a_prompt_that_kills_its_worker_is_given_up_and_the_next_one_runs(tmp_path: Path) -> None:
+    with running(tmp_path) as stack:
+        poison, frames = run_and_listen(stack, prompt({"class_type": "TestCrash"}))
         good = stack.submit(prompt())
         entry = stack.finished(poison)
         assert entry["status"]["status_str"] == "error"
         name, data = entry["status"]["messages"][-1]
-        assert name == "execution_error"
-        assert "signal 9" in data["exception_message"]
+        assert (name, data["node_id"], data["node_type"]) == ("execution_error", "2", "TestCrash")
+        message = data["exception_message"]
+        assert message.startswith("the prompt was given up after 3 attempts (attempt 1 on ")
+        how = "worker killed by signal 9 (as the system does when memory runs out) while node 2 (TestCrash) ran"
+        assert message.count(how) == 3
+        errors = [frame["data"] for frame in frames if isinstance(frame, dict) and frame["type"] == "execution_error"]
+        assert [(told["node_id"], told["exception_message"]) for told in errors] == [("2", message)]
         assert stack.finished(good)["status"]["status_str"] == "success"
 
 

@@ -100,7 +100,7 @@ FROM_EXECUTOR: list[ExecutorMessage] = [
     CataloguePublication("abc", b'{"A": {}}'),
     Heartbeat(free_slots=1, leases=(LEASE,), devices=(GPU,), host_info=HOST),
     EventBatch(LEASE, tuple(TimedEvent(1_700_000_000.000001, event) for event in EXECUTION)),
-    LeaseRelease(LEASE, "worker killed by signal 9", True),
+    LeaseRelease(LEASE, "worker killed by signal 9", True, "7", "KSampler"),
     ValidationAnswer("r", {"1": [Complaint(None, "no", None), Complaint("x", "", "ValueError")]}),
     ValidationAnswer("r", {}),
 ]

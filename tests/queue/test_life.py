@@ -39,8 +39,8 @@ def running(token: str = "token") -> Life:
     return step.life
 
 
-def lose(life: Life, token: str = "token", *, counts: bool = True) -> Step | None:
-    return lives.lose(life, token=token, reason="it died", counts=counts, max_attempts=MAX_ATTEMPTS, now=5.0)
+def lose(life: Life, token: str = "token", *, counts: bool = True, **node: str) -> Step | None:
+    return lives.lose(life, token=token, reason="it died", counts=counts, max_attempts=MAX_ATTEMPTS, now=5.0, **node)
 
 
 def told(*events: object) -> tuple[TimedEvent, ...]:
@@ -135,11 +135,12 @@ def test_the_last_counted_attempt_fails_the_prompt_with_its_whole_history() -> N
     worn = msgspec.structs.replace(running(), failures=MAX_ATTEMPTS - 1)
     spared = lose(worn, counts=False)
     assert spared is not None and spared.life.state is PromptState.PENDING
-    step = lose(worn)
+    step = lose(worn, node_id="2", node_type="KSampler")
     assert step is not None and step.life.state is PromptState.FAILED
     failure = step.events[-1].body
     assert isinstance(failure, ExecutionFailed)
-    assert failure.exception_message == "the prompt was given up after 1 attempts (attempt 1 on e: it died)"
+    assert (failure.node_id, failure.node_type) == ("2", "KSampler")
+    assert failure.exception_message == "the prompt was given up after 1 attempt (attempt 1 on e: it died)"
 
 
 class Lifetime(RuleBasedStateMachine):

@@ -43,8 +43,14 @@ def request_to_proto(message: ExecutorMessage) -> pb.WorkRequest:
             told = map(event_to_proto, events)
             batch = pb.EventBatch(lease=_lease_to_proto(lease), events=told, kept_before=durable_before)
             return pb.WorkRequest(events=batch)
-        case LeaseRelease(lease, reason, counts):
-            release = pb.LeaseRelease(lease=_lease_to_proto(lease), reason=reason, counts_as_attempt=counts)
+        case LeaseRelease(lease, reason, counts, node_id, node_type):
+            release = pb.LeaseRelease(
+                lease=_lease_to_proto(lease),
+                reason=reason,
+                counts_as_attempt=counts,
+                node_id=node_id,
+                node_type=node_type,
+            )
             return pb.WorkRequest(release=release)
         case ValidationAnswer(request_id, complaints):
             answer = pb.ValidationAnswer(request_id=request_id, complaints_json=msgspec.json.encode(complaints))
@@ -68,7 +74,13 @@ def request_from_proto(request: pb.WorkRequest) -> ExecutorMessage | None:
             return _batch_from_proto(request.events)
         case "release":
             release = request.release
-            return LeaseRelease(_lease_from_proto(release.lease), release.reason, release.counts_as_attempt)
+            return LeaseRelease(
+                _lease_from_proto(release.lease),
+                release.reason,
+                release.counts_as_attempt,
+                release.node_id,
+                release.node_type,
+            )
         case "validation":
             return ValidationAnswer(request.validation.request_id, _read_complaints(request.validation.complaints_json))
     return None
