@@ -33,10 +33,20 @@ from services.executor.engine.context import RunContext
 from services.executor.engine.run import Engine
 from services.executor.free_memory import free_memory
 from services.executor.node_files import RemoteFiles
+from services.executor.out_of_memory import be_ended_first, says_out_of_memory
+from services.executor.shared_state import SharedState
 from services.executor.upkeep import Upkeep
 from services.executor.worker_process import MISCONFIGURED
 from services.files.records import FileKind
-from services.graph.events import ExecutionEvent, ExecutionFailed, NodeFinished, Terminal
+from services.graph.events import (
+    ExecutionEvent,
+    ExecutionFailed,
+    NodeFinished,
+    NodePreview,
+    NodeProgress,
+    NodeText,
+    Terminal,
+)
 from services.graph.model import parse_graph
 from services.logs import configure_logging
 from services.queue.work import TimedEvent
@@ -72,6 +82,8 @@ class Worker:
         self._upkeep = Upkeep(self._say, classes, self._packs.display_names, self._files, self._device)
         self._requests: queue.SimpleQueue[ipc.RunPrompt | ipc.ReleaseMemory] = queue.SimpleQueue()
         self._contexts: dict[int, RunContext] = {}
+        self._shared = SharedState(start_logging)
+        self._pid = os.getpid()
 
     def serve(self) -> NoReturn:
         """Run prompts until the agent is gone."""
@@ -86,14 +98,17 @@ class Worker:
                         self._release_memory(results)
 
     def _run(self, request: ipc.RunPrompt) -> None:
-        terminal = False
+        terminal: Terminal | None = None
 
         def emit(event: ExecutionEvent) -> None:
             nonlocal terminal
+            if os.getpid() != self._pid:
+                _end_fork(event)
+                return
             _check_size(event)
             self._packs.publish(event)
             self._say(ipc.RunEvent(request.run, TimedEvent(time.time(), event)))
-            terminal = terminal or isinstance(event, Terminal)
+            terminal = event if isinstance(event, Terminal) else terminal
 
         try:
             graph = parse_graph(request.graph_json)
@@ -105,12 +120,16 @@ class Worker:
                 self._contexts[request.run],
                 emit,
             )
-        except (Exception, KeyboardInterrupt) as error:  # a node may raise that, too
+        except (Exception, KeyboardInterrupt) as error:
             log.exception("prompt %s: the engine failed", request.prompt_id)
-            if not terminal:  # should this fail as well, the worker ends, and the agent says so
+            if terminal is None:  # should this fail as well, the worker ends, and the agent says so
                 emit(ExecutionFailed("", "", type(error).__name__, str(error)))
         finally:
             del self._contexts[request.run]
+            self._shared.restore()
+        if isinstance(terminal, ExecutionFailed) and says_out_of_memory(terminal):
+            log.warning("prompt %s: memory ran out, letting go of models and results", request.prompt_id)
+            self._release_memory(results=True)
 
     def _release_memory(self, results: bool) -> None:
         environment.environment().checkpoints.unload()
@@ -158,6 +177,12 @@ class Worker:
                 self._upkeep.ask(message)
 
 
+def _end_fork(event: ExecutionEvent) -> None:
+    """End a process that a node has forked where the node ends; what it says of itself before is not passed on."""
+    if not isinstance(event, NodeProgress | NodeText | NodePreview):
+        os._exit(0)
+
+
 def _check_size(event: ExecutionEvent) -> None:
     if isinstance(event, NodeFinished) and len(event.output_json) > MAX_OUTPUT_BYTES:
         size, node_id = len(event.output_json), event.node.node_id
@@ -168,7 +193,8 @@ def _check_size(event: ExecutionEvent) -> None:
 
 def main() -> NoReturn:
     """`python -m services.executor.worker FD`: serve the agent at the other end of the socket FD."""
-    configure_logging(os.environ.get("SILVERPRINT_LOG_LEVEL", "INFO"))
+    start_logging()
+    be_ended_first()
     die_with_agent()
     use_all_cores()
     end = ipc.WorkerEnd(socket.socket(fileno=int(sys.argv[1])))
@@ -181,6 +207,11 @@ def main() -> NoReturn:
         log.error("the worker cannot start: %s", error.message)
         end_at_once(MISCONFIGURED)
     worker.serve()
+
+
+def start_logging() -> None:
+    """Log to the standard error, as the environment says."""
+    configure_logging(os.environ.get("SILVERPRINT_LOG_LEVEL", "INFO"))
 
 
 def die_with_agent() -> None:

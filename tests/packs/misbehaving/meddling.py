@@ -11,6 +11,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import psutil
+import torch
+
 from services.executor.engine.context import current_context
 
 
@@ -128,9 +131,28 @@ def _trace(image: Any) -> Any:
 
 def _report_nonsense(image: Any) -> Any:
     context = current_context()
-    for value, maximum in ((float("nan"), 1), (1, float("inf")), (-5, 0), (10**400, 1)):
+    for value, maximum in ((float("nan"), 1), (1, float("inf")), (-5, 0)):
         context.progress(value, maximum)
+    context.text("\0\x1b[31m")
     return (image,)
+
+
+def _spoil_torch(image: Any) -> Any:
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    return (image,)
+
+
+def _look_around(image: Any) -> Any:
+    """Changes nothing, and shows what others may have changed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        print("still heard", flush=True)  # noqa: T201
+    files = {name: os.readlink(f"/proc/self/fd/{descriptor}") for descriptor, name in ((1, "output"), (2, "errors"))}
+    torch_defaults = [str(torch.get_default_dtype()), str(torch.get_default_device())]
+    descendants = [child.status() for child in psutil.Process().children()]
+    shown = [files, os.getcwd(), torch_defaults, [status for status in descendants if status != "zombie"]]
+    return {"ui": {"seen": shown}, "result": (image,)}
 
 
 def _read_input(image: Any) -> Any:
@@ -156,4 +178,6 @@ MEDDLING: dict[str, Callable[[Any], Any]] = {
     "install hooks that fail": _trace,
     "report nonsense": _report_nonsense,
     "read standard input": _read_input,
+    "spoil torch": _spoil_torch,
+    "look around": _look_around,
 }

@@ -1,0 +1,60 @@
+"""What all prompts share of the worker's process, put right when a node has changed it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+import torch
+
+_INPUT, _OUTPUT, _ERROR = 0, 1, 2
+
+
+class SharedState:
+    """The standard streams, the working directory, and torch's defaults, as they are when this is made.
+
+    Without it a node that closes the standard error makes the next file that anybody opens take its place, and the
+    log is written into that.
+    """
+
+    def __init__(self, stream_renewed: Callable[[], None]) -> None:
+        """`stream_renewed` is called when `sys.stderr` is another one, as it had been closed."""
+        self._stream_renewed = stream_renewed
+        self._copies = {descriptor: os.dup(descriptor) for descriptor in (_INPUT, _OUTPUT, _ERROR)}
+        self._output, self._errors = sys.stdout, sys.stderr
+        self._folder = os.getcwd()
+        self._dtype = torch.get_default_dtype()
+        self._device = torch.get_default_device()
+
+    def restore(self) -> None:
+        """Make everything as it was; costs microseconds when nothing has changed."""
+        for descriptor, copy in self._copies.items():
+            if not _are_same(descriptor, copy):
+                os.dup2(copy, descriptor)
+        if self._output.closed:
+            self._output = _writer(_OUTPUT)
+        sys.stdout = self._output
+        if self._errors.closed:
+            sys.stderr = self._errors = _writer(_ERROR)
+            self._stream_renewed()
+        sys.stderr = self._errors
+        with contextlib.suppress(OSError):  # the folder may be gone
+            os.chdir(self._folder)
+        torch.set_default_dtype(self._dtype)
+        if torch.get_default_device() != self._device:
+            torch.set_default_device(None if self._device.type == "cpu" else self._device)
+
+
+def _are_same(descriptor: int, other: int) -> bool:
+    """Whether two descriptors are of the same file; a closed one is of none."""
+    try:
+        return os.path.sameopenfile(descriptor, other)
+    except OSError:
+        return False
+
+
+def _writer(descriptor: int) -> TextIO:
+    return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
