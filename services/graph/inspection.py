@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.graph.definitions import Catalogue, InputDefinition, NodeDefinition
+from services.graph.dynamic_inputs import expanded
 from services.graph.errors import NodeError
 from services.graph.model import Graph, Link, Node
 from services.graph.rules import constants, missing
@@ -34,7 +35,7 @@ def can_be_asked(definition: NodeDefinition, findings: list[Finding]) -> bool:
 
 
 def _declared(node: Node, definition: NodeDefinition, graph: Graph, catalogue: Catalogue) -> Iterator[Finding]:
-    for declared in definition.inputs.values():
+    for declared in expanded(definition.inputs, node.inputs).values():
         finding = _check_presence(declared, node, definition, graph, catalogue)
         if finding is not None:
             yield finding
@@ -60,6 +61,7 @@ def _check(
 
 def _undeclared(node: Node, definition: NodeDefinition, graph: Graph, catalogue: Catalogue) -> Iterator[Finding]:
     """Links of inputs that the class does not declare: it gets them all the same."""
+    declared = expanded(definition.inputs, node.inputs)
     for name, link in node.links():
-        if name not in definition.inputs and (finding := check_target(link, graph, catalogue)):
+        if name not in declared and (finding := check_target(link, graph, catalogue)):
             yield finding

@@ -37,7 +37,7 @@ class Dependencies:
         return [
             link.node_id
             for name, link in node.links()
-            if link.node_id in self._prompt.nodes and not (node_class and node_class.is_lazy(name))
+            if link.node_id in self._prompt.nodes and not (node_class and node_class.is_lazy(name, node.inputs))
         ]
 
     def _class_of(self, node: Node) -> NodeClass | None:
@@ -49,7 +49,11 @@ class Dependencies:
 
 def not_computed(node: Node, node_class: NodeClass, find_result: FindResult) -> dict[str, Link]:
     """The lazy inputs of a node that are linked to nodes without a result (yet)."""
-    return {name: link for name, link in node.links() if node_class.is_lazy(name) and find_result(link.node_id) is None}
+    return {
+        name: link
+        for name, link in node.links()
+        if node_class.is_lazy(name, node.inputs) and find_result(link.node_id) is None
+    }
 
 
 def sources_of(names: list[str], node: Node, missing: dict[str, Link], prompt: DynamicPrompt) -> list[str]:

@@ -35,7 +35,7 @@ def resolved_inputs(node: Node, node_class: NodeClass, find_result: FindResult) 
     """
 
     def follow(name: str, link: Link) -> list[Any]:
-        if node_class.is_lazy(name) and find_result(link.node_id) is None:
+        if node_class.is_lazy(name, node.inputs) and find_result(link.node_id) is None:
             return [None]
         return linked_values(link, f"input {name}", find_result)
 
@@ -78,7 +78,7 @@ class HiddenInputs:
 def _gather(node: Node, node_class: NodeClass, follow: Callable[[str, Link], list[Any]]) -> dict[str, list[Any]]:
     values = {}
     for name, value in node.inputs.items():
-        declared = node_class.input(name)
+        declared = node_class.input(name, node.inputs)
         if isinstance(value, Link) and not (declared and declared.options.get("rawLink")):
             values[name] = follow(name, value)
         elif declared:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.graph.definitions import InputDefinition, read_input
+from services.graph.dynamic_inputs import find
 
 _GROUPS = ("required", "optional")
 
@@ -73,16 +74,20 @@ class NodeClass:
         """Whether another node of the class with the same inputs would give the same."""
         return not getattr(self.cls, "NOT_IDEMPOTENT", False) and "UNIQUE_ID" not in self.hidden.values()
 
-    def input(self, name: str) -> InputDefinition | None:
-        """The declaration of an input, or None when it is not declared."""
+    def input(self, name: str, given: Mapping[str, Any]) -> InputDefinition | None:
+        """The declaration of an input of a node that has `given`, or None when it is not declared."""
+        declared = self._declaration(name)
+        return find(name, self._declaration, given) if declared is None and "." in name else declared
+
+    def is_lazy(self, name: str, given: Mapping[str, Any]) -> bool:
+        """Whether an input of a node that has `given` is only computed when the class asks for it."""
+        declared = self.input(name, given)
+        return declared is not None and bool(declared.options.get("lazy"))
+
+    def _declaration(self, name: str) -> InputDefinition | None:
         if name not in self._inputs:
             self._inputs[name] = self._read_input(name)
         return self._inputs[name]
-
-    def is_lazy(self, name: str) -> bool:
-        """Whether an input is only computed when the class asks for it."""
-        declared = self.input(name)
-        return declared is not None and bool(declared.options.get("lazy"))
 
     def _read_input(self, name: str) -> InputDefinition | None:
         for group in _GROUPS:

@@ -49,12 +49,12 @@ class Signatures:
             return None
         return node_signature(
             node.class_type,
-            {name: _comparable(node_class, name, value) for name, value in node.inputs.items()},
+            {name: _comparable(node_class, node, name, value) for name, value in node.inputs.items()},
             self._signatures,
             fingerprint=self._fingerprint(node, node_class) if node_class.tells_changes else None,
             only_as="" if node_class.shares_results else node.id,
         )
 
 
-def _comparable(node_class: NodeClass, name: str, value: Any) -> Any:
-    return value if isinstance(value, Link) else constant(node_class.input(name), value)
+def _comparable(node_class: NodeClass, node: Node, name: str, value: Any) -> Any:
+    return value if isinstance(value, Link) else constant(node_class.input(name, node.inputs), value)

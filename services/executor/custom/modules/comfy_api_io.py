@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.executor.custom.v3.dynamic import Autogrow, DynamicCombo, MatchType
 from services.executor.custom.v3.inputs import (
     ControlAfterGenerate,
     FolderType,
@@ -17,20 +18,24 @@ from services.executor.custom.v3.output import NodeOutput
 from services.executor.custom.v3.schema import Hidden, HiddenHolder, Schema
 from services.executor.custom.v3.types import *  # noqa: F403  every type there is
 from services.executor.custom.v3.types import Custom, comfytype
-from services.executor.custom.v3.widgets import Boolean, Combo, Float, Int, MultiCombo, MultiType, String
+from services.executor.custom.v3.widgets import Boolean, Color, Combo, Float, Int, MultiCombo, MultiType, String
 
 __all__ = [
+    "Autogrow",
     "Boolean",
+    "Color",
     "Combo",
     "ComfyNode",
     "ControlAfterGenerate",
     "Custom",
+    "DynamicCombo",
     "Float",
     "FolderType",
     "Hidden",
     "HiddenHolder",
     "Input",
     "Int",
+    "MatchType",
     "MultiCombo",
     "MultiType",
     "NodeOutput",

@@ -154,6 +154,15 @@ class Output:
         return self.display_name or self.get_io_type()
 
 
+def declarations(members: Sequence[Input]) -> dict[str, Any]:
+    """The inputs as INPUT_TYPES has them, by whether they are required; only groups that there are."""
+    declared: dict[str, Any] = {}
+    for member in members:
+        group = declared.setdefault("optional" if member.optional else "required", {})
+        group[member.id] = (member.get_io_type(), member.as_dict())
+    return declared
+
+
 def given(**options: Any) -> Options:
     """Those that were given."""
     return {name: value for name, value in options.items() if value is not None}

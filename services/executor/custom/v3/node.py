@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from services.executor.custom.v3.dynamic import gathered
 from services.executor.custom.v3.output import engine_result
 from services.executor.custom.v3.schema import HiddenHolder, Schema
 
@@ -28,9 +29,19 @@ class _Optional:
         self._called = called
 
     def __get__(self, instance: object, owner: type[ComfyNode]) -> Any:
-        if getattr(owner, self._counterpart).__func__ is getattr(ComfyNode, self._counterpart).__func__:
+        if _is_inherited(owner, self._counterpart):
             raise AttributeError(f"{owner.__name__} has no {self._counterpart}")
         return getattr(owner, self._called)
+
+
+class _OutputTemplates:
+    """The templates of outputs, there only when one of them has one."""
+
+    def __get__(self, instance: object, owner: type[ComfyNode]) -> list[str | None]:
+        templates = owner.GET_SCHEMA().output_templates
+        if templates is None:
+            raise AttributeError(f"{owner.__name__} has no outputs whose type follows from others")
+        return templates
 
 
 class _FunctionName:
@@ -52,6 +63,7 @@ class ComfyNode:
     RETURN_NAMES = _FromSchema(lambda schema: tuple(output.name for output in schema.outputs or ()))
     OUTPUT_IS_LIST = _FromSchema(lambda schema: tuple(output.is_output_list for output in schema.outputs or ()))
     OUTPUT_TOOLTIPS = _FromSchema(lambda schema: tuple(output.tooltip for output in schema.outputs or ()))
+    OUTPUT_MATCHTYPES = _OutputTemplates()
     DISPLAY_NAME = _FromSchema(lambda schema: schema.display_name)
     CATEGORY = _FromSchema(lambda schema: schema.category)
     DESCRIPTION = _FromSchema(lambda schema: schema.description)
@@ -117,26 +129,39 @@ class ComfyNode:
     def EXECUTE_NORMALIZED(cls, **inputs: Any) -> Any:
         """Call `execute` and give what the engine reads."""
         schema = cls.GET_SCHEMA()
-        return engine_result(cls._prepared(schema, inputs).execute(**inputs), len(schema.outputs or ()))
+        called, values = cls._prepared(schema, inputs)
+        return engine_result(called.execute(**values), len(schema.outputs or ()))
 
     @classmethod
     async def EXECUTE_NORMALIZED_ASYNC(cls, **inputs: Any) -> Any:
         """As `EXECUTE_NORMALIZED`, where `execute` is a coroutine."""
         schema = cls.GET_SCHEMA()
-        return engine_result(await cls._prepared(schema, inputs).execute(**inputs), len(schema.outputs or ()))
+        called, values = cls._prepared(schema, inputs)
+        return engine_result(await called.execute(**values), len(schema.outputs or ()))
 
     @classmethod
     def _fingerprint(cls, **inputs: Any) -> Any:
-        return cls._prepared(cls.GET_SCHEMA(), inputs).fingerprint_inputs(**inputs)
+        called, values = cls._prepared(cls.GET_SCHEMA(), inputs)
+        return called.fingerprint_inputs(**values)
 
     @classmethod
     def _wanted_inputs(cls, **inputs: Any) -> Any:
-        return cls._prepared(cls.GET_SCHEMA(), inputs).check_lazy_status(**inputs)
+        called, values = cls._prepared(cls.GET_SCHEMA(), inputs)
+        if _is_inherited(cls, "check_lazy_status"):  # which has to see the inputs by their whole names
+            return called.check_lazy_status(**inputs)
+        return called.check_lazy_status(**values)
 
     @classmethod
-    def _prepared(cls, schema: Schema, inputs: dict[str, Any]) -> Any:
-        """A class of its own for a call, so that calls at the same time do not share `hidden`, taken from inputs."""
+    def _prepared(cls, schema: Schema, inputs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """A class of its own for a call, so that calls at the same time do not share `hidden`, and what to call it
+        with."""
         hidden = {member.name: inputs.pop(member.name, None) for member in schema.all_hidden}
         if schema.is_input_list:
             hidden = {name: value[0] if isinstance(value, list) and value else value for name, value in hidden.items()}
-        return type(cls.__name__, (cls,), {"hidden": HiddenHolder(**hidden), "__module__": cls.__module__})
+        called = type(cls.__name__, (cls,), {"hidden": HiddenHolder(**hidden), "__module__": cls.__module__})
+        return called, gathered(schema.inputs or (), inputs)
+
+
+def _is_inherited(node: type[ComfyNode], method: str) -> bool:
+    """Whether the class has not written the class method itself."""
+    return bool(getattr(node, method).__func__ is getattr(ComfyNode, method).__func__)

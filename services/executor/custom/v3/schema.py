@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.executor.custom.v3.inputs import Input, Output
+from services.executor.custom.v3.inputs import Input, Output, declarations
 
 
 class Hidden(enum.StrEnum):
@@ -67,13 +67,16 @@ class Schema:
 
     def input_types(self) -> dict[str, Any]:
         """What INPUT_TYPES returns."""
-        declared: dict[str, Any] = {"required": {}}
-        for member in self.inputs or ():
-            group = declared.setdefault("optional" if member.optional else "required", {})
-            group[member.id] = (member.get_io_type(), member.as_dict())
+        declared = {"required": {}, **declarations(self.inputs or ())}
         if self.all_hidden:
             declared["hidden"] = {member.name: member.value for member in self.all_hidden}
         return declared
+
+    @property
+    def output_templates(self) -> list[str | None] | None:
+        """For each output the id of the template that gives it its type; None when no output has one."""
+        ids = [getattr(getattr(output, "template", None), "template_id", None) for output in self.outputs or ()]
+        return ids if any(ids) else None
 
     def check(self) -> None:
         """Refuse what no node can be.
