@@ -68,6 +68,8 @@ class Agent:
         self._outbox = Outbox()
         self._runs: dict[int, Run] = {}
         self._numbers = itertools.count(1)
+        #: ids of what the worker was asked about inputs
+        self._questions: set[str] = set()
         self._worker: WorkerProcess | None = None
         self._nodes: ipc.NodesLoaded | None = None
         self._devices = ipc.DeviceReport(())
@@ -137,7 +139,7 @@ class Agent:
             case ipc.DeviceReport():
                 self._devices = message
             case ipc.InputComplaints():
-                self._outbox.say(work.ValidationAnswer(message.request_id, message.complaints))
+                self._answer(message)
             case ipc.NodesLoaded():
                 await self._nodes_loaded(message)
 
@@ -162,13 +164,15 @@ class Agent:
         if isinstance(message.event.event, Terminal):
             self._drop(run)
             if run.is_lost:
-                self._beat()  # the queue counts by leases and cannot know that there is room again
+                self._beat()  # as in `_end_interrupted`
 
     async def _worker_ended(self, how: str) -> None:
         self._worker = None
         self._is_worker_ready = False
         await self._tell_readiness()
-        begun = next((run for run in self._runs.values() if run.is_handed_over), None)
+        for request_id in list(self._questions):
+            self._answer(ipc.InputComplaints(request_id, {}))
+        begun = self._begun()
         for run in list(self._runs.values()):
             run.is_handed_over = False
             if run.is_interrupted:
@@ -260,11 +264,12 @@ class Agent:
         log.info("prompt %s: %s", lease.prompt_id, "its lease is lost" if is_lost else "to be interrupted")
         run.is_interrupted = True
         run.is_lost = run.is_lost or is_lost
-        if self._worker is None or not run.is_handed_over:
+        if self._worker and run.is_handed_over:
+            self._worker.send(ipc.InterruptRun(run.number))
+        if self._worker and run is self._begun():
+            asyncio.get_running_loop().call_later(self._interrupt_grace, self._kill_if_running, run, self._worker)
+        else:
             self._end_interrupted(run)
-            return
-        self._worker.send(ipc.InterruptRun(run.number))
-        asyncio.get_running_loop().call_later(self._interrupt_grace, self._kill_if_running, run, self._worker)
 
     def _demand_previews(self, demand: work.PreviewDemand) -> None:
         run = self._find(demand.lease)
@@ -275,12 +280,24 @@ class Agent:
             self._worker.send(ipc.SetPreviews(run.number, demand.wanted))
 
     def _validate(self, question: work.Validation) -> None:
+        self._questions.add(question.request_id)
         if self._worker is None:
             log.warning("nobody to check the inputs of %d nodes: no worker", len(question.node_ids))
+            self._answer(ipc.InputComplaints(question.request_id, {}))
             return
         self._worker.send(ipc.CheckInputs(question.request_id, question.graph_json, question.node_ids))
 
     # Between the two.
+
+    def _answer(self, answer: ipc.InputComplaints) -> None:
+        """Tell the queue, which would wait in vain for a worker that is gone: no complaint is known then."""
+        if answer.request_id in self._questions:
+            self._questions.remove(answer.request_id)
+            self._outbox.say(work.ValidationAnswer(answer.request_id, answer.complaints))
+
+    def _begun(self) -> Run | None:
+        """The run that the worker is at; others wait there."""
+        return next((run for run in self._runs.values() if run.is_handed_over), None)
 
     def _hand_over(self) -> None:
         for run in self._runs.values():
@@ -290,7 +307,9 @@ class Agent:
 
     def _end_interrupted(self, run: Run) -> None:
         self._drop(run)
-        if not run.is_lost:
+        if run.is_lost:
+            self._beat()  # the queue counts by leases and cannot know that there is room again
+        else:
             self._outbox.report(run.assignment.lease, run.interruption())
 
     def _kill_if_running(self, run: Run, worker: WorkerProcess) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from services.executor.engine.context import NodeContext, RunContext, enter_context, leave_context
+from services.executor.engine.failure import message_of
 from services.graph.coercion import coerce
 from services.graph.complaints import Complaint
 from services.graph.definitions import read_inputs
@@ -34,9 +35,9 @@ def check_inputs(
             token = enter_context(NodeContext(context, NodeRef.of_workflow(node_id), lambda event: None))
             try:
                 complaints[node_id] = _ask(cls, node, graph, classes)
-            except Exception as error:
+            except BaseException as error:  # it may call sys.exit, too
                 log.warning("VALIDATE_INPUTS of %s failed", node.class_type, exc_info=True)
-                complaints[node_id] = [Complaint(None, str(error), type(error).__name__)]
+                complaints[node_id] = [Complaint(None, message_of(error), type(error).__name__)]
             finally:
                 leave_context(token)
     return {node_id: found for node_id, found in complaints.items() if found}

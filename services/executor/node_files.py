@@ -7,10 +7,12 @@ import os
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import wait
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from services.errors import DataLoss, InvalidArgument, NotFound, Unavailable
+from services.executor.engine.context import Interrupted, raise_if_interrupted
 from services.files.client import FileClient
 from services.files.records import FileKind, FileName, OnConflict
 
@@ -26,6 +28,8 @@ CACHE_BYTES = 2 << 30
 OUTAGE_PATIENCE = 30.0
 #: Seconds between tries.
 RETRY_INTERVAL = 0.2
+#: Seconds between looks at whether the run was asked to stop.
+LOOK_INTERVAL = 0.1
 
 
 class RemoteFiles:
@@ -162,7 +166,19 @@ class RemoteFiles:
             excess -= size
 
     def _wait(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return asyncio.run_coroutine_threadsafe(self._persistently(work), self._loop).result()
+        """The result of `work`.
+
+        Raises:
+            Interrupted: the run that wants it was asked to stop.
+        """
+        result = asyncio.run_coroutine_threadsafe(self._persistently(work), self._loop)
+        try:
+            while not wait([result], LOOK_INTERVAL).done:
+                raise_if_interrupted()
+        except Interrupted:
+            result.cancel()
+            raise
+        return result.result()
 
     async def _persistently(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of `work`, tried again while the file service is away for a while, as when it is upgraded."""

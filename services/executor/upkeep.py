@@ -1,9 +1,8 @@
-"""What a worker does beside running prompts: checks inputs, reports its device, notices new models and input files."""
+"""What a worker does beside running prompts: reports its device, notices new models and input files, checks inputs."""
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,12 +12,10 @@ import torch
 from services.errors import ServiceError
 from services.executor.catalogue import definitions_json, digest_of
 from services.executor.devices import describe
-from services.executor.engine.context import NodeFiles, RunContext
+from services.executor.engine.context import NodeFiles
 from services.executor.environment import environment
-from services.executor.input_checks import check_inputs
-from services.executor.ipc import CheckInputs, DeviceReport, FromWorker, InputComplaints, NodesLoaded
-from services.graph.complaints import Complaint
-from services.graph.model import parse_graph
+from services.executor.input_checker import InputChecker
+from services.executor.ipc import CheckInputs, DeviceReport, FromWorker, NodesLoaded
 
 log = logging.getLogger(__name__)
 
@@ -43,20 +40,20 @@ class Upkeep:
         self._send = send
         self._classes = classes
         self._display_names = display_names
-        self._files = files
         self._device = device
-        self._questions: queue.SimpleQueue[CheckInputs] = queue.SimpleQueue()
+        self._checks = InputChecker(send, classes, files)
         self._digest = ""
 
     def start(self) -> None:
         """Say what nodes there are, then watch."""
         self._look()
         self.publish()
+        self._checks.start()
         threading.Thread(target=self._watch, name="upkeep", daemon=True).start()
 
     def ask(self, question: CheckInputs) -> None:
         """Have a question answered, soon."""
-        self._questions.put(question)
+        self._checks.ask(question)
 
     def publish(self) -> None:
         """Say what nodes there are, unless that was said already."""
@@ -67,17 +64,14 @@ class Upkeep:
             self._send(NodesLoaded(digest, definitions))
 
     def _watch(self) -> None:
-        look_at = time.monotonic() + LOOK_INTERVAL
+        pause = LOOK_INTERVAL
         while True:
-            try:
-                self._answer(self._questions.get(timeout=max(0.0, look_at - time.monotonic())))
-                continue
-            except queue.Empty:
-                began = time.monotonic()
+            time.sleep(pause)
+            began = time.monotonic()
+            self._checks.leave_behind_what_hangs()
             if self._look():
                 self.publish()
-            ended = time.monotonic()
-            look_at = ended + max(LOOK_INTERVAL, (ended - began) / LOOK_SHARE)
+            pause = max(LOOK_INTERVAL, (time.monotonic() - began) / LOOK_SHARE)
 
     def _look(self) -> bool:
         """Report the device; returns whether models or input files are others than before."""
@@ -87,15 +81,3 @@ class Upkeep:
         except (OSError, ServiceError) as error:
             log.warning("cannot look for models and input files: %s", error)
             return False
-
-    def _answer(self, question: CheckInputs) -> None:
-        context = RunContext(prompt_id="", files=self._files)
-        try:
-            graph = parse_graph(question.graph_json)
-            complaints = check_inputs(graph, question.node_ids, self._classes, context)
-            self._send(InputComplaints(question.request_id, complaints))
-        except Exception as error:  # what a node class answers may be anything; this thread has to live
-            log.exception("the inputs of %d nodes cannot be checked", len(question.node_ids))
-            complaint = Complaint(None, "its inputs cannot be checked, see the log", type(error).__name__)
-            complaints = {node_id: [complaint] for node_id in question.node_ids}
-            self._send(InputComplaints(question.request_id, complaints))

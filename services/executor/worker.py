@@ -29,7 +29,7 @@ from services.executor.custom.hosting import Packs, pack_folders
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.devices import chosen_device
 from services.executor.engine.caches.choice import chosen_cache
-from services.executor.engine.context import RunContext
+from services.executor.engine.context import Interrupted, RunContext, in_run
 from services.executor.engine.run import Engine
 from services.executor.free_memory import free_memory
 from services.executor.node_files import RemoteFiles
@@ -41,6 +41,7 @@ from services.files.records import FileKind
 from services.graph.events import (
     ExecutionEvent,
     ExecutionFailed,
+    ExecutionInterrupted,
     NodeFinished,
     NodePreview,
     NodeProgress,
@@ -110,16 +111,14 @@ class Worker:
             self._say(ipc.RunEvent(request.run, TimedEvent(time.time(), event)))
             terminal = event if isinstance(event, Terminal) else terminal
 
+        context = self._contexts[request.run]
         try:
-            graph = parse_graph(request.graph_json)
-            self._packs.prepare(graph)
-            self._engine.run(
-                graph,
-                json.loads(request.extra_data_json),
-                request.output_node_ids,
-                self._contexts[request.run],
-                emit,
-            )
+            with in_run(context):
+                graph = parse_graph(request.graph_json)
+                self._packs.prepare(graph)
+                self._engine.run(graph, json.loads(request.extra_data_json), request.output_node_ids, context, emit)
+        except Interrupted:
+            emit(ExecutionInterrupted("", ""))
         except (Exception, KeyboardInterrupt) as error:
             log.exception("prompt %s: the engine failed", request.prompt_id)
             if terminal is None:  # should this fail as well, the worker ends, and the agent says so

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from blake3 import blake3
 
 from services.errors import AlreadyExists, InvalidArgument, NotFound, Unavailable
+from services.executor.engine.context import Interrupted, RunContext, in_run
 from services.executor.node_files import CHUNK_BYTES, RemoteFiles
 from services.files.records import FileKind, FileName, OnConflict
 from services.files.servicer import file_servicer
@@ -99,6 +102,14 @@ async def test_a_service_that_is_away_for_a_moment_is_waited_for(tmp_path: Path)
     async with serve(address, [file_servicer(MemoryStore(HELD))]):
         assert await waiting
         await asyncio.to_thread(remote.close)
+
+
+def test_a_run_that_is_asked_to_stop_waits_for_no_service(tmp_path: Path) -> None:
+    with closing(RemoteFiles("127.0.0.1:1", tmp_path, outage_patience=math.inf)) as nobody:
+        run = RunContext(prompt_id="p", files=nobody)
+        threading.Timer(0.2, run.interrupted.set).start()
+        with in_run(run), pytest.raises(Interrupted):
+            nobody.exists(A)
 
 
 async def test_a_file_is_sent_under_its_name_and_listed_in_its_folder(files: RemoteFiles, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +77,25 @@ class RunContext:
         """Raise `Interrupted` when the run was asked to stop."""
         if self.interrupted.is_set():
             raise Interrupted
+
+
+_current_run: ContextVar[RunContext] = ContextVar("silverprint_run")
+
+
+@contextmanager
+def in_run(run: RunContext) -> Iterator[None]:
+    """Let what this thread does meanwhile, and the tasks that it starts, be part of a run."""
+    token = _current_run.set(run)
+    try:
+        yield
+    finally:
+        _current_run.reset(token)
+
+
+def raise_if_interrupted() -> None:
+    """Raise `Interrupted` when the run that this is part of was asked to stop; for what waits on behalf of nodes."""
+    if run := _current_run.get(None):
+        run.raise_if_interrupted()
 
 
 class NodeContext:

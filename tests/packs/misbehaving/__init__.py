@@ -1,16 +1,18 @@
-"""One node that does to its platform whatever somebody's node may do, by accident or not; what, is an input."""
+"""Nodes that do to their platform whatever somebody's node may do, by accident or not; what, is an input."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from .asked import MisbehaveWhenAsked
 from .ending import ENDING
+from .lasting import LASTING
 from .meddling import MEDDLING
 from .picturing import PICTURING
 from .raising import RAISING
 from .returning import RETURNING
 
-WAYS = RAISING | RETURNING | PICTURING | MEDDLING | ENDING
+WAYS = RAISING | RETURNING | PICTURING | MEDDLING | LASTING | ENDING
 
 
 class Misbehave:
@@ -34,4 +36,8 @@ class MisbehaveAndShow(Misbehave):
     OUTPUT_NODE = True
 
 
-NODE_CLASS_MAPPINGS = {"Misbehave": Misbehave, "MisbehaveAndShow": MisbehaveAndShow}
+NODE_CLASS_MAPPINGS = {
+    "Misbehave": Misbehave,
+    "MisbehaveAndShow": MisbehaveAndShow,
+    "MisbehaveWhenAsked": MisbehaveWhenAsked,
+}

@@ -1,10 +1,9 @@
-"""Ways to end the process, or to make it useless."""
+"""Ways to end the process."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import re
 import signal
 import time
 from collections.abc import Callable
@@ -39,20 +38,6 @@ def _speak_out_of_turn(image: Any) -> NoReturn:
     raise AssertionError("nobody minded")
 
 
-def _sleep(image: Any) -> NoReturn:
-    while True:
-        time.sleep(60)
-
-
-def _match(image: Any) -> Any:
-    """Keeps the interpreter for itself, in C, for longer than anybody waits."""
-    return (image if re.match(r"(a+)+$", "a" * 64 + "b") else None,)
-
-
-def _exponentiate(image: Any) -> Any:
-    return (image * (3 ** (1 << 34) > 0),)
-
-
 def _allocate(image: Any) -> Any:
     """Takes memory until there is none."""
     held = []
@@ -67,8 +52,5 @@ ENDING: dict[str, Callable[[Any], Any]] = {
     "be killed": _kill,
     "hang up": _hang_up,
     "speak out of turn": _speak_out_of_turn,
-    "sleep": _sleep,
-    "match": _match,
-    "exponentiate": _exponentiate,
     "allocate": _allocate,
 }
