@@ -9,7 +9,7 @@ EMPTY_MODULES = (
     *("comfy.audio_encoders", "comfy.audio_encoders.audio_encoders", "comfy.checkpoint_pickle"),
     *("comfy.cldm", "comfy.cldm.cldm", "comfy.cldm.control_types", "comfy.clip_model", "comfy.clip_vision"),
     *("comfy.conds", "comfy.context_windows", "comfy.controlnet", "comfy.diffusers_convert", "comfy.diffusers_load"),
-    *("comfy.extra_samplers", "comfy.extra_samplers.uni_pc", "comfy.float", "comfy.gligen", "comfy.hooks"),
+    *("comfy.extra_samplers", "comfy.extra_samplers.uni_pc", "comfy.float", "comfy.gligen"),
     *("comfy.k_diffusion.deis", "comfy.k_diffusion.sa_solver", "comfy.k_diffusion.utils", "comfy.latent_formats"),
     *("comfy.ldm.common_dit", "comfy.ldm.flux", "comfy.ldm.flux.layers", "comfy.ldm.flux.math"),
     *("comfy.ldm.flux.model", "comfy.ldm.lightricks", "comfy.ldm.lightricks.model", "comfy.ldm.models"),
@@ -21,7 +21,5 @@ EMPTY_MODULES = (
     *("comfy.model_sampling", "comfy.options", "comfy.patcher_extension", "comfy.rmsnorm", "comfy.sampler_helpers"),
     *("comfy.sd1_clip", "comfy.sdxl_clip", "comfy.supported_models", "comfy.supported_models_base"),
     *("comfy.t2i_adapter", "comfy.t2i_adapter.adapter", "comfy.taesd", "comfy.taesd.taesd", "comfy.text_encoders"),
-    *("comfy.weight_adapter", "comfy_api.input.video_types", "comfy_api.input_impl", "comfy_api.internal"),
-    *("comfy_api.input_impl.video_types", "comfy_api.torch_helpers", "comfy_api.util", "comfy_execution.caching"),
-    *("comfy_execution.progress", "comfy_execution.validation"),
+    *("comfy.weight_adapter", "comfy_api.torch_helpers", "comfy_execution.caching"),
 )

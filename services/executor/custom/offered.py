@@ -24,6 +24,7 @@ MODULES: Mapping[str, str | None] = {
     "comfy.cli_args": "comfy_cli_args",
     "comfy.comfy_types": "comfy_types",
     "comfy.comfy_types.node_typing": "comfy_types",
+    "comfy.hooks": "comfy_hooks",
     "comfy.k_diffusion": None,
     "comfy.k_diffusion.sampling": "comfy_k_diffusion_sampling",
     "comfy.ldm": None,
@@ -38,21 +39,36 @@ MODULES: Mapping[str, str | None] = {
     "comfy_api": None,
     "comfy_api.input": "comfy_api_input",
     "comfy_api.input.basic_types": "comfy_api_input",
+    "comfy_api.input.video_types": "comfy_api_video",
+    "comfy_api.input_impl": "comfy_api_video",
+    "comfy_api.input_impl.video_types": "comfy_api_video",
+    "comfy_api.internal": "comfy_api_versions",
     "comfy_api.latest": "comfy_api_latest",
+    "comfy_api.latest._input": "comfy_api_input",
+    "comfy_api.latest._input_impl": "comfy_api_video",
     "comfy_api.latest._io": "comfy_api_io",
     "comfy_api.latest._ui": "comfy_api_ui",
+    "comfy_api.latest._util": "comfy_api_video",
     "comfy_api.latest.io": "comfy_api_io",
     "comfy_api.latest.ui": "comfy_api_ui",
+    "comfy_api.util": "comfy_api_video",
+    "comfy_api.util.video_types": "comfy_api_video",
     "comfy_api.v0_0_1": "comfy_api_latest",
     "comfy_api.v0_0_1.io": "comfy_api_io",
     "comfy_api.v0_0_1.ui": "comfy_api_ui",
     "comfy_api.v0_0_2": "comfy_api_latest",
     "comfy_api.v0_0_2.io": "comfy_api_io",
     "comfy_api.v0_0_2.ui": "comfy_api_ui",
+    "comfy_api.version_list": "comfy_api_versions",
+    "comfy_config": None,
+    "comfy_config.config_parser": "comfy_config_parser",
+    "comfy_config.types": "comfy_config_parser",
     "comfy_execution": None,
     "comfy_execution.graph": "comfy_execution_graph",
     "comfy_execution.graph_utils": "comfy_execution_graph_utils",
+    "comfy_execution.progress": "comfy_execution_progress",
     "comfy_execution.utils": "comfy_execution_utils",
+    "comfy_execution.validation": "comfy_execution_validation",
     "comfy_extras": None,
     "execution": "execution",
     "folder_paths": "folder_paths",
@@ -65,6 +81,9 @@ MODULES: Mapping[str, str | None] = {
 
 #: The package whose modules hold nodes; one is there as soon as a node of ours says that it belongs to it.
 _NODE_MODULES = "comfy_extras."
+
+#: Modules of nodes that hold more than these, and the file in `modules/` that has it.
+_BESIDE_NODES: Mapping[str, str] = {"comfy_extras.nodes_images": "comfy_extras_images"}
 
 #: Packages of ComfyUI whose other modules are refused by name.
 _FAMILIES = frozenset({"comfy", "comfy_api", "comfy_api_nodes", "comfy_config", "comfy_execution", "comfy_extras"})
@@ -102,6 +121,8 @@ class _NodeModule(importlib.abc.Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         classes = ModuleType(spec.name)
         vars(classes).update(_node_classes_of(spec.name))
+        if beside := _BESIDE_NODES.get(spec.name):
+            vars(classes).update(_public(importlib.import_module(f"{_IMPLEMENTATIONS}.{beside}")))
         return OfferedModule(spec.name, classes, is_package=False)
 
     def exec_module(self, module: ModuleType) -> None:

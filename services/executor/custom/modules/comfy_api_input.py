@@ -6,18 +6,15 @@ from typing import TypedDict
 
 from torch import Tensor
 
+from services.executor.nodes.video.components import Audio as AudioInput
+from services.executor.nodes.video.interface import Video as VideoInput
+
+__all__ = ["AudioInput", "ImageInput", "LatentInput", "MaskInput", "VideoInput"]
+
 #: (batch, height, width, channels)
 ImageInput = Tensor
 #: (batch, height, width)
 MaskInput = Tensor
-
-
-class AudioInput(TypedDict):
-    """Sound."""
-
-    #: (batch, channels, samples)
-    waveform: Tensor
-    sample_rate: int
 
 
 class LatentInput(TypedDict, total=False):

@@ -7,13 +7,13 @@ from typing import Any
 
 from torch import Tensor
 
-from services.executor.custom.modules import comfy_api_input, comfy_api_io
+from services.executor.custom.modules import comfy_api_input, comfy_api_io, comfy_api_video
 from services.executor.custom.modules.progress_bar import Preview, report
 from services.executor.custom.v3.extension import ComfyExtension
 from services.executor.custom.v3.pictures import pillow_of
 from services.executor.diffusion.preview import LARGEST_SIDE
 
-__all__ = ["ComfyAPI", "ComfyAPISync", "ComfyExtension", "Input", "comfy_io"]
+__all__ = ["ComfyAPI", "ComfyAPISync", "ComfyExtension", "Input", "InputImpl", "Types", "comfy_io"]
 
 #: The older name of `io`.
 comfy_io = comfy_api_io
@@ -24,6 +24,20 @@ Input = SimpleNamespace(
     Mask=comfy_api_input.MaskInput,
     Audio=comfy_api_input.AudioInput,
     Latent=comfy_api_input.LatentInput,
+    Video=comfy_api_input.VideoInput,
+)
+
+#: Videos that packs can make.
+InputImpl = SimpleNamespace(
+    VideoFromFile=comfy_api_video.VideoFromFile,
+    VideoFromComponents=comfy_api_video.VideoFromComponents,
+)
+
+#: What else such values consist of.
+Types = SimpleNamespace(
+    VideoCodec=comfy_api_video.VideoCodec,
+    VideoContainer=comfy_api_video.VideoContainer,
+    VideoComponents=comfy_api_video.VideoComponents,
 )
 
 
@@ -53,6 +67,8 @@ class _ExecutionSync:
 
 class ComfyAPI:
     """What nodes may ask of the platform, as coroutines."""
+
+    VERSION = "latest"
 
     def __init__(self) -> None:
         self.execution = _Execution()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from services.executor.custom.running_node import running_node
+from services.executor.engine.blocking import ExecutionBlocker
+
+__all__ = ["ExecutionBlocker", "GraphBuilder", "Node", "add_graph_prefix", "is_link"]
 
 Link = list[Any]
 

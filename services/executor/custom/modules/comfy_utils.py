@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from services.executor.custom.modules.progress_bar import PROGRESS_BAR_ENABLED, ProgressBar, set_progress_bar_enabled
+from services.executor.custom.modules.progress_bar import (
+    PROGRESS_BAR_ENABLED,
+    ProgressBar,
+    set_progress_bar_enabled,
+    set_progress_bar_global_hook,
+)
 from services.executor.custom.modules.state_dicts import (
     calculate_parameters,
     convert_sd_to,
@@ -52,6 +57,7 @@ __all__ = [
     "set_attr",
     "set_attr_param",
     "set_progress_bar_enabled",
+    "set_progress_bar_global_hook",
     "state_dict_key_replace",
     "state_dict_prefix_replace",
     "string_to_seed",

@@ -11,6 +11,7 @@ from services.executor.custom.modules.comfy_sample import sample as _sample
 from services.executor.custom.modules.latent_preview import prepare_callback
 from services.executor.custom.modules.saving import InheritedPreviewImage, InheritedSaveImage
 from services.executor.custom.pack_host import pack_host
+from services.executor.custom.running_node import running_node
 from services.executor.engine.context import Interrupted
 
 MAX_RESOLUTION = 16384  # pixels
@@ -73,6 +74,16 @@ def common_ksampler(
         seed=seed,
     )
     return ({**latent, "samples": result},)
+
+
+def before_node_execution() -> None:
+    """Stop here if somebody asked to; for nodes that take long and report nothing.
+
+    Raises:
+        Interrupted: somebody did.
+    """
+    if node := running_node():
+        node.raise_if_interrupted()
 
 
 def interrupt_processing(value: bool = True) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,11 @@ PNG_LEVEL = 1
 
 #: format ("JPEG" or "PNG"), picture, longest side in pixels or None to leave it
 Preview = tuple[str, Image.Image, int | None]
+
+#: Called with the units done, how many there are, a preview or None, and `node_id`.
+ProgressHook = Callable[..., Any]
+
+_hook: ProgressHook | None = None
 
 
 class ProgressBar:
@@ -38,7 +43,10 @@ class ProgressBar:
         if total is not None:
             self.total = total
         self.current = min(value, self.total)
-        report(self.current, self.total, preview)
+        if _hook is not None:
+            _hook(self.current, self.total, preview, node_id=self.node_id)
+        else:
+            report(self.current, self.total, preview)
 
     def update(self, value: float) -> None:
         """Say that `value` more units are done; raises as `update_absolute`."""
@@ -47,6 +55,12 @@ class ProgressBar:
 
 def set_progress_bar_enabled(enabled: bool) -> None:
     """Accepted and without effect: nothing is written to a terminal."""
+
+
+def set_progress_bar_global_hook(function: ProgressHook | None) -> None:
+    """Have every ProgressBar call this instead of telling clients; None ends that."""
+    global _hook
+    _hook = function
 
 
 def report(value: float, maximum: float, preview: Sequence[Any] | None = None) -> None:
