@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import Stack
+from tests.e2e.stack import Stack, wait_for
 
 GOOD: dict[str, Any] = {
     "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 9}},
@@ -76,7 +76,6 @@ def test_a_checkpoint_that_is_none_is_a_node_error(
     name = f"broken_{len(content)}_{sum(content)}.safetensors"
     (folder / name).write_bytes(content)
     example["4"]["inputs"]["ckpt_name"] = name
-    from tests.e2e.conftest import wait_for
 
     def accepted() -> str | None:
         answer = stack.post("/prompt", {"prompt": example})

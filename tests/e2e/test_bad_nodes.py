@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import Stack
+from tests.e2e.stack import Stack
 
 _colours = itertools.count(1)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Stack, running, wait_for
+from tests.e2e.stack import Stack, running, wait_for
 from tests.e2e.test_picture import run_and_listen
 
 

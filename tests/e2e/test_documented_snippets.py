@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import EXAMPLE, Stack
+from tests.e2e.conftest import EXAMPLE
+from tests.e2e.stack import Stack
 
 SNIPPETS = Path(__file__).resolve().parents[1] / "recorded" / "snippets"
 

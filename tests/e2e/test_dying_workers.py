@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.conftest import Stack, wait_for
+from tests.e2e.stack import Stack, wait_for
 from tests.e2e.test_bad_nodes import assert_next_prompt_works, error_of, graph
 
 BY_SYSTEM = "killed by signal 9 (as the system does when memory runs out)"

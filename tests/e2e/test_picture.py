@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 from websockets.sync.client import connect
 
-from tests.e2e.conftest import EXAMPLE, Stack
+from tests.e2e.conftest import EXAMPLE
+from tests.e2e.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.e2e.conftest import Stack, running, wait_for
+from tests.e2e.stack import Stack, running, wait_for
 
 
 def descendants(stack: Stack) -> list[psutil.Process]:
