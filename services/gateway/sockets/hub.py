@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from services.gateway.sockets.frames import Frame, Kind
 from services.gateway.sockets.narration import tell, tell_end, tell_missed, tell_status
@@ -69,13 +70,21 @@ class Hub:
             self.changed.set()
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Take in events, oldest first, and tell whom they concern; what is known already is passed over."""
+        """Take in events, oldest first, and tell whom they concern; what is known already is passed over.
+
+        When prompts are taken back together, how many are left is told once.
+        """
+        untold = {earlier.prompt_id for earlier, later in pairwise(events) if _are_taken_back(earlier, later)}
         for event, preview in _with_previews(events):
             run = self._run(event)
             if run.apply(event):
                 if preview is not None:
                     run.apply(preview)
                 self._tell(event, run, preview)
+                if event.changes_state and not (_are_taken_back(event) and event.prompt_id in untold):
+                    self.remaining = event.queue_remaining
+                    self._broadcast_status()
+                self._tell_end(event, run)
         self._clean()
 
     def set_remaining(self, remaining: int) -> None:
@@ -114,12 +123,11 @@ class Hub:
             frames = tell(event, run, picture, metadata=metadata) if listeners else ()
             for socket in listeners:
                 socket.put_all(frames)
-        if event.changes_state:
-            self.remaining = event.queue_remaining
-            self._broadcast_status()
+
+    def _tell_end(self, event: Event, run: Run) -> None:
         if run.client_id and event.is_terminal and not isinstance(event.body, Cancelled):
             end = tell_end(run)
-            for socket in audience:
+            for socket in self._by_client.get(run.client_id, ()):
                 socket.put(end)
 
     def _broadcast_status(self) -> None:
@@ -149,6 +157,10 @@ class Hub:
         for index, run in enumerate(idle):
             if index < surplus or (run.ended_at is not None and run.ended_at < now - RUN_MEMORY):
                 del self._runs[run.prompt_id]
+
+
+def _are_taken_back(*events: Event) -> bool:
+    return all(isinstance(event.body, Cancelled) for event in events)
 
 
 def _with_previews(events: Iterable[Event]) -> Iterator[tuple[Event, Event | None]]:

@@ -20,7 +20,7 @@ from services.graph.events import (
     NodesCached,
     NodeStarted,
 )
-from services.queue.records import Assigned, Event, LifecycleEvent, Requeued, Submitted
+from services.queue.records import Assigned, Cancelled, Event, LifecycleEvent, Requeued, Submitted
 from tests.gateway.sockets.receiving import sent
 from tests.gateway.sockets.transcripts import Frame
 
@@ -57,6 +57,18 @@ class Prompt:
             return msgspec.structs.replace(event, sequence=self._sequence)
         self._sequence += 1
         return event
+
+
+def event_of(prompt_id: str, body: LifecycleEvent, remaining: int) -> Event:
+    sequence = 2 if isinstance(body, Cancelled) else 1
+    return Event(
+        prompt_id=prompt_id,
+        sequence=sequence,
+        happened_at=1.0,
+        client_id="me",
+        body=body,
+        queue_remaining=remaining,
+    )
 
 
 def joined(hub: Hub, client_id: str = "me", *, metadata: bool = False) -> Socket:
@@ -173,6 +185,17 @@ async def test_the_number_of_prompts_is_told_once_per_change() -> None:
     frames = await sent(socket)
     told = [frame["data"]["status"] for frame in frames if isinstance(frame, dict)]
     assert told == [{"exec_info": {"queue_remaining": 0}}, {"exec_info": {"queue_remaining": 3}}]
+
+
+async def test_that_prompts_were_taken_back_together_is_told_once() -> None:
+    hub = Hub()
+    socket = joined(hub)
+    left = [event_of(f"p{number}", Cancelled(), remaining=3 - number) for number in range(3)]
+    hub.publish([event_of(f"p{number}", Submitted(), remaining=number + 1) for number in range(3)])
+    await sent(socket)
+    hub.publish(left)
+    told = [frame["data"]["status"]["exec_info"] for frame in await sent(socket) if isinstance(frame, dict)]
+    assert told == [{"queue_remaining": 1}]
 
 
 async def test_ended_prompts_are_forgotten_when_there_are_many_and_running_ones_are_not() -> None:
