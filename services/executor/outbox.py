@@ -17,6 +17,9 @@ DURABLE_DELAY = 0.005
 #: Bytes of pictures and outputs in one message, unless a single event holds more.
 BATCH_BYTES = 4 << 20
 
+#: How many reports of each kind and node wait: a node that reports now and then loses none.
+KEPT_REPORTS = 8
+
 #: How many ended leases are remembered; more than are under way in a stream when it breaks.
 ENDED_LEASES = 8
 
@@ -24,7 +27,7 @@ ENDED_LEASES = 8
 class Outbox:
     """Messages and events on their way up; they wait here while the stream is broken.
 
-    Of progress and glimpses only the latest of each node is kept, so that what waits stays small however long it does.
+    Of progress and glimpses only the latest few of each node are kept, so that what waits stays small however long.
     Whether the queue heard what was sent just before a stream broke, nobody knows: durable events and releases are
     sent again on the next one, and the queue passes over what it has.
     """
@@ -172,12 +175,15 @@ def _size_of(event: TimedEvent) -> int:
 
 
 def _drop_outdated(waiting: list[TimedEvent], new: TimedEvent) -> None:
-    """Take out the report that `new` makes obsolete."""
+    """Take out the report that `new` makes obsolete, if there are enough without it."""
     event = new.event
     if not is_superseded_by_the_next(event):
         return
+    kept = 1
     for index in range(len(waiting) - 1, -1, -1):
         older = waiting[index].event
         if is_superseded_by_the_next(older) and type(older) is type(event) and older.node == event.node:
-            del waiting[index]
-            return
+            kept += 1
+            if kept > KEPT_REPORTS:
+                del waiting[index]
+                return

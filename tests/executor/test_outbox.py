@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from services.executor.outbox import Outbox
+from services.executor.outbox import KEPT_REPORTS, Outbox
 from services.graph.events import (
     ExecutionEvent,
     ExecutionStarted,
@@ -45,23 +45,36 @@ async def test_a_short_run_travels_in_one_message() -> None:
     assert await take(outbox.messages()) == EventBatch(LEASE, tuple(at(event) for event in events), 0)
 
 
-async def test_of_progress_and_glimpses_only_the_latest_of_each_node_is_sent() -> None:
+async def test_of_progress_and_glimpses_the_latest_few_of_each_node_are_sent() -> None:
     outbox = Outbox()
     messages = outbox.messages()
     report(outbox, NodeStarted(NODE))
-    for step in range(1, 4):
-        report(outbox, NodeProgress(NODE, step, 3), NodePreview(NODE, "image/jpeg", bytes([step]), True))
-        report(outbox, NodeProgress(OTHER, step, 9))
+    for step in range(KEPT_REPORTS + 3):
+        report(outbox, NodeProgress(NODE, step, 99), NodePreview(NODE, "image/jpeg", bytes([step]), True))
+        if step < 2:
+            report(outbox, NodeProgress(OTHER, step, 9))
     report(outbox, ExecutionSucceeded())
     batch = await take(messages)
     assert isinstance(batch, EventBatch)
-    assert [timed.event for timed in batch.events] == [
-        NodeStarted(NODE),
-        NodeProgress(NODE, 3, 3),
-        NodePreview(NODE, "image/jpeg", b"\3", True),
-        NodeProgress(OTHER, 3, 9),
-        ExecutionSucceeded(),
+    events = [timed.event for timed in batch.events]
+    latest = range(3, KEPT_REPORTS + 3)
+    assert [event for event in events if isinstance(event, NodeProgress) and event.node == NODE] == [
+        NodeProgress(NODE, step, 99) for step in latest
     ]
+    assert [event.data for event in events if isinstance(event, NodePreview)] == [bytes([step]) for step in latest]
+    assert NodeProgress(OTHER, 0, 9) in events
+    assert (events[0], events[-1]) == (NodeStarted(NODE), ExecutionSucceeded())
+
+
+async def test_a_few_reports_keep_their_order() -> None:
+    outbox = Outbox()
+    reports: list[ExecutionEvent] = []
+    for step in range(3):
+        reports += [NodeProgress(NODE, step, 3), NodePreview(NODE, "image/png", bytes([step]))]
+    report(outbox, *reports, ExecutionSucceeded())
+    batch = await take(outbox.messages())
+    assert isinstance(batch, EventBatch)
+    assert [timed.event for timed in batch.events] == [*reports, ExecutionSucceeded()]
 
 
 async def test_pictures_that_a_node_means_to_show_are_all_sent() -> None:

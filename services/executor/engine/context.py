@@ -138,9 +138,10 @@ class NodeContext:
             Interrupted: the run was asked to stop.
         """
         self._run.raise_if_interrupted()
+        picture = preview.encode() if preview is not None and self.previews_wanted else None  # they travel together
         self._emit(NodeProgress(self.node, float(value), float(maximum)))
-        if preview is not None and self.previews_wanted:
-            self._emit(NodePreview(self.node, preview.media_type, preview.encode(), preview.provisional))
+        if preview is not None and picture is not None:
+            self._emit(NodePreview(self.node, preview.media_type, picture, preview.provisional))
 
     def text(self, line: str) -> None:
         """Show a line of text on the node while it runs."""
