@@ -38,7 +38,7 @@ from services.rpc.server import serve
 from tests.gateway.executor import Script, ScriptedExecutor, ScriptedRun
 
 RECORDED = Path(__file__).parent.parent / "recorded"
-CLASSES = (RECORDED / "prompt_validation_classes.json").read_bytes()
+CLASSES = (RECORDED / "submission_classes.json").read_bytes()
 
 #: A workflow that the recorded classes allow.
 GRAPH: dict[str, Any] = {

@@ -16,7 +16,7 @@ RECORDED = Path(__file__).parent.parent / "recorded"
 
 def recorded_catalogue() -> Catalogue:
     """The classes that the recorded submissions use."""
-    return Catalogue.from_json((RECORDED / "prompt_validation_classes.json").read_bytes())
+    return Catalogue.from_json((RECORDED / "submission_classes.json").read_bytes())
 
 
 def catalogue(**classes: dict[str, Any]) -> Catalogue:

@@ -23,6 +23,7 @@ from services.graph.events import (
     NodesCached,
     NodeStarted,
 )
+from tests.differences import told_of_a_failure
 from tests.executor.engine.bench import Bench, run_context
 from tests.executor.engine.nodes import NeverTheSame, Show
 from tests.executor.engine.subgraphs import Builder
@@ -30,14 +31,6 @@ from tests.executor.engine.test_lazy import Mix
 
 RECORDED = json.loads((Path(__file__).parents[2] / "recorded" / "execution_order.json").read_text())["scenarios"]
 SLEEP_STEPS = 20
-
-#: Failures that are told in other words than ComfyUI's: ours name the nodes of the cycle.
-ON_PURPOSE = {
-    "services.executor.engine.order.DependencyCycleError": {
-        "exception_type": "graph.DependencyCycleError",
-        "exception_message": "Dependency cycle detected",
-    }
-}
 
 
 def node(name: str, inputs: dict[str, str], go: Any, base: type = object, **more: Any) -> type:
@@ -160,10 +153,8 @@ def failed(event: ExecutionFailed) -> dict[str, Any]:
         "node_id": event.node_id,
         "node_type": event.node_type,
         "executed": list(event.executed_node_ids),
-        **ON_PURPOSE.get(
-            event.exception_type,
-            {"exception_type": event.exception_type, "exception_message": f"{event.exception_message}\n"},
-        ),
+        "exception_type": event.exception_type,
+        "exception_message": f"{event.exception_message}\n",
     }
 
 
@@ -173,6 +164,8 @@ def test_events_come_in_comfyuis_order(scenario: dict[str, Any]) -> None:
     for run in scenario["runs"]:
         prompt = {node_id: (raw["class_type"], raw["inputs"]) for node_id, raw in run["prompt"].items()}
         context = run_context()
+        for _, data in run["messages"]:
+            told_of_a_failure(data)
         last_step = [fields for kind, fields in run["messages"] if kind == "progress"][-1:]
 
         def interrupt(event: ExecutionEvent, context: Any = context, last_step: Any = last_step) -> None:

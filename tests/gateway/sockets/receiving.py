@@ -6,7 +6,7 @@ import asyncio
 import json
 
 from services.gateway.sockets.socket import Socket
-from tests.gateway.sockets.transcripts import Frame
+from tests.recordings import Frame
 
 
 async def sent(socket: Socket) -> list[Frame]:

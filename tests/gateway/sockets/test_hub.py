@@ -22,7 +22,7 @@ from services.graph.events import (
 )
 from services.queue.records import Assigned, Cancelled, Event, LifecycleEvent, Requeued, Submitted
 from tests.gateway.sockets.receiving import sent
-from tests.gateway.sockets.transcripts import Frame
+from tests.recordings import Frame
 
 ONE, TWO = NodeRef.of_workflow("1"), NodeRef.of_workflow("2")
 SHOWN = json.dumps({"images": []}).encode()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from services.graph.events import (
@@ -25,17 +23,7 @@ from services.graph.events import (
     NodeStarted,
 )
 from services.queue.records import Event, LifecycleEvent, Submitted
-
-RECORDED = Path(__file__).parents[2] / "recorded" / "gateway"
-
-#: A text frame decoded, or the bytes of a binary one.
-Frame = dict[str, Any] | bytes
-
-
-def frames(name: str, client: str) -> list[Frame]:
-    """What one client of a recorded session received."""
-    session = json.loads((RECORDED / f"ws_{name}.json").read_bytes())["clients"][client]
-    return [base64.b64decode(frame) if isinstance(frame, str) else frame for frame in session]
+from tests.recordings import Frame
 
 
 @dataclass
@@ -153,6 +141,7 @@ def _failure(data: dict[str, Any]) -> ExecutionFailed:
         exception_type=data["exception_type"],
         exception_message=data["exception_message"].rstrip("\n"),
         executed_node_ids=tuple(data["executed"]),
+        current_inputs_json=json.dumps(data["current_inputs"]).encode(),
     )
 
 

@@ -1,0 +1,31 @@
+"""Where we do otherwise than ComfyUI on purpose: what, where and why. There is no other list of it.
+
+A difference turns what ComfyUI was recorded to say, made comparable (see `tests.recordings`), into what we say. The
+replay tests of all levels compare with that, so a difference that is none any more fails, and so does one that nobody
+listed.
+"""
+
+from __future__ import annotations
+
+from tests.differences.difference import Difference, ours
+from tests.differences.in_answers import IN_ANSWERS, UNCOUNTED
+from tests.differences.in_history import IN_HISTORY
+from tests.differences.in_nodes import IN_NODES, told_of_a_failure
+from tests.differences.in_sessions import IN_SESSIONS, NOT_REPLAYED
+
+#: Of `tests.recordings.submissions()`.
+SUBMISSIONS = (*IN_ANSWERS, *IN_NODES, *IN_HISTORY)
+
+#: Of `tests.recordings.session()`.
+SESSIONS = (*IN_NODES, *IN_HISTORY, *IN_SESSIONS)
+
+__all__ = [
+    "IN_ANSWERS",
+    "NOT_REPLAYED",
+    "SESSIONS",
+    "SUBMISSIONS",
+    "UNCOUNTED",
+    "Difference",
+    "ours",
+    "told_of_a_failure",
+]

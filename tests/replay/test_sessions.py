@@ -1,0 +1,35 @@
+"""Every recorded session of clients with the WebSocket, performed again with the running stack."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests import differences
+from tests.e2e.stack import Stack
+from tests.recordings import SESSIONS, Outcome, comparable, session, session_outcome
+from tests.replay.performance import Performance
+from tests.replay.scripts import SCRIPTS, one_after_another
+from tests.replay.timing import TIMING
+
+
+@pytest.mark.parametrize("name", [name for name in SESSIONS if name not in differences.NOT_REPLAYED])
+async def test_clients_are_answered_and_told_as_recorded(stack: Stack, name: str) -> None:
+    expected = differences.ours(name, comparable(session_outcome(session(name))), differences.SESSIONS)
+    async with Performance(stack, name) as performance:
+        await SCRIPTS.get(name, one_after_another)(performance)
+        outcome = comparable(await performance.outcome(expected))
+    assert timeless(name, outcome) == timeless(name, expected)
+
+
+def timeless(name: str, outcome: Outcome) -> Outcome:
+    """Without what depends on how fast the host is."""
+    if name not in TIMING:
+        return outcome
+    return {**outcome, "frames": {client: TIMING[name](frames) for client, frames in outcome["frames"].items()}}
+
+
+@pytest.mark.parametrize("path", differences.NOT_REPLAYED.values())
+def test_what_is_not_replayed_is_not_there(stack: Stack, path: str) -> None:
+    answer = httpx.request("PATCH", stack.url + path, json={}, trust_env=False)
+    assert answer.status_code == 404

@@ -1,0 +1,39 @@
+"""Every difference that is listed is one from something that was recorded."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import pytest
+
+from tests.differences import NOT_REPLAYED, SESSIONS, SUBMISSIONS, UNCOUNTED, Difference
+from tests.recordings import SESSIONS as SESSION_NAMES
+from tests.recordings import Outcome, comparable, session, session_outcome, submission_outcome, submissions
+
+RECORDED_SUBMISSIONS = {case["label"]: comparable(submission_outcome(case)) for case in submissions()}
+RECORDED_SESSIONS = {name: comparable(session_outcome(session(name))) for name in SESSION_NAMES}
+RECORDED = RECORDED_SUBMISSIONS | RECORDED_SESSIONS
+
+
+@pytest.mark.parametrize("difference", dict.fromkeys((*SUBMISSIONS, *SESSIONS)), ids=lambda it: it.what)
+def test_a_difference_changes_what_was_recorded(difference: Difference) -> None:
+    if difference.where is None:
+        assert any(is_changed(difference, outcome) for outcome in RECORDED.values())
+    else:
+        assert all(is_changed(difference, RECORDED[name]) for name in difference.where)
+
+
+def is_changed(difference: Difference, outcome: Outcome) -> bool:
+    changed = copy.deepcopy(outcome)
+    difference.change(changed)
+    return changed != outcome
+
+
+@pytest.mark.parametrize(
+    ("names", "recorded"),
+    [(UNCOUNTED, RECORDED_SUBMISSIONS), (NOT_REPLAYED, RECORDED_SESSIONS)],
+    ids=["uncounted", "not replayed"],
+)
+def test_what_is_treated_apart_was_recorded(names: tuple[str, ...], recorded: Mapping[str, Outcome]) -> None:
+    assert set(names) <= recorded.keys()
