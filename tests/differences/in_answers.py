@@ -111,9 +111,11 @@ def _related_outputs(outcome: Outcome) -> None:
     outcome["answer"]["node_errors"]["1"]["dependent_outputs"] = ["2"]
 
 
-def _attribute_error(outcome: Outcome) -> None:
+def _no_pictures(outcome: Outcome) -> None:
     *_, (_, data) = outcome["entry"]["status"]["messages"]
-    data |= {"exception_type": "AttributeError", "exception_message": "'int' object has no attribute 'shape'\n"}
+    (value,) = data["current_inputs"]["images"]
+    message = f"images: expected pictures, got a {type(value).__name__}\n"
+    data |= {"exception_type": "ValueError", "exception_message": message}
 
 
 _SIZES = [_missing(name) for name in ("width", "height", "batch_size", "color")]
@@ -172,10 +174,10 @@ VALIDATION = (
         ("two separate bad outputs",),
     ),
     Difference(
-        "a number instead of pictures fails in the words of our PreviewImage",
-        "they are those of its code",
-        _attribute_error,
-        ("link: int where IMAGE expected",),
+        "what is given to PreviewImage instead of pictures is named",
+        "ComfyUI reports the AttributeError or TypeError of its own code",
+        _no_pictures,
+        ("link: constant where IMAGE expected", "link: int where IMAGE expected"),
     ),
 )
 
