@@ -15,6 +15,7 @@ _KIND = {
     FileKind.TEMP: pb.FILE_KIND_TEMP,
     FileKind.USERDATA: pb.FILE_KIND_USERDATA,
     FileKind.MODELS: pb.FILE_KIND_MODELS,
+    FileKind.EXTENSIONS: pb.FILE_KIND_EXTENSIONS,
 }
 _KIND_BACK = {message: kind for kind, message in _KIND.items()}
 

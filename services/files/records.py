@@ -15,6 +15,7 @@ class FileKind(enum.Enum):
     TEMP = "temp"  #: what workflows showed; emptied when the service starts
     USERDATA = "userdata"  #: settings and workflows of users
     MODELS = "models"  #: checkpoints and the like; read-only
+    EXTENSIONS = "extensions"  #: scripts that node packs have for browsers
 
     @property
     def is_read_only(self) -> bool:
@@ -26,7 +27,8 @@ class FileName(msgspec.Struct, frozen=True):
     """Where a file is found; `services.files.names` knows what may be in it."""
 
     kind: FileKind
-    #: relative, "/" between parts, empty for the top; for models the first part is the model folder
+    #: relative, "/" between parts, empty for the top; for models the first part is the model folder, for extensions the
+    #: pack
     subfolder: str
     #: one path part
     filename: str

@@ -10,8 +10,10 @@ from typing import TypeVar
 import grpc
 
 from services.graph.errors import PromptRejected
+from services.queue.convert import packs
 from services.queue.convert import prompts as convert
 from services.queue.convert.work import request_to_proto, response_from_proto
+from services.queue.packs import HttpRequest, HttpResponsePart
 from services.queue.records import Accepted, Batch, Executors, Page, Prompt, PromptIds, PromptState, Stats, Submission
 from services.queue.work import ExecutorMessage, QueueMessage
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
@@ -122,6 +124,13 @@ class QueueClient:
         """See `Queue.executors`."""
         response = await call(self._queue.ListExecutors(pb.ListExecutorsRequest(), timeout=CALL_TIMEOUT))
         return list(map(convert.executor_from_proto, response.executors))
+
+    async def call_pack(self, request: HttpRequest) -> AsyncGenerator[HttpResponsePart, None]:
+        """See `Queue.call_pack`."""
+        asked = pb.CallPackRequest(request=packs.http_request_to_proto(request))
+        with self._kept(self._queue.CallPack(asked)) as responses:
+            async for response in stream(responses):
+                yield packs.part_from_proto(response.part)
 
     async def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
         """Be an executor: send `messages`, `Hello` first, and take what the queue wants; see `WorkerService.Work`."""

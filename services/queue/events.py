@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from services.errors import ServiceError, Unavailable
 from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeStarted, NodeText
+from services.queue.packs import PackMessage
 from services.queue.records import Event, LifecycleEvent
 from services.queue.watcher import Watcher
 
@@ -30,7 +31,8 @@ class EventHub:
     def publish(self, events: Iterable[Event]) -> None:
         """Tell everybody whom it concerns, in this order."""
         for event in events:
-            self._remember(event)
+            if not isinstance(event.body, PackMessage):
+                self._remember(event)
             for watcher in self._of_all:
                 watcher.push(event)
             for watcher in self._of_one.get(event.prompt_id, ()):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from services.errors import Aborted, ServiceError, Unavailable
 from services.queue.clock import Clock
 from services.queue.leases import Leases
+from services.queue.packs import PackReport
 from services.queue.records import Assignment, Device, Executor, HostInfo
 from services.queue.work import Heartbeat, Hello, PreviewDemand, QueueMessage
 
@@ -24,6 +25,8 @@ class Session:
         self.catalogue_digest = hello.catalogue_digest
         #: prompts that it is able to run at once, now
         self.capacity = hello.slots if hello.catalogue_digest else 0
+        #: the node packs that it found
+        self.packs = PackReport()
         #: claims under way on its behalf
         self.reserved = 0
         #: counts up over the fleet; who was served longest ago comes first among equals
@@ -95,6 +98,8 @@ class Session:
             devices=self._devices,
             host_info=self._host_info,
             connected_at=self.connected_at,
+            packs=self.packs.packs,
+            routes=self.packs.routes,
         )
 
 

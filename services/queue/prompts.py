@@ -15,6 +15,8 @@ from services.queue.events import EventHub
 from services.queue.fleet import Fleet
 from services.queue.leases import Leases
 from services.queue.life import Life, Step
+from services.queue.pack_calls import PackCalls
+from services.queue.packs import HttpRequest, HttpResponsePart
 from services.queue.questions import ANSWER_TIMEOUT, Questions
 from services.queue.records import Accepted, Batch, Executors, Page, Prompt, PromptIds, PromptState, Stats, Submission
 from services.queue.scheduler import Scheduler
@@ -54,6 +56,7 @@ class Queue:
         self._questions = Questions(self._fleet, self._catalogue, answer_timeout)
         self._submissions = Submissions(store, self._catalogue, self._questions, self._clock)
         self._watching = Watching(store, self._hub)
+        self._pack_calls = PackCalls(self._fleet)
         self._streams = WorkStreams(
             store=store,
             fleet=self._fleet,
@@ -62,6 +65,7 @@ class Queue:
             hub=self._hub,
             catalogue=self._catalogue,
             questions=self._questions,
+            pack_calls=self._pack_calls,
             clock=self._clock,
             max_attempts=max_attempts,
         )
@@ -187,6 +191,16 @@ class Queue:
     async def executors(self) -> Executors:
         """The executors whose streams are open."""
         return self._fleet.executors()
+
+    def call_pack(self, request: HttpRequest) -> AsyncGenerator[HttpResponsePart, None]:
+        """The answer of a node pack's HTTP handler: its head, then its body as it comes.
+
+        Raises:
+            NotFound: no pack of a connected executor has such a handler.
+            InvalidArgument: the body is too long.
+            Unavailable: the executor or its worker went away before the answer was whole.
+        """
+        return self._pack_calls.call(request)
 
     def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
         """Serve an executor for as long as it talks; see `WorkerService.Work` for the rules."""

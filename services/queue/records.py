@@ -11,6 +11,7 @@ import enum
 import msgspec
 
 from services.graph.events import ExecutionEvent, Terminal, is_durable
+from services.queue.packs import NodePack, PackMessage, PackRoute
 
 
 class PromptState(enum.Enum):
@@ -89,20 +90,22 @@ LifecycleEvent = Submitted | Assigned | Requeued | Cancelled
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened to a prompt."""
+    """One thing that happened to a prompt; or, of no prompt, what a pack tells browsers."""
 
     prompt_id: str
     #: counts durable events per prompt over all its attempts; the others carry that of the durable one before them
     sequence: int
     happened_at: float
     client_id: str
-    body: LifecycleEvent | ExecutionEvent
+    body: LifecycleEvent | ExecutionEvent | PackMessage
     #: prompts that wait or run just after it; only on events that change a prompt's state
     queue_remaining: int = 0
 
     @property
     def is_durable(self) -> bool:
         """Whether a watcher who comes later must still be told."""
+        if isinstance(self.body, PackMessage):
+            return False
         return isinstance(self.body, LifecycleEvent) or is_durable(self.body)
 
     @property
@@ -185,6 +188,9 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[Device, ...]
     host_info: HostInfo
     connected_at: float
+    #: the node packs that it found, and the HTTP handlers that those brought
+    packs: tuple[NodePack, ...] = ()
+    routes: tuple[PackRoute, ...] = ()
 
 
 class Stats(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from services.graph.errors import PromptRejected
+from services.queue.convert import packs
 from services.queue.convert import prompts as convert
 from services.queue.prompts import Queue
 from services.rpc.server import Servicer
@@ -83,6 +84,11 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
     async def ListExecutors(self, request: pb.ListExecutorsRequest, context: Context) -> pb.ListExecutorsResponse:
         executors = await self._queue.executors()
         return pb.ListExecutorsResponse(executors=map(convert.executor_to_proto, executors))
+
+    async def CallPack(self, request: pb.CallPackRequest, context: Context) -> AsyncIterator[pb.CallPackResponse]:
+        async with aclosing(self._queue.call_pack(packs.http_request_from_proto(request.request))) as parts:
+            async for part in parts:
+                yield pb.CallPackResponse(part=packs.part_to_proto(part))
 
 
 def _chosen(

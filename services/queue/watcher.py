@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 from services.errors import ResourceExhausted, ServiceError
 from services.graph.events import NodeFinished, NodePreview, NodeProgress
+from services.queue.packs import PackMessage, TextMessage
 from services.queue.records import Event
 
 #: Seconds that progress and previews wait for company, so that many events travel in one message.
@@ -130,4 +131,6 @@ def _weight(event: Event) -> int:
         return _BASE_BYTES + len(body.data)
     if isinstance(body, NodeFinished):
         return _BASE_BYTES + len(body.output_json)
+    if isinstance(body, PackMessage):
+        return _BASE_BYTES + len(body.body.data_json if isinstance(body.body, TextMessage) else body.body.data)
     return _BASE_BYTES

@@ -9,6 +9,7 @@ import msgspec
 
 from services.graph.complaints import Complaint
 from services.graph.events import ExecutionEvent
+from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
 from services.queue.records import Assignment, Device, HostInfo, Lease
 
 
@@ -76,7 +77,17 @@ class ValidationAnswer(msgspec.Struct, frozen=True):
     complaints: dict[str, list[Complaint]]
 
 
-ExecutorMessage = Hello | CataloguePublication | Heartbeat | EventBatch | LeaseRelease | ValidationAnswer
+ExecutorMessage = (
+    Hello
+    | CataloguePublication
+    | Heartbeat
+    | EventBatch
+    | LeaseRelease
+    | ValidationAnswer
+    | PackReport
+    | PackMessage
+    | PackResponse
+)
 
 
 class Welcome(msgspec.Struct, frozen=True):
@@ -121,4 +132,4 @@ class MemoryRelease(msgspec.Struct, frozen=True):
     results: bool
 
 
-QueueMessage = Welcome | Assignment | LeaseLost | Interruption | Validation | PreviewDemand | MemoryRelease
+QueueMessage = Welcome | Assignment | LeaseLost | Interruption | Validation | PreviewDemand | MemoryRelease | PackOrder

@@ -16,6 +16,8 @@ from services.queue.events import EventHub
 from services.queue.fleet import Fleet, Session
 from services.queue.leases import Leases
 from services.queue.life import Life
+from services.queue.pack_calls import PackCalls
+from services.queue.packs import PackMessage, PackReport, PackResponse
 from services.queue.questions import Questions
 from services.queue.records import Event, Lease
 from services.queue.scheduler import Scheduler
@@ -52,6 +54,7 @@ class WorkStreams:
         hub: EventHub,
         catalogue: CatalogueKeeper,
         questions: Questions,
+        pack_calls: PackCalls,
         clock: Clock,
         max_attempts: int,
     ) -> None:
@@ -62,6 +65,7 @@ class WorkStreams:
         self._hub = hub
         self._catalogue = catalogue
         self._questions = questions
+        self._pack_calls = pack_calls
         self._clock = clock
         self._max_attempts = max_attempts
 
@@ -85,6 +89,7 @@ class WorkStreams:
             listening.cancel()
             self._fleet.leave(session)
             self._questions.left(session)
+            self._pack_calls.left(session)
             log.info("executor %s left", hello.executor_id)
 
     async def _listen(self, session: Session, hello: Hello, messages: AsyncIterator[ExecutorMessage]) -> None:
@@ -137,6 +142,12 @@ class WorkStreams:
                 self._scheduler.dispatch()
             case ValidationAnswer():
                 self._questions.answered(session, message)
+            case PackReport():
+                session.packs = message
+            case PackResponse():
+                self._pack_calls.answered(session, message)
+            case PackMessage():
+                self._hub.publish([_of_no_prompt(message, self._clock.now())])
             case Hello():
                 raise InvalidArgument("Hello may only be the first message")
 
@@ -188,6 +199,10 @@ class WorkStreams:
 
     def _digests(self) -> set[str]:
         return {session.catalogue_digest for session in self._fleet.sessions()}
+
+
+def _of_no_prompt(message: PackMessage, now: float) -> Event:
+    return Event(prompt_id="", sequence=0, happened_at=now, client_id=message.client_id, body=message)
 
 
 def _fleeting(life: Life, batch: EventBatch) -> list[Event]:

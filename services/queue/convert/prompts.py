@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from services.errors import InvalidArgument
 from services.graph.events import ExecutionEvent
+from services.queue.convert import packs
 from services.queue.convert.execution import event_from_proto as execution_from_proto
 from services.queue.convert.execution import event_to_proto as execution_to_proto
 from services.queue.convert.hosts import device_from_proto, device_to_proto, host_from_proto, host_to_proto
 from services.queue.convert.times import from_optional_us, from_us, to_us
+from services.queue.packs import PackMessage
 from services.queue.records import (
     Accepted,
     Assigned,
@@ -147,6 +149,8 @@ def event_to_proto(event: Event) -> pb.Event:
             message.requeued.CopyFrom(pb.Requeued(reason=reason))
         case Cancelled():
             message.cancelled.SetInParent()
+        case PackMessage() as told:
+            message.pack_message.CopyFrom(packs.message_to_proto(told))
         case execution:
             message.execution.CopyFrom(execution_to_proto(TimedEvent(event.happened_at, execution)))
     return message
@@ -168,6 +172,8 @@ def executor_to_proto(executor: Executor) -> pb.Executor:
         devices=map(device_to_proto, executor.devices),
         host_info=host_to_proto(executor.host_info),
         connected_at_us=to_us(executor.connected_at),
+        packs=map(packs.pack_to_proto, executor.packs),
+        routes=map(packs.route_to_proto, executor.routes),
     )
 
 
@@ -182,6 +188,8 @@ def executor_from_proto(message: pb.Executor) -> Executor:
         devices=tuple(map(device_from_proto, message.devices)),
         host_info=host_from_proto(message.host_info),
         connected_at=from_us(message.connected_at_us),
+        packs=tuple(map(packs.pack_from_proto, message.packs)),
+        routes=tuple(map(packs.route_from_proto, message.routes)),
     )
 
 
@@ -199,7 +207,7 @@ def _event_from_proto(message: pb.Event) -> Event | None:
     )
 
 
-def _body_from_proto(message: pb.Event) -> LifecycleEvent | ExecutionEvent | None:
+def _body_from_proto(message: pb.Event) -> LifecycleEvent | ExecutionEvent | PackMessage | None:
     match message.WhichOneof("body"):
         case "submitted":
             return Submitted()
@@ -212,6 +220,8 @@ def _body_from_proto(message: pb.Event) -> LifecycleEvent | ExecutionEvent | Non
         case "execution":
             timed = execution_from_proto(message.execution)
             return timed.event if timed else None
+        case "pack_message":
+            return packs.message_from_proto(message.pack_message)
     return None
 
 

@@ -6,8 +6,10 @@ import msgspec
 
 from services.errors import InvalidArgument
 from services.graph.complaints import Complaint
+from services.queue.convert import packs
 from services.queue.convert.execution import event_from_proto, event_to_proto
 from services.queue.convert.hosts import device_from_proto, device_to_proto, host_from_proto, host_to_proto
+from services.queue.packs import PackCancellation, PackFlow, PackMessage, PackReport, PackRequest, PackResponse
 from services.queue.records import Assignment, Lease
 from services.queue.work import (
     CataloguePublication,
@@ -55,6 +57,12 @@ def request_to_proto(message: ExecutorMessage) -> pb.WorkRequest:
         case ValidationAnswer(request_id, complaints):
             answer = pb.ValidationAnswer(request_id=request_id, complaints_json=msgspec.json.encode(complaints))
             return pb.WorkRequest(validation=answer)
+        case PackReport():
+            return pb.WorkRequest(packs=packs.report_to_proto(message))
+        case PackMessage():
+            return pb.WorkRequest(pack_message=packs.message_to_proto(message))
+        case PackResponse():
+            return pb.WorkRequest(pack_response=packs.response_to_proto(message))
 
 
 def request_from_proto(request: pb.WorkRequest) -> ExecutorMessage | None:
@@ -83,6 +91,12 @@ def request_from_proto(request: pb.WorkRequest) -> ExecutorMessage | None:
             )
         case "validation":
             return ValidationAnswer(request.validation.request_id, _read_complaints(request.validation.complaints_json))
+        case "packs":
+            return packs.report_from_proto(request.packs)
+        case "pack_message":
+            return packs.message_from_proto(request.pack_message)
+        case "pack_response":
+            return packs.response_from_proto(request.pack_response)
     return None
 
 
@@ -106,6 +120,13 @@ def response_to_proto(message: QueueMessage) -> pb.WorkResponse:
             return pb.WorkResponse(preview_demand=pb.PreviewDemand(lease=_lease_to_proto(lease), wanted=wanted))
         case MemoryRelease(results):
             return pb.WorkResponse(memory_release=pb.MemoryRelease(results=results))
+        case PackRequest(call_id, request):
+            asked = pb.PackRequest(call_id=call_id, request=packs.http_request_to_proto(request))
+            return pb.WorkResponse(pack_request=asked)
+        case PackFlow(call_id, taken_bytes):
+            return pb.WorkResponse(pack_flow=pb.PackFlow(call_id=call_id, taken_bytes=taken_bytes))
+        case PackCancellation(call_id):
+            return pb.WorkResponse(pack_cancellation=pb.PackCancellation(call_id=call_id))
 
 
 def response_from_proto(response: pb.WorkResponse) -> QueueMessage | None:
@@ -126,6 +147,13 @@ def response_from_proto(response: pb.WorkResponse) -> QueueMessage | None:
             return PreviewDemand(_lease_from_proto(response.preview_demand.lease), response.preview_demand.wanted)
         case "memory_release":
             return MemoryRelease(response.memory_release.results)
+        case "pack_request":
+            request = packs.http_request_from_proto(response.pack_request.request)
+            return PackRequest(response.pack_request.call_id, request)
+        case "pack_flow":
+            return PackFlow(response.pack_flow.call_id, response.pack_flow.taken_bytes)
+        case "pack_cancellation":
+            return PackCancellation(response.pack_cancellation.call_id)
     return None
 
 

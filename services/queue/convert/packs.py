@@ -1,0 +1,125 @@
+"""Node packs, calls of their handlers and their messages, as `silverprint.executor.v1` has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from services.queue.packs import (
+    BinaryMessage,
+    Headers,
+    HttpData,
+    HttpHead,
+    HttpRequest,
+    HttpResponsePart,
+    NodePack,
+    PackMessage,
+    PackReport,
+    PackResponse,
+    PackRoute,
+    TextMessage,
+)
+from silverprint.executor.v1 import packs_pb2 as pb
+from silverprint.executor.v1 import worker_pb2
+
+
+def pack_to_proto(pack: NodePack) -> pb.NodePack:
+    """The message of a pack."""
+    return pb.NodePack(name=pack.name, node_count=pack.node_count, error=pack.error)
+
+
+def pack_from_proto(message: pb.NodePack) -> NodePack:
+    """The pack of a message."""
+    return NodePack(message.name, message.node_count, message.error)
+
+
+def route_to_proto(route: PackRoute) -> pb.PackRoute:
+    """The message of a handler's route."""
+    return pb.PackRoute(method=route.method, path=route.path)
+
+
+def route_from_proto(message: pb.PackRoute) -> PackRoute:
+    """The route of a message."""
+    return PackRoute(message.method, message.path)
+
+
+def report_to_proto(report: PackReport) -> worker_pb2.PackReport:
+    """The message of what an executor found."""
+    return worker_pb2.PackReport(packs=map(pack_to_proto, report.packs), routes=map(route_to_proto, report.routes))
+
+
+def report_from_proto(message: worker_pb2.PackReport) -> PackReport:
+    """What an executor found, of a message."""
+    return PackReport(tuple(map(pack_from_proto, message.packs)), tuple(map(route_from_proto, message.routes)))
+
+
+def http_request_to_proto(request: HttpRequest) -> pb.HttpRequest:
+    """The message of a request."""
+    return pb.HttpRequest(
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=_headers_to_proto(request.headers),
+        body=request.body,
+    )
+
+
+def http_request_from_proto(message: pb.HttpRequest) -> HttpRequest:
+    """The request of a message."""
+    return HttpRequest(message.method, message.path, message.query, _headers_from_proto(message.headers), message.body)
+
+
+def part_to_proto(part: HttpResponsePart) -> pb.HttpResponsePart:
+    """The message of a part of an answer."""
+    if isinstance(part, HttpData):
+        return pb.HttpResponsePart(data=part.data)
+    return pb.HttpResponsePart(head=pb.HttpHead(status=part.status, headers=_headers_to_proto(part.headers)))
+
+
+def part_from_proto(message: pb.HttpResponsePart) -> HttpResponsePart:
+    """The part of a message."""
+    if message.WhichOneof("part") == "head":
+        return HttpHead(message.head.status, _headers_from_proto(message.head.headers))
+    return HttpData(message.data)
+
+
+def response_to_proto(response: PackResponse) -> worker_pb2.PackResponse:
+    """The message of what comes of a call."""
+    if response.part is None:
+        return worker_pb2.PackResponse(call_id=response.call_id, end=worker_pb2.PackEnd(error=response.error))
+    return worker_pb2.PackResponse(call_id=response.call_id, part=part_to_proto(response.part))
+
+
+def response_from_proto(message: worker_pb2.PackResponse) -> PackResponse:
+    """What comes of a call, of a message."""
+    if message.WhichOneof("outcome") == "part":
+        return PackResponse(message.call_id, part_from_proto(message.part))
+    return PackResponse(message.call_id, None, message.end.error)
+
+
+def message_to_proto(message: PackMessage) -> pb.PackMessage:
+    """The message of what a pack tells browsers."""
+    told = pb.PackMessage(client_id=message.client_id)
+    match message.body:
+        case TextMessage(type_, data_json):
+            told.text.CopyFrom(pb.PackMessage.TextMessage(type=type_, data_json=data_json))
+        case BinaryMessage(kind, data):
+            told.binary.CopyFrom(pb.PackMessage.BinaryMessage(kind=kind, data=data))
+    return told
+
+
+def message_from_proto(message: pb.PackMessage) -> PackMessage | None:
+    """What a pack tells browsers, of a message; None for a kind that only a newer version knows."""
+    match message.WhichOneof("body"):
+        case "text":
+            return PackMessage(message.client_id, TextMessage(message.text.type, message.text.data_json))
+        case "binary":
+            return PackMessage(message.client_id, BinaryMessage(message.binary.kind, message.binary.data))
+    return None
+
+
+def _headers_to_proto(headers: Headers) -> list[pb.HttpHeader]:
+    return [pb.HttpHeader(name=name, value=value) for name, value in headers]
+
+
+def _headers_from_proto(messages: Iterable[pb.HttpHeader]) -> Headers:
+    return tuple((header.name, header.value) for header in messages)
