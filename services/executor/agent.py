@@ -20,10 +20,11 @@ from services.errors import FailedPrecondition, ServiceError
 from services.executor import ipc
 from services.executor.host import host_info, host_name
 from services.executor.outbox import Outbox
+from services.executor.pack_relay import PackRelay
 from services.executor.runs import Run
 from services.executor.worker_process import WorkerProcess
 from services.graph.events import Terminal
-from services.queue import work
+from services.queue import packs, work
 from services.queue.records import Assignment, Lease
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Agent:
         self._on_readiness = on_readiness
         self._interrupt_grace = interrupt_grace
         self._outbox = Outbox()
+        self._packs = PackRelay(self._outbox)
         self._runs: dict[int, Run] = {}
         self._numbers = itertools.count(1)
         #: ids of what the worker was asked about inputs
@@ -142,6 +144,8 @@ class Agent:
                 self._answer(message)
             case ipc.NodesLoaded():
                 await self._nodes_loaded(message)
+            case packs.PackReport() | packs.PackMessage() | packs.PackResponse():
+                self._packs.hear(message)
 
     async def _nodes_loaded(self, nodes: ipc.NodesLoaded) -> None:
         is_new = self._nodes is None or self._nodes.digest != nodes.digest
@@ -169,6 +173,7 @@ class Agent:
     async def _worker_ended(self, how: str) -> None:
         self._worker = None
         self._is_worker_ready = False
+        self._packs.worker_ended(how)
         await self._tell_readiness()
         for request_id in list(self._questions):
             self._answer(ipc.InputComplaints(request_id, {}))
@@ -202,6 +207,7 @@ class Agent:
                     raise
                 log.exception("the stream to the queue broke over a message")
             finally:
+                self._packs.disconnected(self._worker)
                 await self._connected(False)
             if not self._is_stopping:
                 backoff = FIRST_BACKOFF if time.monotonic() - began > LONGEST_BACKOFF else backoff
@@ -242,10 +248,13 @@ class Agent:
             case work.MemoryRelease(results):
                 if self._worker:
                     self._worker.send(ipc.ReleaseMemory(results))
+            case packs.PackRequest() | packs.PackFlow() | packs.PackCancellation():
+                self._packs.obey(message, self._worker)
 
     async def _welcomed(self, welcome: work.Welcome) -> None:
         log.info("connected to the queue as %s", self._executor_id)
         await self._connected(True)
+        self._packs.connected()
         if self._nodes and (welcome.catalogue_wanted or self._nodes.digest != self._greeted_with):
             self._publish()
         self._beat()

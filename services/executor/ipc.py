@@ -15,6 +15,7 @@ import msgspec
 
 from services.errors import DataLoss, ResourceExhausted
 from services.graph.complaints import Complaint
+from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
 from services.queue.records import Device
 from services.queue.work import TimedEvent
 
@@ -51,6 +52,8 @@ class RunPrompt(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     extra_data_json: bytes
     output_node_ids: tuple[str, ...]
     previews_wanted: bool
+    #: whose prompt it is
+    client_id: str = ""
 
 
 class InterruptRun(msgspec.Struct, frozen=True, tag=True):
@@ -80,7 +83,7 @@ class CheckInputs(msgspec.Struct, frozen=True, tag=True):
     node_ids: tuple[str, ...]
 
 
-ToWorker = Configure | RunPrompt | InterruptRun | SetPreviews | ReleaseMemory | CheckInputs
+ToWorker = Configure | RunPrompt | InterruptRun | SetPreviews | ReleaseMemory | CheckInputs | PackOrder
 
 
 class NodesLoaded(msgspec.Struct, frozen=True, tag=True):
@@ -110,7 +113,7 @@ class InputComplaints(msgspec.Struct, frozen=True, tag=True):
     complaints: dict[str, list[Complaint]]
 
 
-FromWorker = NodesLoaded | DeviceReport | RunEvent | InputComplaints
+FromWorker = NodesLoaded | DeviceReport | RunEvent | InputComplaints | PackReport | PackMessage | PackResponse
 
 _to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)

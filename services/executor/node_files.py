@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 import threading
@@ -14,7 +15,7 @@ from typing import IO, Any, TypeVar
 from services.errors import DataLoss, InvalidArgument, NotFound, Unavailable
 from services.executor.engine.context import Interrupted, raise_if_interrupted
 from services.files.client import FileClient
-from services.files.records import FileKind, FileName, OnConflict
+from services.files.records import FileInfo, FileKind, FileName, OnConflict
 
 T = TypeVar("T")
 
@@ -23,6 +24,9 @@ CHUNK_BYTES = 512 << 10
 
 #: Bytes of local copies; the ones used longest ago go first.
 CACHE_BYTES = 2 << 30
+
+#: Files in one answer to a question for a list.
+LIST_PAGE = 10_000
 
 #: Seconds that a node waits for a file service that is away, before it fails.
 OUTAGE_PATIENCE = 30.0
@@ -114,9 +118,25 @@ class RemoteFiles:
     def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
         """The names of the files in a folder, without those in folders in it; none when there is no such folder."""
         try:
-            return self._wait(lambda: self._list(kind, subfolder))
+            return _filenames(self._wait(lambda: self._list(kind, subfolder)))
         except NotFound:
             return []
+
+    def list_tree(self, kind: FileKind, subfolder: str) -> list[FileInfo]:
+        """The files in a folder and in those below it; none when there is no such folder."""
+        try:
+            return self._wait(lambda: self._list(kind, subfolder, recursive=True))
+        except NotFound:
+            return []
+
+    def delete(self, name: FileName) -> None:
+        """Remove a file; it may be gone already.
+
+        Raises:
+            InvalidArgument: this is not a name, or one of a kind that is only read.
+        """
+        with contextlib.suppress(NotFound):
+            self._wait(lambda: self._client.delete(name))
 
     def list_top(self, kind: FileKind) -> list[str]:
         """The names of the files at the top of a kind's folder.
@@ -124,16 +144,18 @@ class RemoteFiles:
         Raises:
             Unavailable: the file service is away; whoever looks regularly need not wait for it.
         """
-        return asyncio.run_coroutine_threadsafe(self._list(kind, ""), self._loop).result()
+        return _filenames(asyncio.run_coroutine_threadsafe(self._list(kind, ""), self._loop).result())
 
-    async def _list(self, kind: FileKind, subfolder: str) -> list[str]:
-        names: list[str] = []
+    async def _list(self, kind: FileKind, subfolder: str, *, recursive: bool = False) -> list[FileInfo]:
+        files: list[FileInfo] = []
         token = ""
         while True:
-            infos, token = await self._client.list(kind, subfolder, page_size=10_000, page_token=token)
-            names += [info.name.filename for info in infos]
+            page, token = await self._client.list(
+                kind, subfolder, recursive=recursive, page_size=LIST_PAGE, page_token=token
+            )
+            files += page
             if not token:
-                return names
+                return files
 
     def _download(self, digest: str, size: int, path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as copy:
@@ -190,6 +212,10 @@ class RemoteFiles:
                 if self._loop.time() > deadline:
                     raise
                 await asyncio.sleep(RETRY_INTERVAL)
+
+
+def _filenames(files: list[FileInfo]) -> list[str]:
+    return [info.name.filename for info in files]
 
 
 async def _open(target: str) -> FileClient:

@@ -38,6 +38,7 @@ class Run:
             extra_data_json=self.assignment.extra_data_json,
             output_node_ids=self.assignment.output_node_ids,
             previews_wanted=self.previews_wanted,
+            client_id=self.assignment.client_id,
         )
 
     def note(self, event: ExecutionEvent) -> None:

@@ -50,6 +50,7 @@ from services.graph.events import (
 )
 from services.graph.model import parse_graph
 from services.logs import configure_logging
+from services.queue.packs import PackCancellation, PackFlow, PackRequest
 from services.queue.work import TimedEvent
 
 log = logging.getLogger("services.executor.worker")  # __name__ is "__main__" here
@@ -77,6 +78,7 @@ class Worker:
             models,
             lambda: pack_folders(Path(configuration.cache), self._files),
             self._device,
+            self._say,
         )
         classes = self._packs.classes
         self._engine = Engine(classes, chosen_cache(configuration.results, free_memory))
@@ -90,6 +92,7 @@ class Worker:
         """Run prompts until the agent is gone."""
         threading.Thread(target=self._listen, name="agent", daemon=True).start()
         self._upkeep.start()
+        self._packs.publish_scripts(self._files)
         with torch.inference_mode():
             while True:
                 match self._requests.get():
@@ -160,7 +163,9 @@ class Worker:
     def _hear(self, message: ipc.ToWorker) -> None:
         match message:
             case ipc.RunPrompt():
-                self._contexts[message.run] = context = RunContext(prompt_id=message.prompt_id, files=self._files)
+                self._contexts[message.run] = context = RunContext(
+                    prompt_id=message.prompt_id, files=self._files, client_id=message.client_id
+                )
                 if message.previews_wanted:
                     context.previews_wanted.set()
                 self._requests.put(message)
@@ -174,6 +179,8 @@ class Worker:
                 self._requests.put(message)
             case ipc.CheckInputs():
                 self._upkeep.ask(message)
+            case PackRequest() | PackFlow() | PackCancellation():
+                self._packs.obey(message)
 
 
 def _end_fork(event: ExecutionEvent) -> None:

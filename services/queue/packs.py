@@ -78,9 +78,9 @@ HttpResponsePart = HttpHead | HttpData
 
 
 class TextMessage(msgspec.Struct, frozen=True, tag=True):
-    """A JSON message {"type", "data"} for browsers."""
+    """A JSON message {"type": event, "data": data} for browsers."""
 
-    type: str
+    event: str
     data_json: bytes
 
 

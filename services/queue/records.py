@@ -153,6 +153,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     extra_data_json: bytes
     output_node_ids: tuple[str, ...]
     previews_wanted: bool
+    client_id: str = ""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):

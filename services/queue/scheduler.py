@@ -106,6 +106,7 @@ class Scheduler:
                 extra_data_json=claim.extra_data_json,
                 output_node_ids=claim.output_node_ids,
                 previews_wanted=self._hub.wants_previews(lease.prompt_id),
+                client_id=claim.life.client_id,
             )
         )
         current = self._leases.holder(lease)

@@ -23,6 +23,21 @@ from services.graph.events import (
     NodeText,
 )
 from services.queue.convert import execution, hosts, prompts, work
+from services.queue.packs import (
+    BinaryMessage,
+    HttpData,
+    HttpHead,
+    HttpRequest,
+    NodePack,
+    PackCancellation,
+    PackFlow,
+    PackMessage,
+    PackReport,
+    PackRequest,
+    PackResponse,
+    PackRoute,
+    TextMessage,
+)
 from services.queue.records import (
     Accepted,
     Assigned,
@@ -65,6 +80,8 @@ CREATED = NodeRef("2.0.0.1", "2", "2", "2")
 LEASE = Lease("p", "token")
 GPU = msgspec.structs.replace(DEVICE, name="cuda:0 H100", type="cuda", index=0, torch_vram_total=5, torch_vram_free=3)
 
+ROUTE = PackRoute("GET", "/mine/{name}")
+
 SEED = b'{"seed": 18446744073709551615}'
 
 EXECUTION: list[ExecutionEvent] = [
@@ -103,6 +120,12 @@ FROM_EXECUTOR: list[ExecutorMessage] = [
     LeaseRelease(LEASE, "worker killed by signal 9", True, "7", "KSampler"),
     ValidationAnswer("r", {"1": [Complaint(None, "no", None), Complaint("x", "", "ValueError")]}),
     ValidationAnswer("r", {}),
+    PackReport((NodePack("fine", 3), NodePack("broken", 0, "ImportError: no")), (ROUTE,)),
+    PackMessage("c", TextMessage("mine.hello", b'{"a": NaN}')),
+    PackMessage("", BinaryMessage(77, b"\x00\xff")),
+    PackResponse("1", HttpHead(404, (("X-A", "1"), ("X-A", "2")))),
+    PackResponse("1", HttpData(b"\x00\xff")),
+    PackResponse("1", None, "gone"),
 ]
 FROM_QUEUE: list[QueueMessage] = [
     MemoryRelease(True),
@@ -115,11 +138,15 @@ FROM_QUEUE: list[QueueMessage] = [
         extra_data_json=b'{"a": NaN}',
         output_node_ids=("9", "1"),
         previews_wanted=True,
+        client_id="c",
     ),
     LeaseLost(LEASE, "over"),
     Interruption(LEASE),
     Validation("r", b"{}", ("1", "2")),
     PreviewDemand(LEASE, False),
+    PackRequest("1", HttpRequest("POST", "/a%20b", "x=1", (("X-A", "1"),), b"\x00\xff")),
+    PackFlow("1", 5 << 20),
+    PackCancellation("1"),
 ]
 SUBMISSIONS = [
     Submission(graph_json=b"{}"),
@@ -161,8 +188,11 @@ def test_every_kind_of_message_is_tried() -> None:
     assert events == set(execution_pb2.ExecutionEvent.DESCRIPTOR.fields_by_name) - {"happened_at_us"}
 
 
-@pytest.mark.parametrize("body", [*EXECUTION, *LIFECYCLE], ids=kind)
-def test_events_arrive(body: ExecutionEvent | LifecycleEvent) -> None:
+MESSAGES = [message for message in FROM_EXECUTOR if isinstance(message, PackMessage)]
+
+
+@pytest.mark.parametrize("body", [*EXECUTION, *LIFECYCLE, *MESSAGES], ids=kind)
+def test_events_arrive(body: ExecutionEvent | LifecycleEvent | PackMessage) -> None:
     event = Event(prompt_id="p", sequence=7, happened_at=1.25, client_id="c", body=body, queue_remaining=3)
     wire = prompts.event_to_proto(event).SerializeToString()
     assert prompts.events_from_proto([queue_pb2.Event.FromString(wire)]) == [event]
@@ -206,6 +236,8 @@ def test_answers_and_executors_arrive() -> None:
         devices=(DEVICE, GPU),
         host_info=HOST,
         connected_at=1.5,
+        packs=(NodePack("fine", 3),),
+        routes=(ROUTE,),
     )
     assert prompts.accepted_from_proto(prompts.accepted_to_proto(accepted)) == accepted
     assert prompts.executor_from_proto(prompts.executor_to_proto(executor)) == executor

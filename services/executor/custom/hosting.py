@@ -1,10 +1,12 @@
-"""What the worker has to do with packs: load them, and carry files between them and the file service."""
+"""What the worker has to do with packs: load them, pass requests on to them, carry files between them and the file
+service."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,8 +15,15 @@ from services.executor.custom.offered import offer
 from services.executor.custom.pack_host import PackHost
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.custom.packs import LoadedPacks, load_packs
+from services.executor.custom.web_files import ExtensionFiles, keep_publishing
 from services.graph.events import ExecutionEvent, NodeFinished
 from services.graph.model import Graph
+from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
+
+if TYPE_CHECKING:
+    from services.executor.custom.pack_server import PackServer
+
+Say = Callable[[PackReport | PackMessage | PackResponse], None]
 
 
 class Packs:
@@ -28,22 +37,38 @@ class Packs:
         models: PackModelFolders,
         open_folders: Callable[[], LocalFolders],
         device: torch.device,
+        say: Say,
     ) -> None:
         self._own = frozenset(bundled)
         self._folders: LocalFolders | None = None
+        self._server: PackServer | None = None
         self.loaded = LoadedPacks(dict(bundled), dict(display_names))
         if custom_nodes:
             self._folders = open_folders()
-            self._load(custom_nodes, models, self._folders, device)
+            self._server = _pack_server(self._folders.top, say)
+            self._load(custom_nodes, models, self._folders, device, self._server, say)
+
+    def close(self) -> None:
+        """Serve no more handlers."""
+        if self._server:
+            self._server.close()
 
     def _load(
-        self, custom_nodes: Sequence[Path], models: PackModelFolders, folders: LocalFolders, device: torch.device
+        self,
+        custom_nodes: Sequence[Path],
+        models: PackModelFolders,
+        folders: LocalFolders,
+        device: torch.device,
+        server: PackServer,
+        say: Say,
     ) -> None:
         offer(
             PackHost(
                 models=models,
                 folders=folders,
                 device=device,
+                server=server,
+                tell=say,
                 classes=self.loaded.classes,
                 display_names=self.loaded.display_names,
                 custom_nodes=tuple(custom_nodes),
@@ -51,6 +76,7 @@ class Packs:
             )
         )
         load_packs(custom_nodes, self.loaded)
+        say(PackReport(tuple(self.loaded.packs), server.start()))
 
     @property
     def classes(self) -> dict[str, Any]:
@@ -61,6 +87,17 @@ class Packs:
     def display_names(self) -> dict[str, str | None]:
         """What canvases show; None where a node has no name of its own."""
         return self.loaded.display_names
+
+    def publish_scripts(self, files: ExtensionFiles) -> None:
+        """Have what packs bring for browsers in the file service, sooner or later."""
+        if directories := self.loaded.web_directories:
+            arguments = (dict(directories), files)
+            threading.Thread(target=keep_publishing, args=arguments, name="scripts", daemon=True).start()
+
+    def obey(self, order: PackOrder) -> None:
+        """Pass on a request for a handler, or what is said about one."""
+        if self._server:
+            self._server.obey(order)
 
     def show_inputs(self, names: Iterable[str]) -> None:
         """Let packs see which inputs there are."""
@@ -90,6 +127,13 @@ class Packs:
         """
         if self._folders and isinstance(event, NodeFinished) and not event.reused:
             self._folders.publish(event.output_json)
+
+
+def _pack_server(folder: Path, say: Say) -> PackServer:
+    # aiohttp takes a while to import, and is of no use to a worker without packs.
+    from services.executor.custom.pack_server import PackServer
+
+    return PackServer(folder, say)
 
 
 def pack_folders(cache: Path, files: SharedFiles) -> LocalFolders:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from services.executor.custom.local_folders import LocalFolders
 from services.executor.custom.pack_models import PackModelFolders
-from services.executor.custom.routes import PackRoutes
+from services.queue.packs import PackMessage
+
+if TYPE_CHECKING:
+    from services.executor.custom.pack_server import PackServer
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,15 @@ class PackHost:
     models: PackModelFolders
     folders: LocalFolders
     device: torch.device
+    #: where their HTTP handlers are
+    server: PackServer
+    #: tells browsers something
+    tell: Callable[[PackMessage], None]
     #: every node class by name, those of packs as soon as they are loaded
     classes: dict[str, Any]
     display_names: dict[str, str | None]
     #: where packs are loaded from
     custom_nodes: tuple[Path, ...] = ()
-    #: HTTP handlers that packs have asked for
-    routes: PackRoutes = field(default_factory=PackRoutes)
     #: pack to the folder that its scripts for browsers are in
     web_directories: dict[str, str] = field(default_factory=dict)
 

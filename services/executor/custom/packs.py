@@ -16,14 +16,13 @@ from typing import Any
 
 from services.executor.custom.offered import explain
 from services.executor.custom.v3.extension import ComfyExtension
+from services.executor.engine.failure import without_paths
+from services.queue.packs import NodePack
 
 log = logging.getLogger(__name__)
 
 #: Prefix of the names under which packs are found in `sys.modules`: no pack can hide a module of ours or of another.
 MODULE_PREFIX = "silverprint_pack_"
-
-#: What is installed with the extra "packs", since many packs import it and we do not.
-OPTIONAL_LIBRARIES = frozenset({"aiohttp"})
 
 
 @dataclass
@@ -33,10 +32,15 @@ class LoadedPacks:
     classes: dict[str, Any] = field(default_factory=dict)
     #: None for those that want to have none
     display_names: dict[str, str | None] = field(default_factory=dict)
-    #: pack to what was raised
-    failures: dict[str, str] = field(default_factory=dict)
+    #: in the order in which they were found, whether or not they could be loaded
+    packs: list[NodePack] = field(default_factory=list)
     #: pack to the folder that its scripts for browsers are in
     web_directories: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Packs that could not be loaded, to what was raised."""
+        return {pack.name: pack.error for pack in self.packs if pack.error}
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,13 @@ def load_packs(folders: Sequence[Path], into: LoadedPacks | None = None) -> Load
         except BaseException as error:  # a pack may call sys.exit
             if isinstance(error, KeyboardInterrupt):
                 raise
-            loaded.failures[path.name] = what = f"{type(error).__name__}: {_message(error)}"
+            what = f"{type(error).__name__}: {_message(error)}"
+            loaded.packs.append(NodePack(_name_of(path), 0, without_paths(what)))
             log.error("node pack %s cannot be loaded and is skipped: %s", path.name, what)
             log.debug("node pack %s", path.name, exc_info=True)
             _forget(_module_name(path))
             continue
+        loaded.packs.append(NodePack(_name_of(path), len(pack.classes)))
         log.info("node pack %s: %d nodes in %.1f s", path.name, len(pack.classes), time.monotonic() - began)
     return loaded
 
@@ -174,6 +180,4 @@ def _forget(module_name: str) -> None:
 
 
 def _message(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in OPTIONAL_LIBRARIES:
-        return f"{error}; it comes with the extra: pip install 'silverprint[packs]'"
     return explain(error) if isinstance(error, ImportError) else str(error)

@@ -68,6 +68,8 @@ class RunContext:
 
     prompt_id: str
     files: NodeFiles
+    #: whose prompt it is, empty for nobody's
+    client_id: str = ""
     #: set to make the run stop at the next step or node
     interrupted: threading.Event = field(default_factory=threading.Event)
     #: set while somebody watches
@@ -114,6 +116,11 @@ class NodeContext:
     def prompt_id(self) -> str:
         """The prompt that the node is part of."""
         return self._run.prompt_id
+
+    @property
+    def client_id(self) -> str:
+        """Whose prompt it is, empty for nobody's."""
+        return self._run.client_id
 
     @property
     def files(self) -> NodeFiles:

@@ -50,7 +50,12 @@ def message_of(error: BaseException) -> str:
     """What the error says, with paths cut down to their last part."""
     if isinstance(error, SystemExit):
         return f"the node called sys.exit({error.code!r})"
-    return _ABSOLUTE_PATH.sub(_last_part, _cut(_text(error), _MAX_MESSAGE_LENGTH))
+    return without_paths(_cut(_text(error), _MAX_MESSAGE_LENGTH))
+
+
+def without_paths(text: str) -> str:
+    """The text with absolute paths cut down to their last part."""
+    return _ABSOLUTE_PATH.sub(_last_part, text)
 
 
 def _last_part(path: re.Match[str]) -> str:

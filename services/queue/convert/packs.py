@@ -100,8 +100,8 @@ def message_to_proto(message: PackMessage) -> pb.PackMessage:
     """The message of what a pack tells browsers."""
     told = pb.PackMessage(client_id=message.client_id)
     match message.body:
-        case TextMessage(type_, data_json):
-            told.text.CopyFrom(pb.PackMessage.TextMessage(type=type_, data_json=data_json))
+        case TextMessage(event, data_json):
+            told.text.CopyFrom(pb.PackMessage.TextMessage(type=event, data_json=data_json))
         case BinaryMessage(kind, data):
             told.binary.CopyFrom(pb.PackMessage.BinaryMessage(kind=kind, data=data))
     return told

@@ -232,6 +232,7 @@ def _assignment_to_proto(assignment: Assignment) -> pb.Assignment:
         extra_data_json=assignment.extra_data_json,
         output_node_ids=assignment.output_node_ids,
         previews_wanted=assignment.previews_wanted,
+        client_id=assignment.client_id,
     )
 
 
@@ -243,4 +244,5 @@ def _assignment_from_proto(message: pb.Assignment) -> Assignment:
         extra_data_json=message.extra_data_json,
         output_node_ids=tuple(message.output_node_ids),
         previews_wanted=message.previews_wanted,
+        client_id=message.client_id,
     )

@@ -28,6 +28,7 @@ from services.graph.definitions import Catalogue
 from services.graph.events import ExecutionEvent, ExecutionFailed, NodeFinished
 from services.graph.model import parse_graph
 from services.graph.validation import ValidatedPrompt, validate
+from services.queue.packs import PackMessage, PackReport, PackResponse
 from tests.executor.nodes.conftest import FolderFiles
 
 PACKS = Path(__file__).resolve().parents[2] / "packs"
@@ -61,8 +62,17 @@ class PackBench:
         self.folders = LocalFolders(folder / "local", self.files)
         self.models = PackModelFolders([folder / "models"], custom_nodes)
         environment.install(environment.Environment(self.models, self._list_inputs))
-        bundled = (nodes.NODE_CLASSES, nodes.DISPLAY_NAMES)
-        self.packs = Packs(custom_nodes, *bundled, self.models, lambda: self.folders, torch.device("cpu"))
+        #: what the packs said to the queue
+        self.said: list[PackReport | PackMessage | PackResponse] = []
+        self.packs = Packs(
+            custom_nodes,
+            nodes.NODE_CLASSES,
+            nodes.DISPLAY_NAMES,
+            self.models,
+            lambda: self.folders,
+            torch.device("cpu"),
+            self.said.append,
+        )
         self.context = RunContext(prompt_id="p", files=self.files)
         self._engine = Engine(self.packs.classes, ClassicCache())
 
@@ -110,9 +120,11 @@ class PackBench:
 def pack_bench(folder: Path, *custom_nodes: Path) -> Iterator[PackBench]:
     """A bench whose modules are withdrawn in the end."""
     before = environment.environment()
+    bench = PackBench(folder, custom_nodes)
     try:
-        yield PackBench(folder, custom_nodes)
+        yield bench
     finally:
+        bench.packs.close()
         withdraw()
         environment.install(before)
 

@@ -103,31 +103,6 @@ def test_what_a_pack_changes_stays_in_what_packs_see(load: Load) -> None:
     assert comfy_utils.common_upscale is not None
 
 
-def test_a_pack_that_wants_an_optional_library_is_told_where_to_get_it(
-    load: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "aiohttp", None)
-    source = "from aiohttp import web\nNODE_CLASS_MAPPINGS = {}\n"
-    (failure,) = load(routed=source).packs.loaded.failures.values()
-    assert "silverprint[packs]" in failure
-
-
-def test_routes_are_noted(load: Load) -> None:
-    source = """
-from server import PromptServer
-@PromptServer.instance.routes.get("/mine/things")
-async def things(request): ...
-@PromptServer.instance.routes.post("/mine/things")
-async def add(request): ...
-NODE_CLASS_MAPPINGS = {}
-"""
-    assert load(routed=source).packs.loaded.failures == {}
-    from services.executor.custom.pack_host import pack_host
-
-    noted = [(route.method, route.path) for route in pack_host().routes.recorded]
-    assert noted == [("GET", "/mine/things"), ("POST", "/mine/things")]
-
-
 def test_nodes_of_ours_are_found_in_the_modules_they_belong_to(load: Load) -> None:
     source = (
         "import comfy_extras.nodes_mask as m\nfrom comfy_extras.nodes_mask import GrowMask\nNODE_CLASS_MAPPINGS = {}\n"

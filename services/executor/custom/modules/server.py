@@ -1,22 +1,25 @@
-"""`server`: a PromptServer that reports as the running node, and notes the routes that packs ask for.
+"""`server`: a PromptServer that reports as the running node, talks to browsers, and takes the handlers of packs.
 
-There is no HTTP server in the worker: what a pack sends to browsers goes as far as the platform has events for it.
+The HTTP server that clients talk to is the gateway; what packs want to have served or sent reaches it over the queue.
 """
 
 from __future__ import annotations
 
 import asyncio
 import enum
-import logging
 from collections.abc import Callable
 from typing import Any
 
+from aiohttp import web
+
 from services.executor.custom.modules.progress_bar import preview_of, report
 from services.executor.custom.pack_host import pack_host
-from services.executor.custom.routes import PackRoutes
 from services.executor.custom.running_node import running_node
+from services.graph import plain_json
+from services.queue.packs import BinaryMessage, PackMessage, TextMessage
 
-log = logging.getLogger(__name__)
+#: Bytes that a message for browsers may have.
+MAX_MESSAGE_BYTES = 4 << 20
 
 
 class BinaryEventTypes(enum.IntEnum):
@@ -28,61 +31,42 @@ class BinaryEventTypes(enum.IntEnum):
     PREVIEW_IMAGE_WITH_METADATA = 4
 
 
-class _Application:
-    """Notes what packs add to the application itself."""
-
-    def __init__(self, routes: PackRoutes) -> None:
-        self.router = self
-        self._routes = routes
-
-    def add_route(self, method: str, path: str, handler: Any, **options: Any) -> None:
-        self._routes.route(method, path)(handler)
-
-    def add_get(self, path: str, handler: Any, **options: Any) -> None:
-        self._routes.get(path)(handler)
-
-    def add_post(self, path: str, handler: Any, **options: Any) -> None:
-        self._routes.post(path)(handler)
-
-    def add_static(self, prefix: str, path: Any, **options: Any) -> None:
-        self._routes.static(prefix, path)
-
-    def add_routes(self, routes: Any) -> None:
-        for route in routes:
-            self._routes.recorded.extend(getattr(route, "recorded", ()))
-
-
 class PromptServer:
     """What packs know of the server; there is one, `instance`."""
 
     instance: PromptServer
 
     def __init__(self) -> None:
-        self.on_prompt_handlers: list[Callable[[Any], Any]] = []
-        self.client_id: str | None = None
         self.supports = ["custom_nodes_from_web"]
         self.number = 0
         self.address = "127.0.0.1"
         self.port = 8188
 
     @property
-    def routes(self) -> PackRoutes:
+    def routes(self) -> web.RouteTableDef:
         """Decorators for handlers."""
-        return pack_host().routes
+        return pack_host().server.table
 
     @property
-    def app(self) -> _Application:
-        """Takes routes, too."""
-        return _Application(pack_host().routes)
+    def app(self) -> web.Application:
+        """The application that the handlers are part of."""
+        return pack_host().server.app
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that runs, for coroutines.
+        """Where handlers run; other threads may send coroutines to it."""
+        return pack_host().server.loop
 
-        Raises:
-            RuntimeError: there is none.
-        """
-        return asyncio.get_running_loop()
+    @property
+    def on_prompt_handlers(self) -> list[Callable[[dict[str, Any]], dict[str, Any]]]:
+        """What may change a prompt before it is submitted."""
+        return pack_host().server.prompt_handlers
+
+    @property
+    def client_id(self) -> str | None:
+        """Whose prompt is running."""
+        node = running_node()
+        return (node.client_id or None) if node else None
 
     @property
     def last_node_id(self) -> str | None:
@@ -96,29 +80,35 @@ class PromptServer:
         node = running_node()
         return node.prompt_id if node else None
 
-    def add_on_prompt_handler(self, handler: Callable[[Any], Any]) -> None:
-        """Note a handler; prompts are accepted elsewhere, so it is not called."""
+    def add_on_prompt_handler(self, handler: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Have a handler called with the JSON of every prompt that is submitted; it returns the one to submit."""
         self.on_prompt_handlers.append(handler)
-        log.warning("a handler of submitted prompts is not called here: %s", getattr(handler, "__module__", handler))
 
     def send_sync(self, event: str | int, data: Any, sid: str | None = None) -> None:
-        """Tell whoever watches: progress and previews as such; other events are logged and go nowhere.
+        """Tell the sockets of a client, or everybody's: progress and previews as the running node's, all else as it is.
 
         Raises:
             Interrupted: somebody asked to stop.
+            ValueError: the message is too long.
         """
         if event == "progress" and isinstance(data, dict):
             report(float(data.get("value", 0)), float(data.get("max", 1)))
         elif event == BinaryEventTypes.UNENCODED_PREVIEW_IMAGE:
             self._show(data)
+        elif event == BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA and isinstance(data, tuple):
+            self._show(data[0])
         else:
-            log.debug("an event %r of a pack is not passed on", event)
+            pack_host().tell(PackMessage(sid or "", _body(event, data)))
 
     async def send(self, event: str | int, data: Any, sid: str | None = None) -> None:
         """As `send_sync`."""
         self.send_sync(event, data, sid)
 
     async def send_json(self, event: str, data: Any, sid: str | None = None) -> None:
+        """As `send_sync`."""
+        self.send_sync(event, data, sid)
+
+    async def send_bytes(self, event: int, data: bytes, sid: str | None = None) -> None:
         """As `send_sync`."""
         self.send_sync(event, data, sid)
 
@@ -133,6 +123,15 @@ class PromptServer:
     def _show(self, preview: Any) -> None:
         if (node := running_node()) and node.previews_wanted:
             node.progress(0, 1, preview_of(preview))
+
+
+def _body(event: str | int, data: Any) -> TextMessage | BinaryMessage:
+    told = bytes(data) if isinstance(data, bytes | bytearray | memoryview) else plain_json.dump(data)
+    if len(told) > MAX_MESSAGE_BYTES:
+        raise ValueError(f"the message {event} has {len(told):,} bytes, more than the {MAX_MESSAGE_BYTES:,} allowed")
+    if isinstance(event, int):
+        return BinaryMessage(int(event), told)
+    return TextMessage(event, told)
 
 
 #: Packs ask where the class was written to learn where ComfyUI is.
