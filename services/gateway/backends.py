@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.files.client import FileClient
 from services.gateway.catalogue import CatalogueCache
 from services.gateway.metrics import Metrics
+from services.gateway.packs import PackCache
 from services.gateway.pictures import PictureConverter
 from services.gateway.sockets.hub import Hub
 from services.queue.client import QueueClient
@@ -20,6 +21,7 @@ class Backends:
     files: FileClient
     hub: Hub
     catalogue: CatalogueCache
+    packs: PackCache
     metrics: Metrics
     pictures: PictureConverter
     #: the longest upload

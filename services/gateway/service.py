@@ -17,6 +17,7 @@ from services.gateway.app import build_app
 from services.gateway.backends import Backends
 from services.gateway.catalogue import CatalogueCache
 from services.gateway.metrics import Metrics
+from services.gateway.packs import PackCache
 from services.gateway.pictures import PictureConverter
 from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.hub import Hub
@@ -91,6 +92,7 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 files=files,
                 hub=hub,
                 catalogue=CatalogueCache(queue),
+                packs=PackCache(queue),
                 metrics=metrics,
                 pictures=PictureConverter(),
                 max_upload_bytes=settings.max_upload_mb << 20,

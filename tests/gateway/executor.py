@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from blake3 import blake3
 
 from services.graph.events import ExecutionEvent
 from services.queue.client import QueueClient
+from services.queue.packs import HttpRequest, HttpResponsePart, PackRequest, PackResponse
 from services.queue.records import Assignment, Device, HostInfo
 from services.queue.work import (
     CataloguePublication,
@@ -51,6 +52,7 @@ class ScriptedRun:
         self._send(EventBatch(self.assignment.lease, timed))
 
 
+PackHandler = Callable[[HttpRequest], Iterable[HttpResponsePart]]
 Script = Callable[[ScriptedRun], Awaitable[None]]
 
 
@@ -64,6 +66,8 @@ class ScriptedExecutor:
         self._current: ScriptedRun | None = None
         self._running: set[asyncio.Task[None]] = set()
         self.welcomed = asyncio.Event()
+        #: answers requests for node packs
+        self.on_pack_request: PackHandler = lambda request: ()
 
     @asynccontextmanager
     async def connected(self, target: str) -> AsyncIterator[None]:
@@ -78,6 +82,10 @@ class ScriptedExecutor:
                     task.cancel()
                 await asyncio.gather(working, *self._running, return_exceptions=True)
 
+    def say(self, message: ExecutorMessage) -> None:
+        """Tell the queue something."""
+        self._outgoing.put_nowait(message)
+
     async def _work(self, client: QueueClient) -> None:
         async for message in client.work(self._messages()):
             match message:
@@ -88,6 +96,10 @@ class ScriptedExecutor:
                     task = asyncio.create_task(self._run(message))
                     self._running.add(task)
                     task.add_done_callback(self._running.discard)
+                case PackRequest(call_id, request):
+                    for part in self.on_pack_request(request):
+                        self.say(PackResponse(call_id, part))
+                    self.say(PackResponse(call_id, None))
                 case Interruption() if self._current is not None:
                     self._current.interrupted.set()
 

@@ -6,8 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.backends import Backends
-from services.gateway.bodies import json_object
+from services.gateway.bodies import whole
+from services.gateway.raw_json import members
 from services.gateway.responses import json_response
+from services.gateway.routes.packs import changed_prompt
 from services.gateway.translate.prompt import accepted, submission
 
 #: Below what a gRPC message may hold.
@@ -16,7 +18,10 @@ MAX_PROMPT_BYTES = 30 << 20
 
 async def submit(backends: Backends, request: Request) -> Response:
     """Queue a prompt."""
-    asked = submission(await json_object(request, MAX_PROMPT_BYTES))
+    body = await whole(request, MAX_PROMPT_BYTES)
+    if (await backends.packs.get()).change_prompts:
+        body = await changed_prompt(backends, body)
+    asked = submission(members(body))
     return json_response(accepted(await backends.queue.submit(asked), asked))
 
 

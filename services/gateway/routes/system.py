@@ -17,6 +17,7 @@ from services.gateway.backends import Backends
 from services.gateway.metrics import exposition
 from services.gateway.responses import json_response
 from services.gateway.translate.features import features
+from services.gateway.translate.node_packs import node_packs
 from services.gateway.translate.system_stats import system_stats
 
 T = TypeVar("T")
@@ -38,17 +39,20 @@ async def show_features(backends: Backends, request: Request) -> Response:
     return json_response(features(backends.max_upload_bytes))
 
 
-async def show_extensions(backends: Backends, request: Request) -> Response:
-    """Scripts for the web UI: none."""
-    return json_response([])
-
-
 async def show_health(backends: Backends, request: Request) -> Response:
     """200 when the services behind the gateway answer, 503 when one does not; the gateway lives either way."""
-    queue, files = await asyncio.gather(_state(backends.queue.stats()), _state(_ask_files(backends)))
+    queue, files, executors = await asyncio.gather(
+        _state(backends.queue.stats()), _state(_ask_files(backends)), _or_none(backends.queue.executors())
+    )
     services = {"queue": queue, "files": files}
     well = all(state == "ok" for state in services.values())
-    body = {"status": "ok" if well else "degraded", "live": True, "services": services, "version": __version__}
+    body = {
+        "status": "ok" if well else "degraded",
+        "live": True,
+        "services": services,
+        "node_packs": node_packs(executors or []),
+        "version": __version__,
+    }
     return json_response(body, status=200 if well else 503)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.gateway.resource import Endpoint
 from services.gateway.routes import (
+    extensions,
     free,
     history,
     interrupt,
@@ -26,7 +27,8 @@ SOCKET_PATH = "/ws"
 ROUTES = (
     Endpoint("/", {"GET": root.show}),
     Endpoint("/embeddings", {"GET": models.list_embeddings}),
-    Endpoint("/extensions", {"GET": system.show_extensions}),
+    Endpoint("/extensions", {"GET": extensions.list_scripts}),
+    Endpoint("/extensions/{path:path}", {"GET": extensions.show}),
     Endpoint("/features", {"GET": system.show_features}),
     Endpoint("/free", {"POST": free.free}),
     Endpoint("/health", {"GET": system.show_health}),

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from services.gateway.sockets.frames import Frame, Kind
-from services.gateway.sockets.narration import tell, tell_end, tell_missed, tell_status
+from services.gateway.sockets.narration import tell, tell_end, tell_missed, tell_pack_message, tell_status
 from services.gateway.sockets.run import Run
 from services.gateway.sockets.socket import Socket
 from services.graph.events import NodePreview, NodeProgress
+from services.queue.packs import PackMessage
 from services.queue.records import Cancelled, Event
 
 #: Seconds for which an ended prompt is remembered, and how many prompts are, about.
@@ -76,6 +77,9 @@ class Hub:
         """
         untold = {earlier.prompt_id for earlier, later in pairwise(events) if _are_taken_back(earlier, later)}
         for event, preview in _with_previews(events):
+            if isinstance(event.body, PackMessage):
+                self._pass_on(event.body)
+                continue
             run = self._run(event)
             if run.apply(event):
                 if preview is not None:
@@ -129,6 +133,11 @@ class Hub:
             end = tell_end(run)
             for socket in self._by_client.get(run.client_id, ()):
                 socket.put(end)
+
+    def _pass_on(self, message: PackMessage) -> None:
+        frame = tell_pack_message(message)
+        for socket in self._by_client.get(message.client_id, set()) if message.client_id else self._sockets:
+            socket.put(frame)
 
     def _broadcast_status(self) -> None:
         frame = tell_status(self.remaining)

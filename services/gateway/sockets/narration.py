@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from services.gateway.sockets.frames import Frame, Kind, Receipt
 from services.gateway.sockets.run import Run
 from services.gateway.translate.messages import Message, encode, executing, lasting_message, status
-from services.gateway.translate.previews import preview_frame, text_frame
+from services.gateway.translate.previews import pack_frame, preview_frame, text_frame
 from services.gateway.translate.progress import progress
 from services.graph.events import ExecutionInterrupted, NodeFinished, NodePreview, NodeProgress, NodeStarted, NodeText
+from services.queue.packs import BinaryMessage, PackMessage
 from services.queue.records import Event
 
 
@@ -49,6 +52,13 @@ def tell_end(run: Run) -> Frame:
 def tell_status(remaining: int, sid: str | None = None) -> Frame:
     """How many prompts wait or run; with the client's id it is the first frame of a socket and must arrive."""
     return Frame(Kind.STATUS if sid is None else Kind.LASTING, encode(status(remaining, sid)), "status")
+
+
+def tell_pack_message(message: PackMessage) -> Frame:
+    """What a pack tells browsers, as it told it."""
+    if isinstance(message.body, BinaryMessage):
+        return Frame(Kind.LASTING, pack_frame(message.body))
+    return _lasting((message.body.event, msgspec.Raw(message.body.data_json)))
 
 
 def tell_missed(run: Run, *, metadata: bool) -> list[Frame]:

@@ -19,7 +19,7 @@ from services.graph.events import (
 )
 from services.queue.records import Event
 
-Message = tuple[str, dict[str, Any]]
+Message = tuple[str, dict[str, Any] | msgspec.Raw]
 
 
 def lasting_message(event: Event) -> Message | None:

@@ -1,4 +1,4 @@
-"""What running nodes show, as binary frames.
+"""What nodes show and tell, as binary frames.
 
 Layout (big endian): event type as uint32, then for type 1 the picture's format as uint32 (1 JPEG, 2 PNG), for type 4
 the length of a JSON object as uint32 and that object; then the encoded picture. For type 3 the length of the node's id
@@ -12,6 +12,7 @@ import struct
 import msgspec
 
 from services.graph.events import NodePreview, NodeText
+from services.queue.packs import BinaryMessage
 
 _PREVIEW = 1
 _TEXT = 3
@@ -36,6 +37,11 @@ def preview_frame(preview: NodePreview, prompt_id: str, *, metadata: bool) -> by
         }
     )
     return struct.pack(">II", _PREVIEW_WITH_METADATA, len(described)) + described + preview.data
+
+
+def pack_frame(message: BinaryMessage) -> bytes:
+    """The frame of a message whose kind and content are a node pack's own."""
+    return struct.pack(">I", message.kind) + message.data
 
 
 def text_frame(shown: NodeText) -> bytes:

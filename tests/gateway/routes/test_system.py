@@ -74,6 +74,7 @@ async def test_health_is_good_while_all_services_answer(shared: Gateway) -> None
         "status": "ok",
         "live": True,
         "services": {"queue": "ok", "files": "ok"},
+        "node_packs": {"loaded": [], "failed": []},
         "version": __version__,
     }
 

@@ -1,0 +1,52 @@
+"""`/extensions`: what node packs have for browsers, as their executors left it with the file service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.errors import InvalidArgument, NotFound
+from services.files.names import parse_path
+from services.files.records import FileKind, FileName
+from services.gateway.backends import Backends
+from services.gateway.content_types import script_headers
+from services.gateway.responses import json_response
+from services.gateway.stored_files import stored_file
+
+
+async def list_scripts(backends: Backends, request: Request) -> Response:
+    """The paths of all scripts, for the web UI to load."""
+    known = await backends.packs.get()
+    scripts = [
+        f"/extensions/{quote(name.path)}"
+        async for name in _names(backends)
+        if name.filename.endswith(".js") and known.has(_pack(name))
+    ]
+    return json_response(scripts)
+
+
+async def show(backends: Backends, request: Request) -> Response:
+    """One file of a pack."""
+    try:
+        name = parse_path(FileKind.EXTENSIONS, request.path_params["path"])
+    except InvalidArgument as error:
+        raise NotFound(error.message) from error
+    return await stored_file(backends.files, request, name, script_headers(name.filename))
+
+
+async def _names(backends: Backends) -> AsyncIterator[FileName]:
+    token = ""
+    while True:
+        page, token = await backends.files.list(FileKind.EXTENSIONS, recursive=True, page_token=token)
+        for info in page:
+            yield info.name
+        if not token:
+            return
+
+
+def _pack(name: FileName) -> str:
+    return PurePosixPath(name.path).parts[0]
