@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from services.executor.engine.failure import message_of
 from services.queue.packs import (
     MAX_REQUEST_BYTES,
     ON_PROMPT,
@@ -137,8 +138,9 @@ class PackServer:
         error = ""
         try:
             await call.carry(client, request)
-        except aiohttp.ClientError as failure:
-            error = f"the handler of {request.method} {request.path} broke off: {failure}"
+        except Exception as failure:  # whatever it is, the caller must not wait for ever
+            log.warning("a request for a node pack failed", exc_info=True)
+            error = f"{request.method} {request.path} broke off: {message_of(failure)}"
         finally:
             del self._calls[call.id]
         self._say(PackResponse(call.id, None, error))
@@ -205,7 +207,7 @@ def _routes(app: web.Application) -> Iterator[PackRoute]:
 
 
 def _of_message(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in headers if name.lower() not in _OF_CONNECTION]
+    return [(str(name), str(value)) for name, value in headers if name.lower() not in _OF_CONNECTION]
 
 
 def _socket_path(folder: Path) -> Path:

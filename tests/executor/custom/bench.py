@@ -22,6 +22,7 @@ from services.executor.engine.caches.classic import ClassicCache
 from services.executor.engine.context import RunContext
 from services.executor.engine.run import Engine
 from services.executor.input_checks import check_inputs
+from services.executor.ipc import encode_frame
 from services.files.records import FileKind, FileName, OnConflict
 from services.graph.complaints import Complaint
 from services.graph.definitions import Catalogue
@@ -71,7 +72,7 @@ class PackBench:
             self.models,
             lambda: self.folders,
             torch.device("cpu"),
-            self.said.append,
+            self._say,
         )
         self.context = RunContext(prompt_id="p", files=self.files)
         self._engine = Engine(self.packs.classes, ClassicCache())
@@ -109,6 +110,10 @@ class PackBench:
             return check_inputs(graph, node_ids, self.packs.classes, self.context)
 
         return await validate(graph, catalogue, None, ask)
+
+    def _say(self, message: PackReport | PackMessage | PackResponse) -> None:
+        encode_frame(message)  # as the worker does
+        self.said.append(message)
 
     def _list_inputs(self) -> list[str]:
         names = self.files.list_folder(FileKind.INPUT, "")
