@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.e2e.conftest import Stack, wait_for
+from tests.e2e.stack import Stack, wait_for
 from tests.e2e.test_bad_nodes import assert_next_prompt_works, good, graph
 from tests.e2e.test_crashes import is_running
 

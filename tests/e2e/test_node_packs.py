@@ -11,7 +11,7 @@ import httpx
 import pytest
 import websockets
 
-from tests.e2e.conftest import Stack, running, wait_for
+from tests.e2e.stack import Stack, running, wait_for
 
 TALKATIVE = """
 from aiohttp import web
