@@ -23,12 +23,15 @@ class Environment:
         models: ModelFolders,
         list_inputs: Callable[[], Sequence[str]] = lambda: (),
         device: str = "cpu",
+        list_inputs_below: Callable[[str], Sequence[str]] = lambda folder: (),
     ) -> None:
         self.models = models
         self.checkpoints = LoadedCheckpoints(device)
         self._list_inputs = list_inputs
+        self._list_inputs_below = list_inputs_below
         self._model_names: dict[str, list[str]] = {}
         self._input_names: list[str] = []
+        self._names_below: dict[str, list[str]] = {}
 
     def model_names(self, folder: str) -> list[str]:
         """The models of a folder, as of the latest refresh."""
@@ -40,12 +43,19 @@ class Environment:
         """The files at the top of the input folder, as of the latest refresh."""
         return list(self._input_names)
 
+    def input_names_below(self, folder: str) -> list[str]:
+        """The files in a folder of the input folder and in folders in it, with their whole names, as of the latest
+        refresh; none before the first one after it was asked for."""
+        return list(self._names_below.setdefault(folder, []))
+
     def refresh(self) -> bool:
         """Look again at everything that was asked for; returns whether anything is different."""
         models = {folder: self.models.names(folder) for folder in self._model_names}
         inputs = sorted(self._list_inputs())
-        changed = models != self._model_names or inputs != self._input_names
-        self._model_names, self._input_names = models, inputs
+        below = {folder: sorted(self._list_inputs_below(folder)) for folder in self._names_below}
+        found = models, inputs, below
+        changed = found != (self._model_names, self._input_names, self._names_below)
+        self._model_names, self._input_names, self._names_below = found
         return changed
 
 

@@ -146,6 +146,18 @@ class RemoteFiles:
         """
         return _filenames(asyncio.run_coroutine_threadsafe(self._list(kind, ""), self._loop).result())
 
+    def list_below(self, kind: FileKind, subfolder: str) -> list[str]:
+        """The paths of the files in a folder and in folders in it, relative to the kind's folder; raises as `list_top`.
+
+        There are none when there is no such folder.
+        """
+        work = self._list(kind, subfolder, recursive=True)
+        try:
+            found = asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        except NotFound:
+            return []
+        return [file.name.path for file in found]
+
     async def _list(self, kind: FileKind, subfolder: str, *, recursive: bool = False) -> list[FileInfo]:
         files: list[FileInfo] = []
         token = ""

@@ -70,7 +70,9 @@ class Worker:
         self._files = RemoteFiles(configuration.files, Path(configuration.cache))
         custom_nodes = [Path(folder) for folder in configuration.custom_nodes]
         models = PackModelFolders([*map(Path, configuration.models), BUNDLED_MODELS], custom_nodes)
-        environment.install(environment.Environment(models, self._list_inputs, str(self._device)))
+        environment.install(
+            environment.Environment(models, self._list_inputs, str(self._device), self._list_inputs_below)
+        )
         self._packs = Packs(
             custom_nodes,
             nodes.NODE_CLASSES,
@@ -145,6 +147,9 @@ class Worker:
         names = self._files.list_top(FileKind.INPUT)
         self._packs.show_inputs(names)
         return names
+
+    def _list_inputs_below(self, folder: str) -> list[str]:
+        return self._files.list_below(FileKind.INPUT, folder)
 
     def _say(self, message: ipc.FromWorker) -> None:
         try:

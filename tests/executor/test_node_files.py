@@ -69,6 +69,9 @@ async def test_only_what_is_there_exists(files: RemoteFiles) -> None:
     assert not await asyncio.to_thread(exists, "", "b.png")
     assert not await asyncio.to_thread(exists, "..", "b.png")
     assert await asyncio.to_thread(files.list_top, FileKind.INPUT) == ["a.png", "c.png"]
+    assert await asyncio.to_thread(files.list_below, FileKind.INPUT, "sub") == ["sub/b.png"]
+    assert await asyncio.to_thread(files.list_below, FileKind.INPUT, "") == ["a.png", "c.png", "sub/b.png"]
+    assert await asyncio.to_thread(files.list_below, FileKind.INPUT, "no/such/folder") == []
 
 
 async def test_errors_are_those_of_the_service(files: RemoteFiles) -> None:

@@ -83,7 +83,10 @@ MODULES: Mapping[str, str | None] = {
 _NODE_MODULES = "comfy_extras."
 
 #: Modules of nodes that hold more than these, and the file in `modules/` that has it.
-_BESIDE_NODES: Mapping[str, str] = {"comfy_extras.nodes_images": "comfy_extras_images"}
+_BESIDE_NODES: Mapping[str, str] = {
+    "comfy_extras.nodes_hunyuan3d": "comfy_extras_hunyuan3d",
+    "comfy_extras.nodes_images": "comfy_extras_images",
+}
 
 #: Packages of ComfyUI whose other modules are refused by name.
 _FAMILIES = frozenset({"comfy", "comfy_api", "comfy_api_nodes", "comfy_config", "comfy_execution", "comfy_extras"})

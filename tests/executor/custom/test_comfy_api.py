@@ -24,6 +24,7 @@ from comfy_api.version_list import supported_versions
 from comfy_config import config_parser
 from comfy_execution.graph import get_input_info
 from comfy_execution.graph_utils import ExecutionBlocker, GraphBuilder
+from comfy_extras.nodes_hunyuan3d import MESH, VOXEL
 from comfy_extras.nodes_images import SVG, SaveSVGNode
 import comfy_execution.graph
 
@@ -33,6 +34,7 @@ assert VideoContainer.as_input() == ["auto", "mp4"] and issubclass(VideoFromComp
 assert ExecutionBlocker is comfy_execution.graph.ExecutionBlocker
 assert supported_versions[0] is ComfyAPI and all(issubclass(api, ComfyAPI) for api in supported_versions)
 register_versions([ComfyAPIWithVersion(version="9.9.9", api_class=ComfyAPI)])
+assert Types.MESH is MESH and Types.VOXEL is VOXEL
 assert SVG.combine_all([]).data == []
 assert get_input_info(SaveSVGNode, "svg") == ("SVG", "required", {})
 assert get_input_info(SaveSVGNode, "filename_prefix")[2]["default"] == "svg/ComfyUI"

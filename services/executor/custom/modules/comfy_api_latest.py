@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from services.executor.custom.modules import comfy_api_input, comfy_api_io, comfy_api_video
+from services.executor.custom.modules import comfy_api_input, comfy_api_io, comfy_api_video, comfy_extras_hunyuan3d
 from services.executor.custom.modules.progress_bar import Preview, report
 from services.executor.custom.v3.extension import ComfyExtension
 from services.executor.custom.v3.pictures import pillow_of
@@ -38,6 +38,8 @@ Types = SimpleNamespace(
     VideoCodec=comfy_api_video.VideoCodec,
     VideoContainer=comfy_api_video.VideoContainer,
     VideoComponents=comfy_api_video.VideoComponents,
+    MESH=comfy_extras_hunyuan3d.MESH,
+    VOXEL=comfy_extras_hunyuan3d.VOXEL,
 )
 
 

@@ -1,0 +1,3 @@
+"""Tests of shapes."""
+
+from __future__ import annotations
