@@ -11,7 +11,7 @@ from services.gateway.sockets.frames import Frame, Kind
 from services.gateway.sockets.narration import tell, tell_end, tell_missed, tell_pack_message, tell_status
 from services.gateway.sockets.run import Run
 from services.gateway.sockets.socket import Socket
-from services.graph.events import NodePreview, NodeProgress
+from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeStarted
 from services.queue.packs import PackMessage
 from services.queue.records import Cancelled, Event
 
@@ -25,6 +25,9 @@ MAX_RETOLD_BYTES = 2 << 20
 
 #: Bytes of a message that is told even to those for whom there is too much: the beginnings and ends are short.
 SHORT_BYTES = 2 << 10
+
+#: What changes the state of a prompt's nodes.
+MOVES = (NodeStarted, NodeProgress, NodeFinished)
 
 #: Seconds, and prompts beyond `MAX_RUNS`, after which the memory is cleaned.
 CLEAN_EVERY = 10.0
@@ -76,7 +79,9 @@ class Hub:
         When prompts are taken back together, how many are left is told once.
         """
         untold = {earlier.prompt_id for earlier, later in pairwise(events) if _are_taken_back(earlier, later)}
-        for event, preview in _with_previews(events):
+        joined = list(_with_previews(events))
+        last_moves = {event.prompt_id: event for event, _ in joined if isinstance(event.body, MOVES)}
+        for event, preview in joined:
             if isinstance(event.body, PackMessage):
                 self._pass_on(event.body)
                 continue
@@ -84,7 +89,7 @@ class Hub:
             if run.apply(event):
                 if preview is not None:
                     run.apply(preview)
-                self._tell(event, run, preview)
+                self._tell(event, run, preview, more_follow=last_moves.get(event.prompt_id) is not event)
                 if event.changes_state and not (_are_taken_back(event) and event.prompt_id in untold):
                     self.remaining = event.queue_remaining
                     self._broadcast_status()
@@ -119,12 +124,12 @@ class Hub:
             told.append(frames)
         return [frame for frames in reversed(told) for frame in frames]
 
-    def _tell(self, event: Event, run: Run, preview: Event | None) -> None:
+    def _tell(self, event: Event, run: Run, preview: Event | None, *, more_follow: bool) -> None:
         audience = self._by_client.get(run.client_id, set()) if run.client_id else self._sockets
         picture = preview.body if preview is not None and isinstance(preview.body, NodePreview) else None
         for metadata in (False, True):
             listeners = [socket for socket in audience if socket.metadata is metadata]
-            frames = tell(event, run, picture, metadata=metadata) if listeners else ()
+            frames = tell(event, run, picture, metadata=metadata, more_follow=more_follow) if listeners else ()
             for socket in listeners:
                 socket.put_all(frames)
 

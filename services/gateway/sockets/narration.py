@@ -13,13 +13,19 @@ from services.graph.events import ExecutionInterrupted, NodeFinished, NodePrevie
 from services.queue.packs import BinaryMessage, PackMessage
 from services.queue.records import Event
 
+#: Of up to so many nodes the state of all is told with every event, as ComfyUI does; of more once for several events,
+#: or the work would grow with the square of their number.
+LARGEST_REPEATED_BOARD = 200
 
-def tell(event: Event, run: Run, preview: NodePreview | None, *, metadata: bool) -> list[Frame]:
+
+def tell(
+    event: Event, run: Run, preview: NodePreview | None, *, metadata: bool, more_follow: bool = False
+) -> list[Frame]:
     """The frames of an event that `run` has taken in.
 
     `preview` is the picture that came with a `NodeProgress`; `metadata` says that the client can tell glimpses from
-    results. For prompts without a client id, of whom everybody is told, only progress, previews and interruption are,
-    and the previews have no metadata.
+    results; `more_follow` that more is told at once of how the prompt's nodes fare. For prompts without a client id, of
+    whom everybody is told, only progress, previews and interruption are, and the previews have no metadata.
     """
     if preview is not None and not _is_for(preview, metadata=metadata):
         preview = None
@@ -28,15 +34,16 @@ def tell(event: Event, run: Run, preview: NodePreview | None, *, metadata: bool)
     metadata = metadata and bool(run.client_id)
     match event.body:
         case NodeStarted(node):
-            frames = [_board(run), _lasting(executing(node, run.prompt_id))]
+            frames = [*_boards(run, more_follow), _lasting(executing(node, run.prompt_id))]
         case NodeProgress(node, value, maximum):
-            frames = _advance(run, progress(node, value, maximum, run.prompt_id), preview, metadata=metadata)
+            told = progress(node, value, maximum, run.prompt_id)
+            frames = [*_boards(run, more_follow), *_advance(run, told, preview, metadata=metadata)]
         case NodePreview() as alone:
             frames = [_preview(alone, run, metadata=metadata)]
         case NodeText(node) as shown:
             frames = [Frame(Kind.PROGRESS, text_frame(shown), f"text {run.prompt_id} {node.node_id}")]
         case NodeFinished():
-            frames = [*_told_later(event), _board(run)]
+            frames = [*_told_later(event), *_boards(run, more_follow)]
         case _:
             frames = _told_later(event)
     if run.client_id:
@@ -91,9 +98,9 @@ def _advance(run: Run, message: Message, preview: NodePreview | None, *, metadat
     """Clients that understand metadata see the picture before the progress, the others after it."""
     told = Frame(Kind.PROGRESS, encode(message), f"progress {run.prompt_id}")
     if preview is None:
-        return [_board(run), told]
+        return [told]
     picture = _preview(preview, run, metadata=metadata)
-    return [_board(run), picture, told] if metadata else [_board(run), told, picture]
+    return [picture, told] if metadata else [told, picture]
 
 
 def _is_for(preview: NodePreview, *, metadata: bool) -> bool:
@@ -104,6 +111,11 @@ def _is_for(preview: NodePreview, *, metadata: bool) -> bool:
 def _preview(preview: NodePreview, run: Run, *, metadata: bool) -> Frame:
     kind = Kind.PREVIEW if preview.provisional else Kind.PICTURE
     return Frame(kind, preview_frame(preview, run.prompt_id, metadata=metadata))
+
+
+def _boards(run: Run, more_follow: bool) -> list[Frame]:
+    """The state of all nodes, unless they are many and it will be told at once with what follows."""
+    return [] if more_follow and len(run.board) > LARGEST_REPEATED_BOARD else [_board(run)]
 
 
 def _board(run: Run) -> Frame:

@@ -29,8 +29,8 @@ class ProgressBoard:
         self._prompt_id = prompt_id
         self._nodes: dict[str, NodeState] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._nodes)
+    def __len__(self) -> int:
+        return len(self._nodes)
 
     def start(self, node: NodeRef) -> None:
         """The node begins; one that began before keeps its progress."""

@@ -8,6 +8,7 @@ import msgspec
 
 from services.gateway.sockets import hub as limits
 from services.gateway.sockets.hub import Hub
+from services.gateway.sockets.narration import LARGEST_REPEATED_BOARD
 from services.gateway.sockets.socket import Socket
 from services.graph.events import (
     ExecutionEvent,
@@ -245,3 +246,31 @@ async def test_a_socket_that_comes_back_is_shown_the_last_glimpse_if_it_can_tell
     Prompt(hub)(ExecutionStarted(), NodeStarted(ONE), NodePreview(ONE, "image/jpeg", b"glimpse", provisional=True))
     assert not [frame for frame in await sent(joined(hub)) if isinstance(frame, bytes)]
     assert [frame for frame in await sent(joined(hub, metadata=True)) if isinstance(frame, bytes)]
+
+
+async def test_the_state_of_very_many_nodes_is_told_with_the_last_of_what_happened_at_once() -> None:
+    hub = Hub()
+    prompt, socket = Prompt(hub), joined(hub)
+    nodes = [NodeRef.of_workflow(str(number)) for number in range(2 * LARGEST_REPEATED_BOARD)]
+    prompt(ExecutionStarted(), *(NodeStarted(node) for node in nodes))
+    await sent(socket)
+    prompt(*(NodeFinished(node, b"", False) for node in nodes[:9]), NodePreview(ONE, "image/png", b"x"))
+    assert [states_of(frame) for frame in await sent(socket) if is_board(frame)] == [{"running", "finished"}]
+    prompt(*(NodeFinished(node, b"", False) for node in nodes[9:]), ExecutionSucceeded())
+    assert [states_of(frame) for frame in await sent(socket) if is_board(frame)] == [{"finished"}]
+
+
+async def test_the_state_of_few_nodes_is_told_with_all_that_happens() -> None:
+    hub = Hub()
+    prompt, socket = Prompt(hub), joined(hub)
+    prompt(ExecutionStarted(), NodeStarted(ONE), NodeFinished(ONE, b"", False), NodeStarted(TWO), ExecutionSucceeded())
+    assert len([frame for frame in await sent(socket) if is_board(frame)]) == 3
+
+
+def is_board(frame: Frame) -> bool:
+    return not isinstance(frame, bytes) and frame["type"] == "progress_state"
+
+
+def states_of(frame: Frame) -> set[str]:
+    assert not isinstance(frame, bytes)
+    return {node["state"] for node in frame["data"]["nodes"].values()}
