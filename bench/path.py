@@ -7,22 +7,15 @@ compared in turn on the same machine. Every figure is the median and the best of
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import statistics
 import sys
-import tempfile
 import time
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
-import websockets
-
+from bench.client import connected, own_stack
 from services.command.demo import EXAMPLE
-from services.command.stack import StackSettings, running_stack
 
 ROUNDS = 5
 TINY_PROMPTS = 200
@@ -36,41 +29,6 @@ def tiny_prompt(colour: int) -> dict[str, Any]:
     }
 
 
-class Client:
-    """A ComfyUI client that waits for its own prompts."""
-
-    def __init__(self, url: str, socket: websockets.ClientConnection, client_id: str) -> None:
-        self._http = httpx.AsyncClient(base_url=url, timeout=60, trust_env=False)
-        self._socket = socket
-        self._client_id = client_id
-
-    async def submit(self, graph: dict[str, Any]) -> str:
-        body = json.dumps({"prompt": graph, "client_id": self._client_id}).encode()
-        answer = await self._http.post("/prompt", content=body)
-        return str(answer.raise_for_status().json()["prompt_id"])
-
-    async def ended(self, prompt_ids: set[str]) -> None:
-        """Wait for the last message of all these prompts."""
-        waiting = set(prompt_ids)
-        while waiting:
-            frame = await self._socket.recv()
-            if isinstance(frame, str):
-                message = json.loads(frame)
-                if message["type"] == "executing" and message["data"]["node"] is None:
-                    waiting.discard(message["data"].get("prompt_id"))
-
-    async def get(self, path: str) -> bytes:
-        return (await self._http.get(path)).raise_for_status().content
-
-
-@contextlib.asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Client]:
-    client_id = uuid.uuid4().hex
-    address = f"{url.replace('http', 'ws', 1)}/ws?clientId={client_id}"
-    async with websockets.connect(address, max_size=None, proxy=None) as socket:
-        yield Client(url, socket, client_id)
-
-
 async def seconds(work: Callable[[], Awaitable[object]]) -> float:
     began = time.perf_counter()
     await work()
@@ -82,7 +40,7 @@ async def measure(url: str) -> None:
         numbers = iter(range(1, 1 << 24))
 
         async def one_tiny() -> None:
-            await client.ended({await client.submit(tiny_prompt(next(numbers)))})
+            await client.run(tiny_prompt(next(numbers)))
 
         async def submit_alone() -> None:
             submitted.add(await client.submit(tiny_prompt(next(numbers))))
@@ -93,7 +51,7 @@ async def measure(url: str) -> None:
         async def example(seed: int | None = None) -> None:
             graph = json.loads(EXAMPLE.read_bytes())
             graph["3"]["inputs"]["seed"] = next(numbers) if seed is None else seed
-            await client.ended({await client.submit(graph)})
+            await client.run(graph)
 
         await example()
         await one_tiny()
@@ -120,13 +78,8 @@ async def main() -> None:
     if len(sys.argv) > 1:
         await measure(sys.argv[1])
         return
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder)
-        wanted = StackSettings(
-            port=0, queue_port=0, files_port=0, data=data, models=(data / "models",), custom_nodes=()
-        )
-        async with running_stack(wanted) as stack:
-            await measure(stack.url)
+    async with own_stack() as stack:
+        await measure(stack.url)
 
 
 if __name__ == "__main__":
