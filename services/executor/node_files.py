@@ -8,7 +8,6 @@ import os
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import wait
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -101,9 +100,7 @@ class RemoteFiles:
         """
         prefix = FileName(kind, subfolder, filename_prefix)
         numbered = OnConflict.NUMBER
-        return self._wait(
-            lambda: self._client.write(prefix, _chunks(data), numbered, numbered_extension=extension)
-        ).name
+        return self._wait(lambda: self._client.put(prefix, data, numbered, numbered_extension=extension)).name
 
     def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
         """Send a file under a name.
@@ -206,13 +203,17 @@ class RemoteFiles:
             Interrupted: the run that wants it was asked to stop.
         """
         result = asyncio.run_coroutine_threadsafe(self._persistently(work), self._loop)
-        try:
-            while not wait([result], LOOK_INTERVAL).done:
+        while True:
+            try:
+                return result.result(LOOK_INTERVAL)
+            except TimeoutError:
+                if result.done():  # it is what the work raised
+                    raise
+            try:
                 raise_if_interrupted()
-        except Interrupted:
-            result.cancel()
-            raise
-        return result.result()
+            except Interrupted:
+                result.cancel()
+                raise
 
     async def _persistently(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of `work`, tried again while the file service is away for a while, as when it is upgraded."""
@@ -233,11 +234,6 @@ def _filenames(files: list[FileInfo]) -> list[str]:
 async def _open(target: str) -> FileClient:
     """Channels belong to the loop that they are made in."""
     return FileClient(target)
-
-
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), CHUNK_BYTES):
-        yield data[start : start + CHUNK_BYTES]
 
 
 async def _content(source: Path) -> AsyncIterator[bytes]:

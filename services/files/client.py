@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from services.files import convert
-from services.files.chunks import rechunked
+from services.files.chunks import CHUNK_BYTES, one_chunk, rechunked
 from services.files.records import FileInfo, FileKind, FileName, OnConflict
 from services.files.stores.base import FilePage, FileStore, OpenFile
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
@@ -43,12 +43,8 @@ class FileClient(FileStore):
         expected_size: int | None = None,
     ) -> FileInfo:
         with convert.message_errors():
-            header = pb.WriteHeader(
-                name=convert.name_to_message(name),
-                on_conflict=convert.policy_to_message(on_conflict),
-                numbered_extension=numbered_extension,
-                expected=convert.expected_to_message(expected_blake3, expected_size),
-            )
+            expected = convert.expected_to_message(expected_blake3, expected_size)
+            header = _header(name, on_conflict, numbered_extension, expected)
         writing: Any = self._stub.Write()
         try:
             await _send(writing, header, chunks)
@@ -57,6 +53,17 @@ class FileClient(FileStore):
         finally:
             # Without effect on a call that is over; otherwise nothing may be left behind.
             writing.cancel()
+
+    async def put(
+        self, name: FileName, content: bytes, on_conflict: OnConflict, *, numbered_extension: str = ""
+    ) -> FileInfo:
+        """Store a content that is at hand; as `write`, and cheaper when it is small."""
+        if len(content) > CHUNK_BYTES:
+            return await self.write(name, one_chunk(content), on_conflict, numbered_extension=numbered_extension)
+        with convert.message_errors():
+            header = _header(name, on_conflict, numbered_extension)
+        response = await call(self._stub.Put(pb.PutRequest(header=header, data=content), timeout=CALL_TIMEOUT))
+        return convert.info_from_message(response.file)
 
     @asynccontextmanager
     async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[OpenFile]:
@@ -102,6 +109,17 @@ class FileClient(FileStore):
 
     async def delete(self, name: FileName) -> None:
         await call(self._stub.Delete(pb.DeleteRequest(name=convert.name_to_message(name)), timeout=CALL_TIMEOUT))
+
+
+def _header(
+    name: FileName, on_conflict: OnConflict, numbered_extension: str, expected: pb.Digest | None = None
+) -> pb.WriteHeader:
+    return pb.WriteHeader(
+        name=convert.name_to_message(name),
+        on_conflict=convert.policy_to_message(on_conflict),
+        numbered_extension=numbered_extension,
+        expected=expected,
+    )
 
 
 async def _send(writing: Any, header: pb.WriteHeader, chunks: AsyncIterable[bytes]) -> None:

@@ -9,8 +9,8 @@ import grpc
 
 from services.errors import DataLoss, InvalidArgument
 from services.files import convert
-from services.files.chunks import MAX_CHUNK_BYTES
-from services.files.records import FileName
+from services.files.chunks import MAX_CHUNK_BYTES, one_chunk
+from services.files.records import FileInfo, FileName
 from services.files.stores.base import FileStore
 from services.rpc.server import Servicer
 from silverprint.files.v1 import files_pb2 as pb
@@ -27,17 +27,25 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
 
     async def Write(self, request_iterator: AsyncIterator[pb.WriteRequest], context: Context) -> pb.WriteResponse:
         requests = aiter(request_iterator)
-        header = await _header(requests)
+        info = await self._store_content(await _header(requests), _content(requests, context))
+        return pb.WriteResponse(file=convert.info_to_message(info))
+
+    async def Put(self, request: pb.PutRequest, context: Context) -> pb.PutResponse:
+        if len(request.data) > MAX_CHUNK_BYTES:
+            raise InvalidArgument(f"a content of {len(request.data)} bytes is longer than {MAX_CHUNK_BYTES}: Write it")
+        info = await self._store_content(request.header, one_chunk(request.data))
+        return pb.PutResponse(file=convert.info_to_message(info))
+
+    async def _store_content(self, header: pb.WriteHeader, content: AsyncIterator[bytes]) -> FileInfo:
         blake3, size = convert.expected_from_message(header)
-        info = await self._store.write(
+        return await self._store.write(
             convert.name_from_message(header.name),
-            _content(requests, context),
+            content,
             convert.policy_from_message(header.on_conflict),
             numbered_extension=header.numbered_extension,
             expected_blake3=blake3,
             expected_size=size,
         )
-        return pb.WriteResponse(file=convert.info_to_message(info))
 
     async def Read(self, request: pb.ReadRequest, context: Context) -> AsyncIterator[pb.ReadResponse]:
         async with self._store.open(_source(request), offset=request.offset, length=request.length) as file:

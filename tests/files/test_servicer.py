@@ -96,6 +96,27 @@ async def test_a_chunk_of_the_longest_length_is_taken(stub: Any) -> None:
     assert written.file.digest.size_bytes == MAX_CHUNK_BYTES
 
 
+async def test_a_small_file_is_stored_by_one_message(stub: Any, tmp_path: Path) -> None:
+    put = await stub.Put(pb.PutRequest(header=HEADER.header, data=b"data"))
+    assert (put.file.name, put.file.digest.size_bytes) == (NAME, 4)
+    assert (tmp_path / "output" / "a").read_bytes() == b"data"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pb.PutRequest(data=b"data"),
+        pb.PutRequest(header=pb.WriteHeader(), data=b"data"),
+        pb.PutRequest(header=HEADER.header, data=bytes(MAX_CHUNK_BYTES + 1)),
+    ],
+)
+async def test_a_put_without_a_name_or_too_long_is_refused(stub: Any, tmp_path: Path, request_: pb.PutRequest) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await stub.Put(request_)
+    assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert not list((tmp_path / "output").iterdir())
+
+
 @pytest.mark.parametrize("request_", [pb.ReadRequest(), pb.ReadRequest(blake3="x"), pb.ReadRequest(name=pb.FileName())])
 async def test_a_read_without_a_source_is_refused(stub: Any, request_: pb.ReadRequest) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as error:
