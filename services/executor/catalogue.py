@@ -45,7 +45,7 @@ def definitions_json(classes: Mapping[str, type], display_names: Mapping[str, st
         try:
             described = definition(name, cls, display_names.get(name, name), types)
             entry = json.dumps(_finite(described), allow_nan=False)
-        except Exception:
+        except (Exception, SystemExit):
             log.exception("node %s has no usable definition and is left out", name)
             continue
         parts.append(f"{json.dumps(name)}:{entry}")

@@ -24,6 +24,7 @@ class SharedState:
         """`stream_renewed` is called when `sys.stderr` is another one, as it had been closed."""
         self._stream_renewed = stream_renewed
         self._copies = {descriptor: os.dup(descriptor) for descriptor in (_INPUT, _OUTPUT, _ERROR)}
+        self._files = {descriptor: _file_of(descriptor) for descriptor in self._copies}
         self._output, self._errors = sys.stdout, sys.stderr
         self._folder = os.getcwd()
         self._dtype = torch.get_default_dtype()
@@ -32,12 +33,12 @@ class SharedState:
     def restore(self) -> None:
         """Make everything as it was; costs microseconds when nothing has changed."""
         for descriptor, copy in self._copies.items():
-            if not _are_same(descriptor, copy):
+            if _file_of(descriptor) != self._files[descriptor]:
                 os.dup2(copy, descriptor)
-        if self._output.closed:
+        if getattr(self._output, "closed", False):  # a pack may have put anything there
             self._output = _writer(_OUTPUT)
         sys.stdout = self._output
-        if self._errors.closed:
+        if getattr(self._errors, "closed", False):
             sys.stderr = self._errors = _writer(_ERROR)
             self._stream_renewed()
         sys.stderr = self._errors
@@ -48,12 +49,13 @@ class SharedState:
             torch.set_default_device(None if self._device.type == "cpu" else self._device)
 
 
-def _are_same(descriptor: int, other: int) -> bool:
-    """Whether two descriptors are of the same file; a closed one is of none."""
+def _file_of(descriptor: int) -> tuple[int, int] | None:
+    """What identifies the file that is open there; None when none is."""
     try:
-        return os.path.sameopenfile(descriptor, other)
+        status = os.fstat(descriptor)
     except OSError:
-        return False
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _writer(descriptor: int) -> TextIO:

@@ -43,7 +43,7 @@ class Dependencies:
     def _class_of(self, node: Node) -> NodeClass | None:
         try:
             return self._classes[node.class_type]
-        except Exception:  # a class that cannot be read fails when its node is run
+        except (Exception, SystemExit):  # a class that cannot be read fails when its node is run
             return None
 
 

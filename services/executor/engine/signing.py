@@ -45,7 +45,7 @@ class Signatures:
     def _sign(self, node: Node) -> Signature | None:
         try:
             node_class = self._classes[node.class_type]
-        except Exception:  # a class that cannot be read fails when its node is run
+        except (Exception, SystemExit):  # a class that cannot be read fails when its node is run
             return None
         return node_signature(
             node.class_type,
