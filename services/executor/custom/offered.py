@@ -86,6 +86,7 @@ _NODE_MODULES = "comfy_extras."
 _BESIDE_NODES: Mapping[str, str] = {
     "comfy_extras.nodes_hunyuan3d": "comfy_extras_hunyuan3d",
     "comfy_extras.nodes_images": "comfy_extras_images",
+    "comfy_extras.nodes_mask": "comfy_extras_mask",
 }
 
 #: Packages of ComfyUI whose other modules are refused by name.

@@ -78,19 +78,10 @@ class SaveAnimatedWEBP(_AnimationNode):
             InvalidArgument: the prefix leads out of the folder.
             ValueError: there are no pictures, or they are too large for the format.
         """
-        images = storable(images)
-        if max(images.shape[1:3]) > WEBP_LONGEST_SIDE:
-            raise ValueError(f"images: WebP holds at most {WEBP_LONGEST_SIDE} pixels a side")
-        encoded = _encoded(
-            images,
-            fps,
-            format="WEBP",
-            exif=_exif(prompt, extra_pnginfo),
-            lossless=lossless,
-            quality=quality,
-            method=chosen(WEBP_METHODS, method, "method"),
-        )
-        return _saved(images, filename_prefix, ".webp", encoded, animated=len(images) != 1)
+        effort = chosen(WEBP_METHODS, method, "method")
+        exif = exif_of(prompt, extra_pnginfo)
+        saved = save_webp(FileKind.OUTPUT, images, filename_prefix, fps, exif, lossless, quality, effort)
+        return {"ui": {"images": [saved], "animated": (len(images) != 1,)}}
 
 
 class SaveAnimatedPNG(_AnimationNode):
@@ -124,10 +115,44 @@ class SaveAnimatedPNG(_AnimationNode):
             InvalidArgument: the prefix leads out of the folder.
             ValueError: there are no pictures.
         """
-        images = storable(images)
-        metadata = _chunks(prompt, extra_pnginfo)
-        encoded = _encoded(images, fps, format="PNG", pnginfo=metadata, compress_level=compress_level)
-        return _saved(images, filename_prefix, ".png", encoded, animated=True)
+        metadata = chunks_of(prompt, extra_pnginfo)
+        saved = save_apng(FileKind.OUTPUT, images, filename_prefix, fps, metadata, compress_level)
+        return {"ui": {"images": [saved], "animated": (True,)}}
+
+
+def save_webp(
+    kind: FileKind,
+    images: Tensor,
+    filename_prefix: str,
+    fps: float,
+    exif: Image.Exif,
+    lossless: bool,
+    quality: int,
+    effort: int,
+) -> dict[str, Any]:
+    """Store pictures (frames, height, width, channels) as an animated WebP; `effort` is 0 to 6.
+
+    Returns:
+        under which name, as nodes show it.
+
+    Raises:
+        InvalidArgument: the prefix leads out of the folder.
+        ValueError: there are no pictures, or they are too large for the format.
+    """
+    images = storable(images)
+    if max(images.shape[1:3]) > WEBP_LONGEST_SIDE:
+        raise ValueError(f"images: WebP holds at most {WEBP_LONGEST_SIDE} pixels a side")
+    data = _encoded(images, fps, format="WEBP", exif=exif, lossless=lossless, quality=quality, method=effort)
+    return _saved(kind, images, filename_prefix, ".webp", data)
+
+
+def save_apng(
+    kind: FileKind, images: Tensor, filename_prefix: str, fps: float, metadata: PngInfo, compress_level: int
+) -> dict[str, Any]:
+    """Store pictures (frames, height, width, channels) as an animated PNG; answers and raises as `save_webp`."""
+    images = storable(images)
+    data = _encoded(images, fps, format="PNG", pnginfo=metadata, compress_level=compress_level)
+    return _saved(kind, images, filename_prefix, ".png", data)
 
 
 def _encoded(images: Tensor, fps: float, **options: Any) -> bytes:
@@ -141,15 +166,15 @@ def _encoded(images: Tensor, fps: float, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _saved(images: Tensor, filename_prefix: str, extension: str, data: bytes, *, animated: bool) -> dict[str, Any]:
+def _saved(kind: FileKind, images: Tensor, filename_prefix: str, extension: str, data: bytes) -> dict[str, Any]:
     height, width = images.shape[1:3]
-    place = name_to_number(FileKind.OUTPUT, filename_prefix, width, height, datetime.now())
+    place = name_to_number(kind, filename_prefix, width, height, datetime.now())
     name = current_context().files.save(place.kind, place.subfolder, place.filename, extension, data)
-    image = {"filename": name.filename, "subfolder": name.subfolder, "type": name.kind.value}
-    return {"ui": {"images": [image], "animated": (animated,)}}
+    return {"filename": name.filename, "subfolder": name.subfolder, "type": name.kind.value}
 
 
-def _exif(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -> Image.Exif:
+def exif_of(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -> Image.Exif:
+    """The workflow as ComfyUI writes it into a WebP."""
     exif = Image.Exif()
     if prompt is not None:
         exif[EXIF_PROMPT] = f"prompt:{json.dumps(prompt)}"
@@ -158,7 +183,8 @@ def _exif(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -> Image.Exif
     return exif
 
 
-def _chunks(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -> PngInfo:
+def chunks_of(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -> PngInfo:
+    """The workflow as ComfyUI writes it into an animated PNG."""
     texts = {} if prompt is None else {"prompt": prompt}
     texts |= {key: value for key, value in (extra_pnginfo or {}).items() if is_png_keyword(key)}
     metadata = PngInfo()

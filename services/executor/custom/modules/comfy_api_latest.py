@@ -7,16 +7,23 @@ from typing import Any
 
 from torch import Tensor
 
-from services.executor.custom.modules import comfy_api_input, comfy_api_io, comfy_api_video, comfy_extras_hunyuan3d
+from services.executor.custom.modules import (
+    comfy_api_input,
+    comfy_api_io,
+    comfy_api_ui,
+    comfy_api_video,
+    comfy_extras_hunyuan3d,
+)
 from services.executor.custom.modules.progress_bar import Preview, report
 from services.executor.custom.v3.extension import ComfyExtension
 from services.executor.custom.v3.pictures import pillow_of
 from services.executor.diffusion.preview import LARGEST_SIDE
 
-__all__ = ["ComfyAPI", "ComfyAPISync", "ComfyExtension", "Input", "InputImpl", "Types", "comfy_io"]
+__all__ = ["IO", "UI", "ComfyAPI", "ComfyAPISync", "ComfyExtension", "Input", "InputImpl", "Types", "comfy_io"]
 
-#: The older name of `io`.
-comfy_io = comfy_api_io
+#: Other names of `io` and `ui`.
+comfy_io = IO = comfy_api_io
+UI = comfy_api_ui
 
 #: Names of what flows between nodes.
 Input = SimpleNamespace(

@@ -1,64 +1,47 @@
-"""`comfy_api.latest.ui`: what nodes show, saved through our own nodes."""
+"""`comfy_api.latest.ui`: what nodes show."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
+from services.executor.custom.modules.comfy_api_saving import (
+    AudioSaveHelper,
+    ImageSaveHelper,
+    SavedAudios,
+    SavedImages,
+    SavedResult,
+    Shown,
+    saved_by,
+)
 from services.executor.custom.v3.inputs import FolderType
 from services.executor.nodes import saving
-from services.files.records import FileKind
+from services.executor.nodes.video.components import Audio
+
+__all__ = [
+    "AudioSaveHelper",
+    "FolderType",
+    "ImageSaveHelper",
+    "PreviewAudio",
+    "PreviewImage",
+    "PreviewMask",
+    "PreviewText",
+    "PreviewUI3D",
+    "PreviewVideo",
+    "SavedAudios",
+    "SavedImages",
+    "SavedResult",
+]
 
 
-class SavedResult(dict[str, Any]):
-    """A file that was saved."""
-
-    def __init__(self, filename: str, subfolder: str, type: FolderType | str) -> None:
-        super().__init__(filename=filename, subfolder=subfolder, type=FolderType(type).value)
-
-    @property
-    def filename(self) -> str:
-        """Its name."""
-        return str(self["filename"])
-
-    @property
-    def subfolder(self) -> str:
-        """Its folder below that of its type."""
-        return str(self["subfolder"])
-
-    @property
-    def type(self) -> FolderType:
-        """Where it is."""
-        return FolderType(self["type"])
-
-
-class _Shown:
-    """Something that a node shows."""
-
-    def as_dict(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-
-class SavedImages(_Shown):
-    """Pictures that were saved."""
-
-    def __init__(self, results: Sequence[Mapping[str, Any]], is_animated: bool = False) -> None:
-        self.results = list(results)
-        self.is_animated = is_animated
-
-    def as_dict(self) -> dict[str, Any]:
-        """What a node returns under "ui"."""
-        shown: dict[str, Any] = {"images": self.results}
-        return {**shown, "animated": (True,)} if self.is_animated else shown
-
-
-class PreviewImage(_Shown):
+class PreviewImage(Shown):
     """Pictures shown and not kept."""
 
     def __init__(self, image: Tensor, animated: bool = False, cls: Any = None, **options: Any) -> None:
-        self.values = _saved(saving.PreviewImage(), image, "", cls)
+        self.values = saved_by(saving.PreviewImage(), image, "", cls)
         self.animated = animated
 
     def as_dict(self) -> dict[str, Any]:
@@ -74,7 +57,7 @@ class PreviewMask(PreviewImage):
         super().__init__(grey, animated, cls, **options)
 
 
-class PreviewText(_Shown):
+class PreviewText(Shown):
     """A text."""
 
     def __init__(self, value: str, **options: Any) -> None:
@@ -85,7 +68,7 @@ class PreviewText(_Shown):
         return {"text": (self.value,)}
 
 
-class PreviewVideo(_Shown):
+class PreviewVideo(Shown):
     """Videos that were saved."""
 
     def __init__(self, values: Sequence[Mapping[str, Any]], **options: Any) -> None:
@@ -96,35 +79,25 @@ class PreviewVideo(_Shown):
         return {"images": self.values, "animated": (True,)}
 
 
-class ImageSaveHelper:
-    """Saves pictures with the workflow inside."""
+class PreviewAudio(Shown):
+    """Sounds played and not kept."""
 
-    @staticmethod
-    def save_images(
-        images: Tensor,
-        filename_prefix: str,
-        folder_type: FolderType | str,
-        cls: Any,
-        compress_level: int = saving.SaveImage.compress_level,
-    ) -> list[SavedResult]:
-        """Save pictures (batch, height, width, channels) under numbered names."""
-        node = saving.SaveImage()
-        node.kind = FileKind(FolderType(folder_type).value)
-        node.compress_level = compress_level
-        return _saved(node, images, filename_prefix, cls)
+    def __init__(self, audio: Audio, cls: Any = None, **options: Any) -> None:
+        letters = "".join(random.SystemRandom().choices(saving.TEMPORARY_LETTERS, k=5))
+        self.values = AudioSaveHelper.save_audio(audio, f"ComfyUI_temp_{letters}", FolderType.temp, cls)
 
-    @staticmethod
-    def get_save_images_ui(
-        images: Tensor, filename_prefix: str, cls: Any, compress_level: int = saving.SaveImage.compress_level
-    ) -> SavedImages:
-        """Save pictures among the results and show them."""
-        saved = ImageSaveHelper.save_images(images, filename_prefix, FolderType.output, cls, compress_level)
-        return SavedImages(saved)
+    def as_dict(self) -> dict[str, Any]:
+        """What a node returns under "ui"."""
+        return {"audio": self.values}
 
 
-def _saved(node: saving.SaveImage, images: Tensor, prefix: str, cls: Any) -> list[SavedResult]:
-    hidden = getattr(cls, "hidden", None)
-    shown = node.save_images(
-        images, prefix, prompt=getattr(hidden, "prompt", None), extra_pnginfo=getattr(hidden, "extra_pnginfo", None)
-    )
-    return [SavedResult(**image) for image in shown["ui"]["images"]]
+class PreviewUI3D(Shown):
+    """A 3D model, by its name in the output folder, and how to look at it."""
+
+    def __init__(self, model_file: str, camera_info: Any = None, **options: Any) -> None:
+        self.model_file = model_file
+        self.camera_info = camera_info
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a node returns under "ui"."""
+        return {"result": [self.model_file, self.camera_info]}

@@ -74,11 +74,11 @@ def write_mp4(components: VideoComponents, target: Target, metadata: Mapping[str
     with written(target, "mp4", metadata, **MP4_OPTIONS) as container:
         pictures = video_stream(container, "libx264", images, components.frame_rate)
         audio = components.audio
-        sound = None if audio is None else _sound_stream(container, audio)
+        sound = None if audio is None else sound_stream(container, "aac", audio)
         write_frames(container, pictures, images)
         if audio is not None and sound is not None:
             samples = math.ceil(len(images) / components.frame_rate * audio["sample_rate"])
-            _write_sound(container, sound, audio, samples)
+            write_sound(container, sound, audio["waveform"][0, :, :samples], audio["sample_rate"])
 
 
 def write_frames(container: av.container.OutputContainer, stream: Any, images: Tensor) -> None:
@@ -89,7 +89,7 @@ def write_frames(container: av.container.OutputContainer, stream: Any, images: T
     """
     for image in _checked(images):
         _raise_if_interrupted()
-        pixels = (image[..., :3].detach().float().clamp(0, 1) * 255).to(torch.uint8).cpu().numpy()
+        pixels = (image[..., :3].detach().float().nan_to_num(0.0).clamp(0, 1) * 255).to(torch.uint8).cpu().numpy()
         frame = pyav().VideoFrame.from_ndarray(pixels, format="rgb24")
         container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
     container.mux(stream.encode(None))
@@ -103,19 +103,29 @@ def _checked(images: Tensor) -> Tensor:
     return images
 
 
-def _sound_stream(container: av.container.OutputContainer, audio: Audio) -> Any:
+def sound_stream(container: av.container.OutputContainer, encoder: str, audio: Audio, rate: int | None = None) -> Any:
+    """A stream for sound, at its own rate or at another.
+
+    Raises:
+        ValueError: it has as many channels as no loudspeakers are placed for.
+    """
     channels = audio["waveform"].shape[1]
     if channels not in LAYOUTS:
         raise ValueError(f"audio: {channels} channels cannot be written, only {', '.join(map(str, LAYOUTS))}")
-    return container.add_stream("aac", rate=audio["sample_rate"], layout=LAYOUTS[channels])
+    return container.add_stream(encoder, rate=rate or audio["sample_rate"], layout=LAYOUTS[channels])
 
 
-def _write_sound(container: av.container.OutputContainer, stream: Any, audio: Audio, most: int) -> None:
-    waveform = audio["waveform"][0, :, :most].detach().float().cpu().contiguous()
-    for start, part in _parts(waveform, audio["sample_rate"]):
+def write_sound(container: av.container.OutputContainer, stream: Any, waveform: Tensor, sample_rate: int) -> None:
+    """Encode sound (channels, samples).
+
+    Raises:
+        Interrupted: the run was asked to stop.
+    """
+    waveform = waveform.detach().float().nan_to_num(0.0).cpu()
+    for start, part in _parts(waveform, sample_rate):
         _raise_if_interrupted()
         frame = pyav().AudioFrame.from_ndarray(part.numpy(), format="fltp", layout=LAYOUTS[len(waveform)])
-        frame.sample_rate, frame.pts = audio["sample_rate"], start
+        frame.sample_rate, frame.pts = sample_rate, start
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
 

@@ -1,0 +1,3 @@
+"""Tests of videos and sound."""
+
+from __future__ import annotations
