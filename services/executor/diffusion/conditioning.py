@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.executor.diffusion.denoiser import DiffusionModel
+from services.executor.diffusion.model_sampling import ModelSampling
 
 Conditioning = Sequence[Sequence[Any]]
 """What flows between nodes: a list of [embedding (batch, tokens, width), options] pairs.
@@ -102,25 +103,40 @@ def prepare(
 
 
 def _condition(model: DiffusionModel, embedding: Tensor, options: Mapping[str, Any], latent: Tensor) -> Condition:
-    if options.get("hooks"):
-        raise ValueError("hooks: this sampler applies none, and the conditioning has some")
-    height, width = latent.shape[-2:]
-    mask = _resolved_mask(options, latent)
-    region = _resolved_region(options, mask, height, width)
-    vector = model.vector(dict(options), height, width)
-    to_sigma = model.model_sampling.percent_to_sigma
+    check_options(options)
+    mask = resolved_mask(options, latent)
+    region = resolved_region(options, mask, latent)
+    vector = model.vector(dict(options), *latent.shape[-2:])
+    sigma_start, sigma_end = resolved_range(options, model.model_sampling)
     return Condition(
         context=embedding.to(model.device, torch.float32),
         vector=None if vector is None else vector.to(model.device, torch.float32),
         region=region,
-        weight=_weight(options, mask, region, latent),
-        sigma_start=to_sigma(options["start_percent"]) if "start_percent" in options else float("inf"),
-        sigma_end=to_sigma(options["end_percent"]) if "end_percent" in options else 0.0,
+        weight=weight_of(options, mask, region, latent),
+        sigma_start=sigma_start,
+        sigma_end=sigma_end,
         is_fallback=bool(options.get("default")),
     )
 
 
-def _resolved_mask(options: Mapping[str, Any], latent: Tensor) -> Tensor | None:
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse a condition with an option that cannot be honoured.
+
+    Raises:
+        ValueError: it has hooks.
+    """
+    if options.get("hooks"):
+        raise ValueError("hooks: this sampler applies none, and the conditioning has some")
+
+
+def resolved_range(options: Mapping[str, Any], sampling: ModelSampling) -> tuple[float, float]:
+    """Return the noise levels at which a condition begins and ends to apply."""
+    start = sampling.percent_to_sigma(options["start_percent"]) if "start_percent" in options else float("inf")
+    return start, sampling.percent_to_sigma(options["end_percent"]) if "end_percent" in options else 0.0
+
+
+def resolved_mask(options: Mapping[str, Any], latent: Tensor) -> Tensor | None:
+    """Return a condition's mask (batch, 1, height, width) at a latent's size, None where it has none."""
     mask = options.get("mask")
     if not isinstance(mask, Tensor):
         return None
@@ -130,7 +146,9 @@ def _resolved_mask(options: Mapping[str, Any], latent: Tensor) -> Tensor | None:
     return mask if mask.shape[-2:] == size else functional.interpolate(mask, size=size, mode="bilinear")
 
 
-def _resolved_region(options: Mapping[str, Any], mask: Tensor | None, height: int, width: int) -> Region | None:
+def resolved_region(options: Mapping[str, Any], mask: Tensor | None, latent: Tensor) -> Region | None:
+    """Return the rectangle of a condition, None where it applies everywhere."""
+    height, width = latent.shape[-2:]
     area = options.get("area")
     if area is None:
         return (
@@ -152,7 +170,8 @@ def _bounds(mask: Tensor) -> Region:
     return Region(max(SMALLEST_BOUNDS, bottom - top + 1), max(SMALLEST_BOUNDS, right - left + 1), top, left)
 
 
-def _weight(options: Mapping[str, Any], mask: Tensor | None, region: Region | None, latent: Tensor) -> float | Tensor:
+def weight_of(options: Mapping[str, Any], mask: Tensor | None, region: Region | None, latent: Tensor) -> float | Tensor:
+    """Return a condition's share where it overlaps others, see `Condition.weight`."""
     strength = float(options.get("strength", 1.0))
     if mask is not None:
         return (mask if region is None else region.of(mask)) * float(options.get("mask_strength", 1.0)) * strength

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -34,16 +35,7 @@ class DiffusionModel(Protocol):
             height, width: of the latent, in latent cells.
         """
 
-    def apply_model(
-        self,
-        x: Tensor,
-        timestep: Tensor,
-        context: Tensor,
-        *,
-        y: Tensor | None = None,
-        control: dict[str, list[Tensor | None]] | None = None,
-        transformer_options: dict[str, Any] | None = None,
-    ) -> Tensor:
+    def apply_model(self, x: Tensor, timestep: Tensor, context: Tensor, *, y: Tensor | None = None) -> Tensor:
         """Run the network once.
 
         Args:
@@ -51,38 +43,27 @@ class DiffusionModel(Protocol):
             timestep: (batch,) float32.
             context: (batch, tokens, width) text embedding.
             y: (batch, features) pooled conditioning.
-            control: residuals of control networks by block list.
-            transformer_options: patches and what they want to know of the step.
 
         Returns:
             The raw prediction, of x's shape.
         """
 
 
-def denoised_by(
-    model: DiffusionModel,
-    x: Tensor,
-    sigma: Tensor,
-    context: Tensor,
-    *,
-    y: Tensor | None = None,
-    control: dict[str, list[Tensor | None]] | None = None,
-    transformer_options: dict[str, Any] | None = None,
-) -> Tensor:
+Network = Callable[[Tensor, Tensor], Tensor]
+"""Returns the raw prediction for a latent (batch, channels, height, width) and timesteps (batch,)."""
+
+
+def denoised_by(network: Network, sampling: ModelSampling, x: Tensor, sigma: Tensor) -> Tensor:
     """Return the network's estimate of the clean latent.
 
     Args:
-        x: (batch, channels, height, width), on the model's device.
-        sigma: 0-dim on the CPU; it reaches the device as a fill value, so nothing waits.
+        x: (batch, channels, height, width), on the network's device.
+        sigma: on the CPU: 0-dim, which reaches the device as a fill value, so nothing waits; or (batch,), one for each.
     """
-    sampling = model.model_sampling
-    timestep = torch.full((len(x),), float(sampling.timestep(sigma)), device=x.device)
-    output = model.apply_model(
-        sampling.prediction.model_input(x, sigma),
-        timestep,
-        context,
-        y=y,
-        control=control,
-        transformer_options=transformer_options,
-    )
+    timestep = sampling.timestep(sigma)
+    if sigma.dim():
+        timestep, sigma = timestep.float().to(x.device), sigma.to(x.device).view(-1, *[1] * (x.dim() - 1))
+    else:
+        timestep = torch.full((len(x),), float(timestep), device=x.device)
+    output = network(sampling.prediction.model_input(x, sigma), timestep)
     return sampling.prediction.denoised(output.float(), x, sigma)

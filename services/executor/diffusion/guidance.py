@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -42,13 +44,47 @@ class ClassifierFreeGuidance:
 
     def predict(self, x: Tensor, sigma: Tensor, *, with_uncond: bool = False) -> Guided:
         """Predict the clean latent of x (batch, channels, height, width) at noise level sigma (0-dim, CPU)."""
+        run = run_by(self.model)
         if math.isclose(self.scale, 1.0) and not with_uncond:
-            return Guided(predictions(self.model, x, sigma, [self.positive])[0], None)
-        cond, uncond = predictions(self.model, x, sigma, [self.positive, self.negative])
+            return Guided(predictions(run, x, sigma, [self.positive])[0], None)
+        cond, uncond = predictions(run, x, sigma, [self.positive, self.negative])
         return Guided(uncond + (cond - uncond) * self.scale, uncond)
 
 
-def predictions(model: DiffusionModel, x: Tensor, sigma: Tensor, sides: Sequence[Sequence[Condition]]) -> list[Tensor]:
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Conditions that share one run of the network, each over all latents.
+
+    Attributes:
+        x: (conditions * latents, channels, height, width).
+        sigma: 0-dim, CPU.
+        context: (conditions * latents, tokens, width).
+        vector: (conditions * latents, features), if the family has one.
+        sides: for each condition the place of the list that it came from.
+    """
+
+    x: Tensor
+    sigma: Tensor
+    context: Tensor
+    vector: Tensor | None
+    sides: tuple[int, ...]
+
+
+RunBatch = Callable[[Batch], Tensor]
+"""Returns the clean latents of a batch, of its x's shape."""
+
+
+def run_by(model: DiffusionModel) -> RunBatch:
+    """Return what runs batches through a model."""
+
+    def run(batch: Batch) -> Tensor:
+        network = partial(model.apply_model, context=batch.context, y=batch.vector)
+        return denoised_by(network, model.model_sampling, batch.x, batch.sigma)
+
+    return run
+
+
+def predictions(run: RunBatch, x: Tensor, sigma: Tensor, sides: Sequence[Sequence[Condition]]) -> list[Tensor]:
     """Return one prediction for each list of conditions, their averages by weight where they overlap.
 
     Conditions that fit together run as one batch, the last ones first.
@@ -61,7 +97,7 @@ def predictions(model: DiffusionModel, x: Tensor, sigma: Tensor, sides: Sequence
         first = pending[0][1]
         batch = [entry for entry in reversed(pending) if _fits(entry[1], first)]
         pending = [entry for entry in pending if not _fits(entry[1], first)]
-        outputs = _run(model, x, sigma, [condition for _, condition in batch])
+        outputs = run(_batch(x, sigma, batch)).chunk(len(batch))
         for (place, condition), output in zip(batch, outputs, strict=True):
             totals[place].add(condition, output)
     return [total.result() for total in totals]
@@ -87,21 +123,21 @@ class _Average:
         return self._total if self._is_single else self._total / self._count
 
 
-def _run(model: DiffusionModel, x: Tensor, sigma: Tensor, conditions: Sequence[Condition]) -> Sequence[Tensor]:
+def _batch(x: Tensor, sigma: Tensor, entries: Sequence[tuple[int, Condition]]) -> Batch:
+    conditions = [condition for _, condition in entries]
     size = len(x)
     tokens = math.lcm(*(condition.context.shape[1] for condition in conditions))
     contexts = [
         repeated(condition.context, size).repeat(1, tokens // condition.context.shape[1], 1) for condition in conditions
     ]
     vectors = [repeated(condition.vector, size) for condition in conditions if condition.vector is not None]
-    output = denoised_by(
-        model,
-        torch.cat([_within(condition, x) for condition in conditions]),
-        sigma,
-        torch.cat(contexts),
-        y=torch.cat(vectors) if vectors else None,
+    return Batch(
+        x=torch.cat([_within(condition, x) for condition in conditions]),
+        sigma=sigma,
+        context=torch.cat(contexts),
+        vector=torch.cat(vectors) if vectors else None,
+        sides=tuple(place for place, _ in entries),
     )
-    return output.chunk(len(conditions))
 
 
 def _within(condition: Condition, x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from services.executor.diffusion.batches import repeated
 from services.executor.diffusion.conditioning import Condition, Region
-from services.executor.diffusion.guidance import ClassifierFreeGuidance, predictions
+from services.executor.diffusion.guidance import ClassifierFreeGuidance, predictions, run_by
 from tests.executor.diffusion.golden import MODEL_SAMPLINGS
 from tests.executor.diffusion.toy import ToyModel, toy_model
 
@@ -23,7 +23,7 @@ def context(value: float, tokens: int = 1) -> Tensor:
 
 
 def alone(model: ToyModel, x: Tensor, value: float) -> Tensor:
-    return predictions(model, x, SIGMA, [[Condition(context(value))]])[0]
+    return predictions(run_by(model), x, SIGMA, [[Condition(context(value))]])[0]
 
 
 def latent(batch: int = 1, height: int = 4, width: int = 4) -> Tensor:
@@ -60,21 +60,21 @@ def test_at_scale_one_the_negative_side_is_computed_only_when_asked_for(model: T
 
 def test_contexts_of_different_length_are_repeated_to_a_common_one(model: ToyModel) -> None:
     sides = [[Condition(context(1.0, tokens=154))], [Condition(context(2.0, tokens=77 * 3))]]
-    predictions(model, latent(), SIGMA, sides)
+    predictions(run_by(model), latent(), SIGMA, sides)
     (call,) = model.calls
     assert call["context"].shape == (2, 462, 1)
 
 
 def test_contexts_that_would_be_repeated_too_often_run_apart(model: ToyModel) -> None:
     sides = [[Condition(context(1.0, tokens=5))], [Condition(context(2.0, tokens=77))]]
-    predictions(model, latent(), SIGMA, sides)
+    predictions(run_by(model), latent(), SIGMA, sides)
     assert [call["context"].shape[1] for call in model.calls] == [5, 77]
 
 
 def test_conditions_average_by_their_weights(model: ToyModel) -> None:
     x = latent()
     one, other = Condition(context(1.0), weight=3.0), Condition(context(2.0), weight=1.0)
-    (combined,) = predictions(model, x, SIGMA, [[one, other]])
+    (combined,) = predictions(run_by(model), x, SIGMA, [[one, other]])
     torch.testing.assert_close(combined, 0.75 * alone(model, x, 1.0) + 0.25 * alone(model, x, 2.0))
     assert model.calls[0]["shape"][0] == 2
 
@@ -83,7 +83,7 @@ def test_a_condition_with_a_region_acts_there_alone(model: ToyModel) -> None:
     x = latent(height=8, width=8)
     region = Region(4, 8, 4, 0)
     inside = Condition(context(2.0), region=region, weight=torch.ones(1, 1, 4, 8))
-    (combined,) = predictions(model, x, SIGMA, [[Condition(context(1.0)), inside]])
+    (combined,) = predictions(run_by(model), x, SIGMA, [[Condition(context(1.0)), inside]])
     torch.testing.assert_close(combined[:, :, :4], alone(model, x, 1.0)[:, :, :4])
     both = (alone(model, x, 1.0) + alone(model, x, 2.0)) / 2
     torch.testing.assert_close(combined[:, :, 4:], both[:, :, 4:])
@@ -93,7 +93,7 @@ def test_a_condition_with_a_region_acts_there_alone(model: ToyModel) -> None:
 def test_where_no_condition_acts_the_prediction_is_zero(model: ToyModel) -> None:
     x = latent(height=8, width=8)
     inside = Condition(context(2.0), region=Region(4, 8, 0, 0), weight=torch.ones(1, 1, 4, 8))
-    (prediction,) = predictions(model, x, SIGMA, [[inside]])
+    (prediction,) = predictions(run_by(model), x, SIGMA, [[inside]])
     assert not prediction[:, :, 4:].any()
     assert prediction[:, :, :4].all()
 
@@ -102,11 +102,11 @@ def test_a_condition_acts_only_within_its_noise_levels(model: ToyModel) -> None:
     x = latent()
     early = Condition(context(1.0), sigma_start=99.0, sigma_end=3.0)
     late = Condition(context(2.0), sigma_start=3.0, sigma_end=0.0)
-    (prediction,) = predictions(model, x, SIGMA, [[early, late]])
+    (prediction,) = predictions(run_by(model), x, SIGMA, [[early, late]])
     torch.testing.assert_close(prediction, alone(model, x, 2.0))
-    (early_prediction,) = predictions(model, x, torch.tensor(5.0), [[early]])
+    (early_prediction,) = predictions(run_by(model), x, torch.tensor(5.0), [[early]])
     assert early_prediction.any()
-    (nothing,) = predictions(model, x, SIGMA, [[early]])
+    (nothing,) = predictions(run_by(model), x, SIGMA, [[early]])
     assert not nothing.any()
 
 

@@ -50,16 +50,7 @@ class ToyModel:
     def vector(self, options: dict[str, Any], height: int, width: int) -> Tensor | None:
         return None
 
-    def apply_model(
-        self,
-        x: Tensor,
-        timestep: Tensor,
-        context: Tensor,
-        *,
-        y: Tensor | None = None,
-        control: dict[str, list[Tensor | None]] | None = None,
-        transformer_options: dict[str, Any] | None = None,
-    ) -> Tensor:
+    def apply_model(self, x: Tensor, timestep: Tensor, context: Tensor, *, y: Tensor | None = None) -> Tensor:
         self.before_call()
         self.calls.append({"shape": tuple(x.shape), "timestep": timestep, "context": context})
         return context.mean(dim=(1, 2)).view(-1, 1, 1, 1).expand_as(x)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional
 
 from services.executor.diffusion.models.layers import Conv2d, GroupNorm, LayerNorm, Linear, attention
 from services.executor.diffusion.models.unet_spec import TransformerSpec
+from services.executor.diffusion.patches import UNPATCHED, AttentionKind, BlockPlace, TransformerPlace, UNetPatches
 
 SPATIAL_NORM_EPS = 1e-6
 _FEED_FORWARD_WIDENING = 4
@@ -15,19 +18,23 @@ _FEED_FORWARD_WIDENING = 4
 class CrossAttention(nn.Module):
     """Attention of `channels`-wide queries to a context; to themselves where no context is given."""
 
-    def __init__(self, channels: int, context_dim: int, heads: int) -> None:
+    def __init__(self, kind: AttentionKind, place: TransformerPlace, channels: int, context_dim: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.kind = kind
+        self.place = place
+        self.heads = place.heads
         self.to_q = Linear(channels, channels, bias=False)
         self.to_k = Linear(context_dim, channels, bias=False)
         self.to_v = Linear(context_dim, channels, bias=False)
         self.to_out = nn.Sequential(Linear(channels, channels), nn.Dropout(0.0))
 
-    def forward(self, hidden: Tensor, context: Tensor | None = None) -> Tensor:
+    def forward(self, hidden: Tensor, context: Tensor | None = None, patches: UNetPatches = UNPATCHED) -> Tensor:
         source = hidden if context is None else context
-        mixed = attention(self.to_q(hidden), self.to_k(source), self.to_v(source), self.heads)
-        out: Tensor = self.to_out(mixed)
-        return out
+        hidden, key, value = patches.attention_inputs(self.kind, self.place, hidden, source, source)
+        default = partial(attention, heads=self.heads)
+        projected = self.to_q(hidden), self.to_k(key), self.to_v(value)
+        mixed = patches.attention(self.kind, self.place, default, *projected)
+        return patches.after_attention(self.kind, self.place, self.to_out(mixed))
 
 
 class GatedGelu(nn.Module):
@@ -59,40 +66,50 @@ class FeedForward(nn.Module):
 class TransformerBlock(nn.Module):
     """Self-attention, cross-attention and feed-forward, each on a normalised residual branch."""
 
-    def __init__(self, spec: TransformerSpec) -> None:
+    def __init__(self, spec: TransformerSpec, place: TransformerPlace) -> None:
         super().__init__()
-        self.attn1 = CrossAttention(spec.channels, spec.channels, spec.heads)
+        self.place = place
+        self.attn1 = CrossAttention("attn1", place, spec.channels, spec.channels)
         self.ff = FeedForward(spec.channels)
-        self.attn2 = CrossAttention(spec.channels, spec.context_dim, spec.heads)
+        self.attn2 = CrossAttention("attn2", place, spec.channels, spec.context_dim)
         self.norm1 = LayerNorm(spec.channels)
         self.norm2 = LayerNorm(spec.channels)
         self.norm3 = LayerNorm(spec.channels)
 
-    def forward(self, hidden: Tensor, context: Tensor) -> Tensor:
-        hidden = hidden + self.attn1(self.norm1(hidden))
-        hidden = hidden + self.attn2(self.norm2(hidden), context)
+    def forward(self, hidden: Tensor, context: Tensor, patches: UNetPatches = UNPATCHED) -> Tensor:
+        hidden = hidden + self.attn1(self.norm1(hidden), patches=patches)
+        hidden = patches.between_attentions(self.place, hidden)
+        hidden = hidden + self.attn2(self.norm2(hidden), context, patches)
         out: Tensor = hidden + self.ff(self.norm3(hidden))
         return out
 
 
 class SpatialTransformer(nn.Module):
-    """Transformer blocks over the positions of a feature map."""
+    """Transformer blocks over the positions of a feature map.
 
-    def __init__(self, spec: TransformerSpec) -> None:
+    `block` and `number` say where it is: in which block of the UNet, and which of all its transformers it is.
+    """
+
+    def __init__(self, spec: TransformerSpec, block: BlockPlace, number: int) -> None:
         super().__init__()
         self.linear = spec.linear_projection
         self.norm = GroupNorm(spec.channels, SPATIAL_NORM_EPS, spec.group_width)
         self.proj_in = self._projection(spec.channels)
-        self.transformer_blocks = nn.ModuleList(TransformerBlock(spec) for _ in range(spec.depth))
+        head_dim = spec.channels // spec.heads
+        self.transformer_blocks = nn.ModuleList(
+            TransformerBlock(spec, TransformerPlace(block, number, depth, spec.heads, head_dim))
+            for depth in range(spec.depth)
+        )
         self.proj_out = self._projection(spec.channels)
 
-    def forward(self, features: Tensor, context: Tensor) -> Tensor:
+    def forward(self, features: Tensor, context: Tensor, patches: UNetPatches = UNPATCHED) -> Tensor:
         """Features (batch, channels, height, width) and context (batch, tokens, context_dim) to features."""
         _, _, height, width = features.shape
+        patches.enters_transformer(features)
         hidden = self.norm(features)
         hidden = self.proj_in(_to_tokens(hidden)) if self.linear else _to_tokens(self.proj_in(hidden))
         for block in self.transformer_blocks:
-            hidden = block(hidden, context)
+            hidden = block(hidden, context, patches)
         hidden = self.proj_out(hidden) if self.linear else hidden
         hidden = _to_map(hidden, height, width)
         out: Tensor = features + (hidden if self.linear else self.proj_out(hidden))

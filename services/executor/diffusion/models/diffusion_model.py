@@ -10,6 +10,7 @@ from torch import Tensor
 from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.models.unet import UNet
+from services.executor.diffusion.patches import UNPATCHED, UNetPatches
 
 
 class LatentDiffusionModel:
@@ -49,11 +50,10 @@ class LatentDiffusionModel:
         context: Tensor,
         *,
         y: Tensor | None = None,
-        control: dict[str, list[Tensor | None]] | None = None,
-        transformer_options: dict[str, Any] | None = None,
+        patches: UNetPatches = UNPATCHED,
     ) -> Tensor:
         """The raw prediction (batch, channels, height, width) for a latent of that shape."""
         dtype = self.compute_dtype
         vector = None if y is None else y.to(dtype)
-        prediction: Tensor = self.unet(x.to(dtype), timestep, context.to(dtype), vector)
+        prediction: Tensor = self.unet(x.to(dtype), timestep, context.to(dtype), vector, patches)
         return prediction

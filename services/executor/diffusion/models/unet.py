@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,9 @@ from services.executor.diffusion.models.unet_spec import (
     UNetSpec,
     UpsampleSpec,
 )
+from services.executor.diffusion.patches import UNPATCHED, BlockPlace, UNetPatches
 
+MIDDLE = BlockPlace("middle", 0)
 RES_NORM_EPS = 1e-5
 TIMESTEP_MAX_PERIOD = 10000.0  # timesteps
 
@@ -85,33 +88,48 @@ class UNet(nn.Module):
         self.time_embed = _perceptron(spec.model_channels, width)
         if spec.adm_channels is not None:
             self.label_emb = nn.Sequential(_perceptron(spec.adm_channels, width))
-        self.input_blocks = nn.ModuleList(_block(block) for block in spec.input_blocks)
-        self.middle_block = _block(spec.middle_block)
-        self.output_blocks = nn.ModuleList(_block(block) for block in spec.output_blocks)
+        transformers = itertools.count()
+        self.input_blocks = nn.ModuleList(
+            _block(block, BlockPlace("input", number), transformers) for number, block in enumerate(spec.input_blocks)
+        )
+        self.middle_block = _block(spec.middle_block, MIDDLE, transformers)
+        self.output_blocks = nn.ModuleList(
+            _block(block, BlockPlace("output", number), transformers) for number, block in enumerate(spec.output_blocks)
+        )
         self.out = nn.Sequential(
             GroupNorm(spec.model_channels, RES_NORM_EPS, spec.group_width),
             nn.SiLU(),
             Conv2d(spec.model_channels, spec.out_channels, 3, padding=1),
         )
 
-    def forward(self, latent: Tensor, timesteps: Tensor, context: Tensor, vector: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        latent: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        vector: Tensor | None = None,
+        patches: UNetPatches = UNPATCHED,
+    ) -> Tensor:
         """The model's raw prediction.
 
         Takes latents (batch, channels, height, width), timesteps (batch) in 0..999 (fractions allowed),
         context (batch, tokens, context_dim) and, for models with a vector condition, vectors (batch, adm_channels).
         Computes in the dtype of `latent`.
         """
-        embedding = self._embedding(latent, timesteps, vector)
+        embedding = patches.embedding(self._embedding(latent, timesteps, vector), self.spec.model_channels)
         hidden = latent
         skips: list[Tensor] = []
-        for block in self.input_blocks:
-            hidden = _run(block, hidden, embedding, context)
+        for number, block in enumerate(self.input_blocks):
+            place = BlockPlace("input", number)
+            hidden = patches.after_input_block(place, _run(block, hidden, embedding, context, patches))
             skips.append(hidden)
-        hidden = _run(self.middle_block, hidden, embedding, context)
-        for block in self.output_blocks:
-            hidden = torch.cat([hidden, skips.pop()], dim=1)
+            hidden = patches.after_skip(place, hidden)
+        hidden = patches.after_middle_block(MIDDLE, _run(self.middle_block, hidden, embedding, context, patches))
+        for number, block in enumerate(self.output_blocks):
+            hidden, skip = patches.before_output_block(BlockPlace("output", number), hidden, skips.pop())
+            hidden = torch.cat([hidden, skip], dim=1)
             size = skips[-1].shape[-2:] if skips else hidden.shape[-2:]
-            hidden = _run(block, hidden, embedding, context, size)
+            hidden = _run(block, hidden, embedding, context, patches, size)
         out: Tensor = self.out(hidden)
         return out
 
@@ -135,14 +153,19 @@ def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
 
 
 def _run(
-    block: nn.Module, hidden: Tensor, embedding: Tensor, context: Tensor, size: Sequence[int] | None = None
+    block: nn.Module,
+    hidden: Tensor,
+    embedding: Tensor,
+    context: Tensor,
+    patches: UNetPatches,
+    size: Sequence[int] | None = None,
 ) -> Tensor:
     for layer in block.children():
         match layer:
             case ResBlock():
                 hidden = layer(hidden, embedding)
             case SpatialTransformer():
-                hidden = layer(hidden, context)
+                hidden = layer(hidden, context, patches)
             case Upsample():
                 hidden = layer(hidden, size)
             case _:
@@ -150,18 +173,18 @@ def _run(
     return hidden
 
 
-def _block(specs: BlockSpec) -> nn.Sequential:
-    return nn.Sequential(*(_layer(spec) for spec in specs))
+def _block(specs: BlockSpec, place: BlockPlace, transformers: Iterator[int]) -> nn.Sequential:
+    return nn.Sequential(*(_layer(spec, place, transformers) for spec in specs))
 
 
-def _layer(spec: LayerSpec) -> nn.Module:
+def _layer(spec: LayerSpec, place: BlockPlace, transformers: Iterator[int]) -> nn.Module:
     match spec:
         case ConvSpec():
             return Conv2d(spec.in_channels, spec.out_channels, 3, padding=1)
         case ResBlockSpec():
             return ResBlock(spec)
         case TransformerSpec():
-            return SpatialTransformer(spec)
+            return SpatialTransformer(spec, place, next(transformers))
         case DownsampleSpec():
             return Downsample(spec.channels)
         case UpsampleSpec():
