@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.executor.diffusion.checkpoints import Checkpoint, load_checkpoint
+from services.executor.patching.base_model import BaseModel
+from services.executor.patching.clip import CLIP
+from services.executor.patching.model_patcher import ModelPatcher
+from services.executor.patching.vae import VAE
 
 #: How many files stay loaded.
 KEPT = 2
 
 _Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Models:
+    """What a checkpoint file holds, as it flows between nodes; None for the parts that it does not hold."""
+
+    model: ModelPatcher | None
+    clip: CLIP | None
+    vae: VAE | None
+
+    def cloned(self) -> Models:
+        """The same models, without what nodes may change about these."""
+        return Models(self.model and self.model.clone(), self.clip and self.clip.clone(), self.vae)
 
 
 class LoadedCheckpoints:
@@ -19,10 +37,10 @@ class LoadedCheckpoints:
     def __init__(self, device: str, kept: int = KEPT) -> None:
         self._device = device
         self._kept = kept
-        self._loaded: OrderedDict[_Key, Checkpoint] = OrderedDict()
+        self._loaded: OrderedDict[_Key, Models] = OrderedDict()
 
-    def get(self, path: Path) -> Checkpoint:
-        """The checkpoint, on the device.
+    def get(self, path: Path) -> Models:
+        """The models of a checkpoint, on the device.
 
         Raises:
             CheckpointError: the file cannot be used.
@@ -33,9 +51,9 @@ class LoadedCheckpoints:
             checkpoint = load_checkpoint(path)
             while len(self._loaded) >= self._kept:
                 self._loaded.popitem(last=False)
-            self._loaded[key] = _moved(checkpoint, self._device)
+            self._loaded[key] = _as_nodes_know_it(_moved(checkpoint, self._device))
         self._loaded.move_to_end(key)
-        return self._loaded[key]
+        return self._loaded[key].cloned()
 
     def unload(self) -> None:
         """Let go of all of them."""
@@ -50,3 +68,11 @@ def _moved(checkpoint: Checkpoint, device: str) -> Checkpoint:
     if checkpoint.vae:
         checkpoint.vae.vae.to(device)
     return checkpoint
+
+
+def _as_nodes_know_it(checkpoint: Checkpoint) -> Models:
+    return Models(
+        ModelPatcher(BaseModel(checkpoint.model)) if checkpoint.model else None,
+        CLIP(checkpoint.clip) if checkpoint.clip else None,
+        VAE(checkpoint.vae) if checkpoint.vae else None,
+    )

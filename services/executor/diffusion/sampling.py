@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from services.executor.diffusion.conditioning import Conditioning, prepare
 from services.executor.diffusion.denoiser import DiffusionModel
 from services.executor.diffusion.guidance import ClassifierFreeGuidance
+from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.noise import SamplerNoise, initial_noise, seeded_generator
 from services.executor.diffusion.noise_mask import MaskedDenoiser, latent_mask
@@ -46,43 +48,54 @@ class GuidedDenoiser:
         return denoised, denoised if uncond is None else uncond
 
 
-def sample(
-    model: DiffusionModel,
-    positive: Conditioning,
-    negative: Conditioning,
+class HasLevels(Protocol):
+    """What of a model has to be known to plan a run."""
+
+    @property
+    def model_sampling(self) -> ModelSampling:
+        """The noise levels it was trained on."""
+
+    @property
+    def latent_format(self) -> LatentFormat:
+        """The latent space it works in."""
+
+
+class Plan(NamedTuple):
+    """What a run begins with and which way it goes."""
+
+    latent: Tensor
+    noise: Tensor
+    sigmas: Tensor
+    sampler: Sampler
+
+
+def plan(
+    model: HasLevels,
     latent: Tensor,
     *,
     seed: int,
     steps: int,
-    cfg: float,
     sampler: str,
     scheduler: str,
     denoise: float = 1.0,
     start_at_step: int | None = None,
     end_at_step: int | None = None,
     force_full_denoise: bool = False,
-    noise_mask: Tensor | None = None,
     batch_index: Sequence[int] | None = None,
     disable_noise: bool = False,
-    report: Progress | None = None,
-) -> Tensor:
-    """Denoise a latent as ComfyUI's KSampler and KSamplerAdvanced do.
+) -> Plan:
+    """Plan a run as ComfyUI's KSampler and KSamplerAdvanced do.
 
     Args:
         latent: (batch, channels, height, width) in the autoencoder's space.
         seed: 0 to 2**64 - 1.
-        cfg: guidance scale.
         sampler: a name in `SAMPLERS`.
         scheduler: a name in `SCHEDULERS`.
         denoise: share of noise to begin with, 0..1.
         start_at_step, end_at_step: the part of the schedule to run; the whole by default.
         force_full_denoise: end at noise level zero even where the schedule is cut short.
-        noise_mask: (height, width) or (batch, ..., height, width) in 0..1, of any size; where it is 0 the latent stays.
         batch_index: the items' places in the batch they were taken from, see `initial_noise`.
         disable_noise: begin with the latent as it is, which holds the noise that an earlier run left.
-
-    Returns:
-        The latent (batch, channels, height, width) float32 on the CPU, in the autoencoder's space.
 
     Raises:
         ValueError: unknown sampler or scheduler, or a latent of another family.
@@ -102,19 +115,37 @@ def sample(
     noise = torch.zeros_like(latent, dtype=torch.float32, device="cpu")
     if not disable_noise:
         noise = initial_noise(latent.shape, seed, batch_index)
-    return sample_sigmas(
-        model,
-        positive,
-        negative,
-        latent,
-        noise,
-        sigmas,
-        chosen,
-        cfg=cfg,
-        seed=seed,
-        noise_mask=noise_mask,
-        report=report,
-    )
+    return Plan(latent, noise, sigmas, chosen)
+
+
+def sample(
+    model: DiffusionModel,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent: Tensor,
+    *,
+    seed: int,
+    cfg: float,
+    noise_mask: Tensor | None = None,
+    report: Progress | None = None,
+    **how: Any,
+) -> Tensor:
+    """Denoise a latent under guidance.
+
+    Args:
+        latent: (batch, channels, height, width) in the autoencoder's space.
+        cfg: guidance scale.
+        noise_mask: (height, width) or (batch, ..., height, width) in 0..1, of any size; where it is 0 the latent stays.
+        how: see `plan`.
+
+    Returns:
+        The latent (batch, channels, height, width) float32 on the CPU, in the autoencoder's space.
+
+    Raises:
+        ValueError: unknown sampler or scheduler, or a latent of another family.
+    """
+    planned = plan(model, latent, seed=seed, **how)
+    return sample_sigmas(model, positive, negative, *planned, cfg=cfg, seed=seed, noise_mask=noise_mask, report=report)
 
 
 def with_channels(latent: Tensor, channels: int) -> Tensor:
@@ -185,7 +216,7 @@ def run_sampler(
     if noise_mask is not None:
         kept = _mask_noise(noise, seed) if sampler.renews_mask_noise else noise
         denoise = MaskedDenoiser(denoise, latent_mask(noise_mask, latent), latent, kept)
-    x = prediction.add_noise(sigmas[0], noise, latent, is_maximum=_is_maximum(denoise.model_sampling, float(sigmas[0])))
+    x = prediction.add_noise(sigmas[0], noise, latent, is_maximum=is_maximum(denoise.model_sampling, float(sigmas[0])))
     steps = len(sigmas) - 1
     if steps > 0:
         drawn = SamplerNoise(seed, noise.shape if has_noise else None)
@@ -197,7 +228,7 @@ def _mask_noise(noise: Tensor, seed: int) -> Tensor:
     return torch.randn(noise.shape, generator=seeded_generator(seed + 1)).to(noise)
 
 
-def _is_maximum(model_sampling: ModelSampling, sigma: float) -> bool:
+def is_maximum(model_sampling: ModelSampling, sigma: float) -> bool:
     highest = float(model_sampling.sigma_max)
     return sigma > highest or abs(sigma - highest) <= MAXIMUM_TOLERANCE * max(sigma, highest)
 

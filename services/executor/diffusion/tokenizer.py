@@ -30,13 +30,18 @@ _CJK_RANGES = (
 
 
 class ClipBpe:
-    """The CLIP vocabulary and its merges; one instance serves any number of threads."""
+    """The CLIP vocabulary and its merges; one instance serves any number of threads.
+
+    Attributes:
+        pieces: the text of each token id.
+    """
 
     def __init__(self, merges: list[tuple[str, str]]) -> None:
         alphabet = _byte_alphabet()
         symbols = [alphabet[byte] for byte in _byte_order()]
         pieces = symbols + [symbol + _WORD_END for symbol in symbols]
         pieces += ["".join(pair) for pair in merges]
+        self.pieces = (*pieces, *_SPECIAL_TOKENS)
         self._alphabet = alphabet
         self._ids = {piece: index for index, piece in enumerate(pieces)}
         self._ranks = {pair: rank for rank, pair in enumerate(merges)}

@@ -27,7 +27,9 @@ class CLIPSetLastLayer:
         """
         if clip is None:
             raise ValueError("clip: the checkpoint holds no text encoder")
-        return (clip.with_layer(stop_at_clip_layer),)
+        stopping = clip.clone()
+        stopping.clip_layer(stop_at_clip_layer)
+        return (stopping,)
 
 
 NODES: tuple[type, ...] = (CLIPSetLastLayer,)

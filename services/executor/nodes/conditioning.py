@@ -35,4 +35,4 @@ class CLIPTextEncode:
         """
         if clip is None:
             raise ValueError("clip: the checkpoint holds no text encoder")
-        return (clip.encode(text),)
+        return (clip.encode_from_tokens_scheduled(clip.tokenize(text)),)

@@ -36,5 +36,5 @@ class CheckpointLoaderSimple:
             CheckpointError: it cannot be used.
         """
         here = environment()
-        checkpoint = here.checkpoints.get(here.models.path(FOLDER, ckpt_name))
-        return checkpoint.model, checkpoint.clip, checkpoint.vae
+        models = here.checkpoints.get(here.models.path(FOLDER, ckpt_name))
+        return models.model, models.clip, models.vae

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.executor.diffusion.samplers import SAMPLERS, Sampler
+from services.executor.diffusion.samplers import SAMPLERS
 from services.executor.diffusion.samplers.cfg_pp import sample_euler_ancestral_cfg_pp
 from services.executor.diffusion.samplers.contract import SamplerFunction
 from services.executor.diffusion.samplers.dpm_solver import sample_dpm_adaptive
@@ -15,6 +15,7 @@ from services.executor.diffusion.samplers.euler import sample_euler_ancestral
 from services.executor.diffusion.samplers.lms import sample_lms
 from services.executor.nodes.declarations import Declaration, whole
 from services.executor.nodes.sigma_schedules import exact
+from services.executor.patching.k_samplers import KSAMPLER, as_k_function, sampler_object
 
 ON_DEVICE = "gpu"
 NOISE_DEVICES = (ON_DEVICE, "cpu")
@@ -42,7 +43,7 @@ class KSamplerSelect(SamplerNode):
         """The name."""
         return {"required": {"sampler_name": (tuple(SAMPLERS),)}}
 
-    def get_sampler(self, sampler_name: str) -> tuple[Sampler]:
+    def get_sampler(self, sampler_name: str) -> tuple[KSAMPLER]:
         """Return the sampler.
 
         Raises:
@@ -50,7 +51,7 @@ class KSamplerSelect(SamplerNode):
         """
         if sampler_name not in SAMPLERS:
             raise ValueError(f"sampler_name: {sampler_name!r} is not one of {', '.join(SAMPLERS)}")
-        return (SAMPLERS[sampler_name],)
+        return (sampler_object(sampler_name),)
 
 
 class ParametersNode(SamplerNode):
@@ -64,11 +65,11 @@ class ParametersNode(SamplerNode):
         """The parameters."""
         return {"required": dict(cls.PARAMETERS)}
 
-    def get_sampler(self, **parameters: Any) -> tuple[Sampler]:
+    def get_sampler(self, **parameters: Any) -> tuple[KSAMPLER]:
         """Return the sampler with them; `noise_device` "gpu" draws noise where the latent is."""
         device = parameters.pop("noise_device", None)
         drawn = {} if device is None else {"noise_on_device": device == ON_DEVICE}
-        return (Sampler(type(self).SAMPLER, parameters | drawn),)
+        return (KSAMPLER(as_k_function(type(self).SAMPLER), parameters | drawn),)
 
 
 class SamplerEulerAncestral(ParametersNode):

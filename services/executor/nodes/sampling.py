@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from services.executor.diffusion.samplers import SAMPLERS
-from services.executor.diffusion.sampling import sample
 from services.executor.diffusion.schedules import SCHEDULERS
 from services.executor.nodes.latent import Latent
 from services.executor.nodes.step_report import report_steps
+from services.executor.patching.sampling import sample
 
 
 def sample_latent(model: Any, positive: Any, negative: Any, latent: Latent, **how: Any) -> Latent:

@@ -80,7 +80,7 @@ def test_other_formats_are_read_without_running_what_is_in_them(tmp_path: Path) 
 def test_samplers_and_schedulers_are_ours() -> None:
     assert list(SAMPLERS) == comfy_samplers.SAMPLER_NAMES == comfy_samplers.KSampler.SAMPLERS
     assert list(SCHEDULERS) == comfy_samplers.SCHEDULER_NAMES == comfy_samplers.KSampler.SCHEDULERS
-    assert comfy_samplers.ksampler("euler", {"s_noise": 1.5}).options["s_noise"] == 1.5
+    assert comfy_samplers.ksampler("euler", {"s_noise": 1.5}).extra_options["s_noise"] == 1.5
 
 
 def test_conditioning_values_are_set_in_a_copy() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.custom.modules.comfy_samplers import KSampler
-from services.executor.custom.modules.step_callback import StepCallback, report_of
 from services.executor.diffusion.noise import initial_noise
-from services.executor.diffusion.samplers import Sampler
-from services.executor.diffusion.sampling import sample_sigmas, with_channels
+from services.executor.diffusion.sampling import with_channels
+from services.executor.patching.conds import prepare_mask as prepare_mask
+from services.executor.patching.sampling import StepCallback, sample_sigmas
 
 
 def prepare_noise(latent_image: Tensor, seed: int, noise_inds: Sequence[int] | None = None) -> Tensor:
@@ -72,7 +72,7 @@ def sample_custom(
     model: Any,
     noise: Tensor,
     cfg: float,
-    sampler: Sampler,
+    sampler: Any,
     sigmas: Tensor,
     positive: Any,
     negative: Any,
@@ -92,7 +92,7 @@ def sample_custom(
         sigmas,
         sampler,
         cfg=cfg,
-        seed=seed or 0,
+        seed=seed,
         noise_mask=noise_mask,
-        report=report_of(callback),
+        callback=callback,
     )

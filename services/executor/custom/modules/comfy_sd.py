@@ -6,13 +6,9 @@ import enum
 from pathlib import Path
 from typing import Any
 
-from services.executor.diffusion.models.autoencoder import Autoencoder
-from services.executor.diffusion.text_encoding import TextEncoder
 from services.executor.environment import environment
-
-#: For packs that ask what they were given.
-CLIP = TextEncoder
-VAE = Autoencoder
+from services.executor.patching.clip import CLIP as CLIP
+from services.executor.patching.vae import VAE as VAE
 
 
 class CLIPType(enum.Enum):

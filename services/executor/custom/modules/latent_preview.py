@@ -7,10 +7,10 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from services.executor.custom.modules.step_callback import StepCallback
-from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.preview import LARGEST_SIDE, latent_preview
 from services.executor.nodes.step_report import report_steps
+from services.executor.patching.latent_formats import LatentFormat, as_previews_know_it
+from services.executor.patching.sampling import StepCallback
 
 MAX_PREVIEW_RESOLUTION = LARGEST_SIDE
 
@@ -35,7 +35,7 @@ class Latent2RGBPreviewer(LatentPreviewer):
 
     def decode_latent_to_preview(self, x0: Tensor) -> Image.Image:
         """A picture of the first latent of a batch, one pixel a cell."""
-        return latent_preview(x0, self._latent_format)
+        return latent_preview(x0, as_previews_know_it(self._latent_format))
 
 
 def get_previewer(device: Any, latent_format: LatentFormat) -> LatentPreviewer:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import binascii
-import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from services.executor.custom.modules.progress_bar import ProgressBar
+from services.executor.diffusion.tiling import TileFunction, in_tiles, tile_count
 from services.executor.nodes.latent_scaling import scaled_latent
 from services.executor.nodes.scaling import scaled
-
-TileFunction = Callable[[Tensor], Tensor]
 
 
 def common_upscale(samples: Tensor, width: int, height: int, upscale_method: str, crop: str) -> Tensor:
@@ -81,7 +80,7 @@ def string_to_seed(data: bytes | bytearray) -> int:
 
 def get_tiled_scale_steps(width: int, height: int, tile_x: int, tile_y: int, overlap: int) -> int:
     """How many tiles `tiled_scale` takes."""
-    return len(_starts(height, tile_y, overlap)) * len(_starts(width, tile_x, overlap))
+    return tile_count((height, width), (tile_y, tile_x), overlap)
 
 
 def tiled_scale(
@@ -113,27 +112,16 @@ def tiled_scale_multidim(
     pbar: ProgressBar | None = None,
 ) -> Tensor:
     """As `tiled_scale`, for any number of dimensions behind the channels."""
-    sizes = samples.shape[2:]
-    target = [round(size * upscale_amount) for size in sizes]
-    results = []
-    for item in (samples[index : index + 1] for index in range(len(samples))):
-        total = torch.zeros(1, out_channels, *target, device=output_device)
-        weight = torch.zeros(1, 1, *target, device=output_device)
-        for corner in _corners(sizes, tile, overlap):
-            piece = item
-            for axis, (start, length) in enumerate(zip(corner, tile, strict=True)):
-                piece = piece.narrow(axis + 2, start, min(length, sizes[axis]))
-            done = function(piece).to(output_device)
-            feather = _feather(done.shape[2:], round(overlap * upscale_amount)).to(done)
-            place = [slice(None), slice(None)]
-            for start, length in zip(corner, done.shape[2:], strict=True):
-                place.append(slice(round(start * upscale_amount), round(start * upscale_amount) + length))
-            total[tuple(place)] += done * feather
-            weight[tuple(place)] += feather
-            if pbar is not None:
-                pbar.update(1)
-        results.append(total / weight)
-    return torch.cat(results)
+    return in_tiles(
+        samples,
+        function,
+        tile,
+        overlap,
+        scale=upscale_amount,
+        channels=out_channels,
+        device=output_device,
+        after_tile=None if pbar is None else partial(pbar.update, 1),
+    )
 
 
 def _spread(length: int, wanted: int) -> list[int] | None:
@@ -144,25 +132,3 @@ def _spread(length: int, wanted: int) -> list[int] | None:
     if wanted < length:
         return [round(index * (length - 1) / (wanted - 1)) for index in range(wanted)]
     return [min(length - 1, math.floor((index + 0.5) * length / wanted)) for index in range(wanted)]
-
-
-def _starts(size: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin so that they cover a side; the last one ends with it."""
-    if size <= tile:
-        return [0]
-    stride = max(1, tile - overlap)
-    return [min(start, size - tile) for start in range(0, size - overlap, stride)]
-
-
-def _corners(sizes: Sequence[int], tile: Sequence[int], overlap: int) -> Iterator[tuple[int, ...]]:
-    return itertools.product(*(_starts(size, length, overlap) for size, length in zip(sizes, tile, strict=True)))
-
-
-def _feather(sizes: Sequence[int], width: int) -> Tensor:
-    """Weights that rise from the edges of a tile over `width`, never zero."""
-    weights = torch.ones(1, 1, *sizes)
-    for axis, size in enumerate(sizes):
-        distance = torch.minimum(torch.arange(size), torch.arange(size).flip(0)) + 1
-        ramp = (distance / max(1, width)).clamp(max=1.0)
-        weights = weights * ramp.reshape([1, 1, *(size if axis == other else 1 for other in range(len(sizes)))])
-    return weights

@@ -35,7 +35,7 @@ class Autoencoder:
 
         What is over a multiple of 8 pixels is cut off, half of it on either side.
         """
-        pixels = self._cropped(pictures).movedim(-1, 1) * 2 - 1
+        pixels = self.cropped(pictures).movedim(-1, 1) * 2 - 1
         latents = [self.vae.encode(picture[None].to(self.device, torch.float32)).float().cpu() for picture in pixels]
         return torch.cat(latents)
 
@@ -43,7 +43,12 @@ class Autoencoder:
         pixels = self.vae.decode(latent.to(self.device, torch.float32))
         return ((pixels.float() + 1) / 2).clamp(0, 1).cpu()
 
-    def _cropped(self, pictures: Tensor) -> Tensor:
+    def cropped(self, pictures: Tensor) -> Tensor:
+        """Pictures without what is over a whole number of cells, half of it on either side.
+
+        Raises:
+            ValueError: they are smaller than a cell.
+        """
         cell = self.vae.spec.downscale
         for dimension in (1, 2):
             kept = pictures.shape[dimension] // cell * cell

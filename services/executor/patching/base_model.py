@@ -1,0 +1,231 @@
+"""What a MODEL holds at `.model`: the network with everything that sampling has to know about it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from services.executor.diffusion.denoiser import denoised_by
+from services.executor.diffusion.model_sampling import ModelSampling
+from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
+from services.executor.diffusion.models.unet import UNet
+from services.executor.diffusion.prediction import Velocity
+from services.executor.patching import latent_formats, model_sampling
+from services.executor.patching.conds import CONDCrossAttn, CONDRegular
+from services.executor.patching.latent_formats import LatentFormat
+from services.executor.patching.sigma_rows import level_of
+from services.executor.patching.transformer_options import TransformerOptions, patches_in
+from services.executor.patching.weights import dtype_of
+from services.executor.patching.wrappers import WrappersMP, wrapped
+
+
+class ModelType(enum.Enum):
+    """What a network predicts."""
+
+    EPS = 1
+    V_PREDICTION = 2
+    V_PREDICTION_EDM = 3
+    STABLE_CASCADE = 4
+    EDM = 5
+    FLOW = 6
+    V_PREDICTION_CONTINUOUS = 7
+    FLUX = 8
+    IMG_TO_IMG = 9
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What was read from the checkpoint about a model."""
+
+    unet_config: dict[str, Any]
+    sampling_settings: dict[str, Any]
+    latent_format: LatentFormat
+
+
+class UNetModel(UNet):
+    """A UNet that is called with transformer options, in which nodes leave functions that change its work."""
+
+    @classmethod
+    def of(cls, unet: UNet) -> UNetModel:
+        """Another face of a UNet, which shares everything with it."""
+        made = cls.__new__(cls)
+        made.__dict__ = unet.__dict__
+        return made
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
+        return dtype_of(self)
+
+    @property
+    def model_channels(self) -> int:
+        """The width of the outermost blocks."""
+        return self.spec.model_channels
+
+    @property
+    def in_channels(self) -> int:
+        """The channels of what it is given."""
+        return self.spec.in_channels
+
+    @property
+    def out_channels(self) -> int:
+        """The channels of what it gives."""
+        return self.spec.out_channels
+
+    def forward(  # type: ignore[override]
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        y: Tensor | None = None,
+        control: Any = None,
+        transformer_options: TransformerOptions | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        """The raw prediction; see `UNet.forward`.
+
+        Raises:
+            ValueError: it is given residuals of a control network, which are not offered.
+        """
+        options = dict(transformer_options or {})
+        run = wrapped(WrappersMP.DIFFUSION_MODEL, self._predicted, options, owner=self)
+        predicted: Tensor = run(x, timesteps, context, y, control, options, **kwargs)
+        return predicted
+
+    def _predicted(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        y: Tensor | None = None,
+        control: Any = None,
+        transformer_options: TransformerOptions | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        if control is not None:
+            raise ValueError("this platform does not offer control networks yet")
+        options = transformer_options or {}
+        options["original_shape"] = list(x.shape)
+        return super().forward(x, timesteps, context, y, patches_in(options))
+
+
+class BaseModel(nn.Module):
+    """A diffusion model.
+
+    Attributes:
+        diffusion_model: the network.
+        model_sampling: its noise levels and what it predicts; nodes may put another one here by an object patch.
+        latent_format: the latent space that it works in.
+        model_config: what was read from the checkpoint.
+    """
+
+    def __init__(self, network: LatentDiffusionModel) -> None:
+        super().__init__()
+        self.network = network
+        self.diffusion_model = UNetModel.of(network.unet)
+        self.model_sampling = model_sampling.as_nodes_know_it(network.model_sampling)
+        self.latent_format = latent_formats.as_nodes_know_it(network.latent_format)
+        self.model_config = _config(network, self.latent_format)
+        is_velocity = isinstance(network.model_sampling.prediction, Velocity)
+        self.model_type = ModelType.V_PREDICTION if is_velocity else ModelType.EPS
+        self.adm_channels = network.unet.spec.adm_channels or 0
+        self.manual_cast_dtype = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.diffusion_model.parameters()).device
+
+    @property
+    def levels(self) -> ModelSampling:
+        """The noise levels as samplers know them."""
+        return model_sampling.as_samplers_know_it(self.model_sampling)
+
+    def get_dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
+        return dtype_of(self.diffusion_model)
+
+    def apply_model(
+        self,
+        x: Tensor,
+        t: Tensor,
+        c_concat: Any = None,
+        c_crossattn: Any = None,
+        control: Any = None,
+        transformer_options: TransformerOptions | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        """The clean latents of x (batch, channels, height, width) at the noise levels t (batch,).
+
+        Args:
+            c_concat: (batch, more channels, height, width), what the network is given beside the latents.
+            c_crossattn: (batch, tokens, width) text embedding.
+            transformer_options: functions that change the network's work, and what they are told of the step.
+        """
+        options = {} if transformer_options is None else transformer_options
+        run = wrapped(WrappersMP.APPLY_MODEL, self._apply_model, options, owner=self)
+        denoised: Tensor = run(x, t, c_concat, c_crossattn, control, options, **kwargs)
+        return denoised
+
+    def _apply_model(
+        self,
+        x: Tensor,
+        t: Tensor,
+        c_concat: Any = None,
+        c_crossattn: Any = None,
+        control: Any = None,
+        transformer_options: TransformerOptions | None = None,
+        **kwargs: Any,
+    ) -> Tensor:
+        dtype = torch.float32 if self.device.type == "cpu" else self.get_dtype()
+        # Pooled conditions of families that have them come as `y`.
+        extra = {name: value.to(dtype) for name, value in kwargs.items() if isinstance(value, Tensor)}
+
+        def network(scaled: Tensor, timestep: Tensor) -> Tensor:
+            if c_concat is not None:
+                scaled = torch.cat([scaled, c_concat.to(scaled)], dim=1)
+            output: Tensor = self.diffusion_model(
+                scaled.to(dtype),
+                timestep,
+                context=c_crossattn.to(dtype),
+                control=control,
+                transformer_options=transformer_options,
+                **extra,
+            )
+            return output
+
+        return denoised_by(network, self.levels, x, level_of(t))
+
+    def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
+        """What the network is given of a condition, whose options are the arguments."""
+        found: dict[str, Any] = {"c_crossattn": CONDCrossAttn(kwargs["cross_attn"])}
+        vector = self.network.vector(kwargs, *kwargs["noise"].shape[-2:])
+        return found if vector is None else found | {"y": CONDRegular(vector)}
+
+    def process_latent_in(self, latent: Tensor) -> Tensor:
+        """Scale a latent of the autoencoder to the network's space."""
+        return self.latent_format.process_in(latent)
+
+    def process_latent_out(self, latent: Tensor) -> Tensor:
+        """Scale a latent of the network's space back to the autoencoder's."""
+        return self.latent_format.process_out(latent)
+
+    def scale_latent_inpaint(self, sigma: Tensor, noise: Tensor, latent_image: Tensor, **kwargs: Any) -> Tensor:
+        """The known latent at a noise level, for what stays outside a mask."""
+        return self.levels.prediction.add_noise(level_of(sigma), noise, latent_image)
+
+
+def _config(network: LatentDiffusionModel, latent_format: LatentFormat) -> ModelConfig:
+    spec = network.unet.spec
+    unet = {
+        "in_channels": spec.in_channels,
+        "out_channels": spec.out_channels,
+        "model_channels": spec.model_channels,
+        "context_dim": spec.context_dim,
+        "adm_in_channels": spec.adm_channels,
+    }
+    return ModelConfig(unet, {}, latent_format)

@@ -1,0 +1,358 @@
+"""The MODEL that flows between nodes: a shared model, and what nodes change about it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from services.executor.diffusion.latent_format import LatentFormat
+from services.executor.diffusion.model_sampling import ModelSampling
+from services.executor.patching import weights, wrappers
+from services.executor.patching.latent_formats import as_previews_know_it
+from services.executor.patching.model_options import (
+    ModelOptions,
+    add_patch,
+    create_model_options_clone,
+    set_model_options_patch_replace,
+    set_model_options_post_cfg_function,
+    set_model_options_pre_cfg_function,
+)
+from services.executor.patching.model_sampling import as_samplers_know_it
+from services.executor.patching.weights import WeightPatch
+from services.executor.patching.wrappers import CallbacksMP, Nested, call_all, copy_nested_dicts
+
+
+class ModelPatcher:
+    """A model with changes of its own; clones share the model and not the changes.
+
+    The model itself stays as it was loaded: changed weights and parts are put into a copy of it that shares the rest,
+    made when sampling begins.
+
+    Attributes:
+        model: shared by all clones.
+        model_options: functions that change the model's work, see `model_options.py`.
+        patches: changes of weights, by key.
+        object_patches: parts to use in place of the model's own, by dotted path.
+        load_device, offload_device, output_device: where it computes and where its results are; models stay loaded.
+    """
+
+    def __init__(
+        self, model: nn.Module, load_device: torch.device | None = None, offload_device: torch.device | None = None
+    ) -> None:
+        self.model: Any = model
+        self.load_device = load_device or next(model.parameters()).device
+        self.offload_device = offload_device or torch.device("cpu")
+        self.output_device = torch.device("cpu")
+        self.model_options: ModelOptions = {"transformer_options": {}}
+        self.patches: dict[str, list[WeightPatch]] = {}
+        self.object_patches: dict[str, Any] = {}
+        self.attachments: dict[str, Any] = {}
+        self.wrappers: Nested = {}
+        self.callbacks: Nested = {}
+        self.additional_models: dict[str, list[Any]] = {}
+        self.parent: ModelPatcher | None = None
+        self.patches_uuid = uuid.uuid4()
+        self._changed: tuple[Any, Any] | None = None
+
+    def clone(self) -> ModelPatcher:
+        """The same model with a copy of the changes."""
+        clone = type(self)(self.model, self.load_device, self.offload_device)
+        clone.model_options = create_model_options_clone(self.model_options)
+        clone.patches = {key: list(patches) for key, patches in self.patches.items()}
+        clone.object_patches = dict(self.object_patches)
+        clone.attachments = {
+            name: value.on_model_patcher_clone() if hasattr(value, "on_model_patcher_clone") else value
+            for name, value in self.attachments.items()
+        }
+        clone.wrappers = copy_nested_dicts(self.wrappers)
+        clone.callbacks = copy_nested_dicts(self.callbacks)
+        clone.additional_models = {name: list(models) for name, models in self.additional_models.items()}
+        clone.parent = self
+        clone.patches_uuid = self.patches_uuid
+        clone._changed = self._changed
+        call_all(self.get_all_callbacks(CallbacksMP.ON_CLONE), self, clone)
+        return clone
+
+    def is_clone(self, other: Any) -> bool:
+        """Whether another has the same model."""
+        return getattr(other, "model", None) is self.model
+
+    def clone_has_same_weights(self, clone: Any) -> bool:
+        """Whether another has the same model with the same changes of weights."""
+        return self.is_clone(clone) and clone.patches_uuid == self.patches_uuid
+
+    # Functions that change the model's work
+
+    def set_model_sampler_cfg_function(
+        self, sampler_cfg_function: Callable[..., Any], disable_cfg1_optimization: bool = False
+    ) -> None:
+        """Combine the predictions by this, which is given and gives differences from the noisy latent."""
+        self.model_options["sampler_cfg_function"] = sampler_cfg_function
+        if disable_cfg1_optimization:
+            self.model_options["disable_cfg1_optimization"] = True
+
+    def set_model_sampler_post_cfg_function(
+        self, post_cfg_function: Callable[..., Any], disable_cfg1_optimization: bool = False
+    ) -> None:
+        """Change the guided prediction, after others that do."""
+        self.model_options = set_model_options_post_cfg_function(
+            self.model_options, post_cfg_function, disable_cfg1_optimization
+        )
+
+    def set_model_sampler_pre_cfg_function(
+        self, pre_cfg_function: Callable[..., Any], disable_cfg1_optimization: bool = False
+    ) -> None:
+        """Change the predictions before they are combined, after others that do."""
+        self.model_options = set_model_options_pre_cfg_function(
+            self.model_options, pre_cfg_function, disable_cfg1_optimization
+        )
+
+    def set_model_sampler_calc_cond_batch_function(self, sampler_calc_cond_batch_function: Callable[..., Any]) -> None:
+        """Make the predictions by this."""
+        self.model_options["sampler_calc_cond_batch_function"] = sampler_calc_cond_batch_function
+
+    def set_model_unet_function_wrapper(self, unet_wrapper_function: Callable[..., Any]) -> None:
+        """Put a function around each run of the network."""
+        self.model_options["model_function_wrapper"] = unet_wrapper_function
+
+    def set_model_denoise_mask_function(self, denoise_mask_function: Callable[..., Any]) -> None:
+        """Change the mask of what is made new, at each noise level."""
+        self.model_options["denoise_mask_function"] = denoise_mask_function
+
+    def set_model_patch(self, patch: Any, name: str) -> None:
+        """Add a function at a place of the network."""
+        add_patch(self.model_options, patch, name)
+
+    def set_model_patch_replace(
+        self, patch: Any, name: str, block_name: str, number: int, transformer_index: int | None = None
+    ) -> None:
+        """Put a function in place of an attention."""
+        self.model_options = set_model_options_patch_replace(
+            self.model_options, patch, name, block_name, number, transformer_index
+        )
+
+    def set_model_attn1_patch(self, patch: Any) -> None:
+        """Change what self-attentions are given."""
+        self.set_model_patch(patch, "attn1_patch")
+
+    def set_model_attn2_patch(self, patch: Any) -> None:
+        """Change what attentions to the prompt are given."""
+        self.set_model_patch(patch, "attn2_patch")
+
+    def set_model_attn1_replace(
+        self, patch: Any, block_name: str, number: int, transformer_index: int | None = None
+    ) -> None:
+        """Put a function in place of a self-attention."""
+        self.set_model_patch_replace(patch, "attn1", block_name, number, transformer_index)
+
+    def set_model_attn2_replace(
+        self, patch: Any, block_name: str, number: int, transformer_index: int | None = None
+    ) -> None:
+        """Put a function in place of an attention to the prompt."""
+        self.set_model_patch_replace(patch, "attn2", block_name, number, transformer_index)
+
+    def set_model_attn1_output_patch(self, patch: Any) -> None:
+        """Change what self-attentions give."""
+        self.set_model_patch(patch, "attn1_output_patch")
+
+    def set_model_attn2_output_patch(self, patch: Any) -> None:
+        """Change what attentions to the prompt give."""
+        self.set_model_patch(patch, "attn2_output_patch")
+
+    def set_model_input_block_patch(self, patch: Any) -> None:
+        """Change what input blocks give."""
+        self.set_model_patch(patch, "input_block_patch")
+
+    def set_model_input_block_patch_after_skip(self, patch: Any) -> None:
+        """Change what input blocks give to the next block alone."""
+        self.set_model_patch(patch, "input_block_patch_after_skip")
+
+    def set_model_output_block_patch(self, patch: Any) -> None:
+        """Change what output blocks are given."""
+        self.set_model_patch(patch, "output_block_patch")
+
+    def set_model_emb_patch(self, patch: Any) -> None:
+        """Change the embedding of the timestep."""
+        self.set_model_patch(patch, "emb_patch")
+
+    # Functions around stages, and calls at events
+
+    def add_wrapper(self, wrapper_type: str, wrapper: Callable[..., Any]) -> None:
+        """Put a function around a stage of sampling."""
+        wrappers.add(self.wrappers, wrapper_type, None, wrapper)
+
+    def add_wrapper_with_key(self, wrapper_type: str, key: str | None, wrapper: Callable[..., Any]) -> None:
+        """Put a function around a stage, under a key by which it can be found and removed."""
+        wrappers.add(self.wrappers, wrapper_type, key, wrapper)
+
+    def remove_wrappers_with_key(self, wrapper_type: str, key: str | None) -> None:
+        """Take away what is around a stage under a key."""
+        self.wrappers.get(wrapper_type, {}).pop(key, None)
+
+    def get_wrappers(self, wrapper_type: str, key: str | None) -> list[Any]:
+        """What is around a stage under a key."""
+        return wrappers.of_key(self.wrappers, wrapper_type, key)
+
+    def get_all_wrappers(self, wrapper_type: str) -> list[Any]:
+        """What is around a stage."""
+        return wrappers.of_kind(self.wrappers, wrapper_type)
+
+    def add_callback(self, call_type: str, callback: Callable[..., Any]) -> None:
+        """Hear an event."""
+        wrappers.add(self.callbacks, call_type, None, callback)
+
+    def add_callback_with_key(self, call_type: str, key: str | None, callback: Callable[..., Any]) -> None:
+        """Hear an event, under a key by which it can be found and removed."""
+        wrappers.add(self.callbacks, call_type, key, callback)
+
+    def remove_callbacks_with_key(self, call_type: str, key: str | None) -> None:
+        """Take away what hears an event under a key."""
+        self.callbacks.get(call_type, {}).pop(key, None)
+
+    def get_callbacks(self, call_type: str, key: str | None) -> list[Any]:
+        """What hears an event under a key."""
+        return wrappers.of_key(self.callbacks, call_type, key)
+
+    def get_all_callbacks(self, call_type: str) -> list[Any]:
+        """What hears an event."""
+        return wrappers.of_kind(self.callbacks, call_type)
+
+    # What is attached to it
+
+    def set_attachments(self, key: str, attachment: Any) -> None:
+        """Keep something with the model."""
+        self.attachments[key] = attachment
+
+    def get_attachment(self, key: str) -> Any:
+        """What was kept, None when nothing was."""
+        return self.attachments.get(key)
+
+    def remove_attachments(self, key: str) -> None:
+        """Keep something no longer."""
+        self.attachments.pop(key, None)
+
+    def set_additional_models(self, key: str, models: list[Any]) -> None:
+        """Keep other models with this one."""
+        self.additional_models[key] = models
+
+    def get_additional_models_with_key(self, key: str) -> list[Any]:
+        """Other models that were kept."""
+        return self.additional_models.get(key, [])
+
+    def get_additional_models(self) -> list[Any]:
+        """All other models that were kept."""
+        return [model for models in self.additional_models.values() for model in models]
+
+    # Weights and parts
+
+    def add_patches(
+        self, patches: Mapping[Any, Any], strength_patch: float = 1.0, strength_model: float = 1.0
+    ) -> list[Any]:
+        """Change weights: weight * strength_model + value * strength_patch; see `weights.Value`.
+
+        Args:
+            patches: by key, or by (key, offset) or (key, offset, function).
+
+        Returns:
+            The keys that the model has.
+        """
+        known = self.model.state_dict()
+        used = []
+        for key, value in patches.items():
+            name, offset, function = (key, None, None) if isinstance(key, str) else (*key, None, None)[:3]
+            if name in known:
+                patch = WeightPatch(strength_patch, value, strength_model, offset, function)
+                self.patches.setdefault(name, []).append(patch)
+                used.append(key)
+        self._forget()
+        return used
+
+    def get_key_patches(self, filter_prefix: str | None = None) -> dict[str, list[Any]]:
+        """Each weight with its patches, as values for `add_patches` of another model."""
+        return weights.key_patches(self.model_state_dict(filter_prefix), self.patches)
+
+    def model_state_dict(self, filter_prefix: str | None = None) -> dict[str, Tensor]:
+        """The weights as they were loaded."""
+        return {
+            key: weight
+            for key, weight in self.model.state_dict().items()
+            if filter_prefix is None or key.startswith(filter_prefix)
+        }
+
+    def add_object_patch(self, name: str, obj: Any) -> None:
+        """Use something else in place of the part at a dotted path."""
+        self.object_patches[name] = obj
+        self._forget()
+
+    def get_model_object(self, name: str) -> Any:
+        """The part at a dotted path, or what is used in its place."""
+        if name in self.object_patches:
+            return self.object_patches[name]
+        found = self.model
+        for part in name.split("."):
+            found = getattr(found, part)
+        return found
+
+    def patched(self) -> Any:
+        """The model with the changes of weights and parts; itself when there are none."""
+        if not (self.patches or self.object_patches):
+            return self.model
+        if self._changed is None or self._changed[0] is not self.model:
+            known = self.model.state_dict()
+            changed = {key: weights.patched(known[key], patches, key) for key, patches in self.patches.items()}
+            self._changed = (self.model, weights.with_parts(self.model, {**changed, **self.object_patches}))
+        return self._changed[1]
+
+    def _forget(self) -> None:
+        self._changed = None
+        self.patches_uuid = uuid.uuid4()
+
+    def patch_model(self, device_to: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """The model with the changes; nothing has to be undone."""
+        return self.patched()
+
+    def unpatch_model(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing to do: the model itself was not changed."""
+
+    def detach(self, unpatch_all: bool = True) -> Any:
+        """The model as it was loaded."""
+        return self.model
+
+    # What samplers, schedules and previews ask
+
+    @property
+    def model_sampling(self) -> ModelSampling:
+        """The noise levels, those that a node put in their place included."""
+        return as_samplers_know_it(self.get_model_object("model_sampling"))
+
+    @property
+    def latent_format(self) -> LatentFormat:
+        """The latent space, as previews know it."""
+        return as_previews_know_it(self.get_model_object("latent_format"))
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.load_device
+
+    def model_size(self) -> int:
+        """Bytes of the weights."""
+        return weights.sizes(self.model)
+
+    loaded_size = model_size
+
+    def model_dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
+        return weights.dtype_of(self.model)
+
+    def current_loaded_device(self) -> torch.device:
+        """Where the weights are."""
+        return self.load_device
+
+    def is_dynamic(self) -> bool:
+        """No: weights are not moved about."""
+        return False
