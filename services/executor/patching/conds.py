@@ -13,16 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from services.executor.diffusion.batches import repeated
 from services.executor.diffusion.conditioning import (
     Condition,
     Conditioning,
     Region,
+    check_options,
     resolved_mask,
     resolved_range,
     resolved_region,
     weight_of,
 )
-from services.executor.diffusion.guidance import LONGEST_REPEAT, repeated
+from services.executor.diffusion.guidance import LONGEST_REPEAT
 from services.executor.diffusion.noise_mask import latent_mask
 from services.executor.patching.model_sampling import as_samplers_know_it
 
@@ -172,10 +174,12 @@ def condition_of(cond: Cond, x: Tensor) -> Condition:
         weight=weight_of(cond, resolved_mask(cond, x), region, x),
         sigma_start=float(cond.get("timestep_start", math.inf)),
         sigma_end=float(cond.get("timestep_end", 0.0)),
+        is_fallback=bool(cond.get("default")),
     )
 
 
 def _resolved(cond: Cond, sampling: Any, noise: Tensor) -> Cond:
+    check_options(cond)
     mask = resolved_mask(cond, noise)
     region = resolved_region(cond, mask, noise)
     start, end = resolved_range(cond, sampling)

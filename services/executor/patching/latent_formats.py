@@ -51,6 +51,28 @@ class SDXL(LatentFormat):
     taesd_decoder_name = "taesdxl_decoder"
 
 
+class SDXL_Playground_2_5(SDXL):
+    """Playground 2.5, whose latents have a mean and a deviation for each channel."""
+
+    scale_factor = 0.5
+    latents_mean = (-1.6574, 1.886, -1.383, 2.5155)
+    latents_std = (8.4927, 5.9022, 6.5498, 5.2299)
+
+    def process_in(self, latent: Tensor) -> Tensor:
+        """Scale a latent of the autoencoder to the network's space."""
+        mean, deviation = self._statistics(latent)
+        return (latent - mean) * self.scale_factor / deviation
+
+    def process_out(self, latent: Tensor) -> Tensor:
+        """Scale a latent of the network's space back to the autoencoder's."""
+        mean, deviation = self._statistics(latent)
+        return latent * deviation / self.scale_factor + mean
+
+    def _statistics(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        mean, deviation = latent.new_tensor(self.latents_mean), latent.new_tensor(self.latents_std)
+        return mean.view(1, -1, 1, 1), deviation.view(1, -1, 1, 1)
+
+
 class SD_X4(LatentFormat):
     """The upscaler of Stable Diffusion 2."""
 

@@ -1,4 +1,4 @@
-"""`comfy.ldm.modules.attention`: attention for models that packs bring, through torch's own."""
+"""`comfy.ldm.modules.attention`: attention through torch's own, and the transformers of our UNets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,27 @@ from typing import Any
 
 from torch import Tensor
 from torch.nn import functional
+
+from services.executor.diffusion.models.attention import CrossAttention, FeedForward, SpatialTransformer
+from services.executor.diffusion.models.attention import GatedGelu as GEGLU
+from services.executor.diffusion.models.attention import TransformerBlock as BasicTransformerBlock
+
+__all__ = [
+    "GEGLU",
+    "BasicTransformerBlock",
+    "CrossAttention",
+    "FeedForward",
+    "SpatialTransformer",
+    "attention_basic",
+    "attention_pytorch",
+    "attention_split",
+    "attention_sub_quad",
+    "default",
+    "exists",
+    "optimized_attention",
+    "optimized_attention_for_device",
+    "optimized_attention_masked",
+]
 
 
 def optimized_attention(
@@ -37,6 +58,17 @@ def optimized_attention(
 
 
 attention_basic = attention_pytorch = optimized_attention_masked = optimized_attention
+attention_split = attention_sub_quad = optimized_attention
+
+
+def exists(val: Any) -> bool:
+    """Whether it is anything but None."""
+    return val is not None
+
+
+def default(val: Any, d: Any) -> Any:
+    """The value, or the other when it is None."""
+    return d if val is None else val
 
 
 def optimized_attention_for_device(device: Any, mask: bool = False, small_input: bool = False) -> Any:

@@ -1,13 +1,19 @@
-"""`comfy.k_diffusion.sampling`: noise levels; its sampler functions take models of another make and are not offered."""
+"""`comfy.k_diffusion.sampling`: noise levels, the arithmetic of steps, and our samplers as functions of k-diffusion."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from services.executor.diffusion import schedules
+from services.executor.diffusion.brownian import BrownianPath
+from services.executor.diffusion.samplers import SAMPLERS, Sampler, steps
+from services.executor.patching.k_samplers import KFunction, as_k_function
 
 
 def append_zero(x: Tensor) -> Tensor:
@@ -61,3 +67,61 @@ def get_sigmas_laplace(
 ) -> Tensor:
     """`n` levels at quantiles of a Laplace distribution of log sigma."""
     return schedules.laplace(n, sigma_min, sigma_max, mu, beta).to(device)
+
+
+def get_ancestral_step(sigma_from: Any, sigma_to: Any, eta: float = 1.0) -> tuple[Any, Any]:
+    """The level to denoise to, and the deviation of the noise to add then."""
+    return steps.ancestral_step(torch.as_tensor(sigma_from), torch.as_tensor(sigma_to), eta)
+
+
+def default_noise_sampler(x: Tensor, seed: int | None = None) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function of two levels that draws unit normal noise; from torch's own generator when there is no seed."""
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+
+    def draw(sigma: Tensor, sigma_next: Tensor) -> Tensor:
+        if generator is None:
+            return torch.randn_like(x)
+        return torch.randn(x.shape, dtype=x.dtype, generator=generator).to(x.device)
+
+    return draw
+
+
+class BrownianTreeNoiseSampler:
+    """Noise from one Brownian path, the same however many steps there are.
+
+    Args:
+        x: what noise is for.
+        sigma_min, sigma_max: the ends of the path.
+        seed: of the path; at random when there is none.
+        transform: applied to the levels before.
+        cpu: whether noise is drawn on the CPU.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        sigma_min: Tensor,
+        sigma_max: Tensor,
+        seed: int | None = None,
+        transform: Callable[[Tensor], Tensor] = lambda sigma: sigma,
+        cpu: bool = False,
+    ) -> None:
+        self.transform = transform
+        self._like = x
+        ends = sorted(float(transform(torch.as_tensor(sigma))) for sigma in (sigma_min, sigma_max))
+        seed = int(torch.randint(0, 2**63 - 1, ())) if seed is None else seed
+        self._path = BrownianPath(ends[0], ends[1], x.shape, seed, x.dtype, torch.device("cpu") if cpu else x.device)
+
+    def __call__(self, sigma: Tensor, sigma_next: Tensor) -> Tensor:
+        """Unit normal noise for the step between two levels."""
+        start, end = (float(self.transform(torch.as_tensor(level))) for level in (sigma, sigma_next))
+        noise = self._path.increment(start, end) / math.sqrt(abs(end - start))
+        return noise.to(self._like.device)
+
+
+def _function(sampler: Sampler) -> KFunction:
+    function = as_k_function(sampler.function)
+    return partial(function, **sampler.options) if sampler.options else function
+
+
+globals().update({f"sample_{name}": _function(sampler) for name, sampler in SAMPLERS.items()})

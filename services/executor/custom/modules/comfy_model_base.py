@@ -1,0 +1,18 @@
+"""`comfy.model_base`: what a MODEL holds, by family.
+
+Of the families that cannot be loaded yet there are the names, so that packs can ask whether a model is one of them.
+"""
+
+from __future__ import annotations
+
+from services.executor.patching.base_model import BaseModel, ModelType
+
+__all__ = ["BaseModel", "ModelType"]
+
+_LATER = (
+    *("SDXL", "SDXLRefiner", "SDXL_instructpix2pix", "SD21UNCLIP", "SVD_img2vid", "SV3D_u", "SV3D_p", "SD_X4Upscaler"),
+    *("SD15_instructpix2pix", "IP2P", "StableCascade_C", "StableCascade_B", "SD3", "AuraFlow", "PixArt", "Flux"),
+    *("HunyuanDiT", "HunyuanVideo", "LTXV", "Lumina2", "WAN21", "HiDream", "Chroma", "QwenImage", "StableAudio1"),
+)
+for _name in _LATER:
+    globals()[_name] = type(_name, (BaseModel,), {"__doc__": "A family that cannot be loaded yet."})

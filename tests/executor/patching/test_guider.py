@@ -1,0 +1,160 @@
+"""GUIDER and SAMPLER: what packs inherit from and what they wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from services.executor.diffusion.checkpoints import load_checkpoint
+from services.executor.diffusion.noise import initial_noise
+from services.executor.diffusion.sampling import plan
+from services.executor.diffusion.sampling import sample as sample_plainly
+from services.executor.patching.guider import CFGGuider
+from services.executor.patching.k_samplers import KSAMPLER, Sampler, sampler_object
+from services.executor.patching.prediction import calc_cond_batch
+from services.executor.patching.wrappers import WrappersMP
+from tests.executor.diffusion.golden import GOLDEN
+from tests.executor.patching.conftest import Loaded
+
+SHAPE = (1, 4, 16, 16)
+SIGMAS = torch.tensor([14.6146, 4.0, 1.0, 0.0])
+
+
+def guided(loaded: Loaded, guider: CFGGuider, sampler: Any, sigmas: Tensor = SIGMAS, **how: Any) -> Tensor:
+    guider.set_conds(loaded.conditioning("a red cat"), loaded.conditioning("blurry"))
+    guider.set_cfg(4.0)
+    return guider.sample(initial_noise(SHAPE, 3), torch.zeros(SHAPE), sampler, sigmas, seed=3, **how)
+
+
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m_sde", "euler_ancestral_cfg_pp", "lms", "ddim"])
+def test_a_guided_run_is_the_run_of_the_model_itself(loaded: Loaded, sampler: str) -> None:
+    plain = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors").model
+    assert plain
+    latent = loaded.vae.encode(torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(0)))
+    mask = torch.zeros(16, 16)
+    mask[:, 8:] = 1
+    how: dict[str, Any] = {"seed": 3, "steps": 3, "cfg": 4.0, "sampler": sampler, "scheduler": "karras", "denoise": 0.8}
+    positive, negative = loaded.conditioning("a red cat"), loaded.conditioning("blurry")
+    area = [[positive[0][0], {"area": (8, 8, 4, 4), "strength": 0.7}]]
+    positive = [*positive, *area]
+    expected = sample_plainly(plain, positive, negative, latent, noise_mask=mask, **how)
+    planned = plan(loaded.model, latent, **{name: value for name, value in how.items() if name != "cfg"})
+    guider = CFGGuider(loaded.model)
+    guider.set_conds(positive, negative)
+    guider.set_cfg(4.0)
+    found = guider.sample(planned.noise, planned.latent, planned.sampler, planned.sigmas, denoise_mask=mask, seed=3)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_a_sampler_function_of_a_pack_takes_the_steps(loaded: Loaded) -> None:
+    def euler(
+        model: Any, x: Tensor, sigmas: Tensor, extra_args: Any, callback: Any, disable: Any, gain: Any = 1
+    ) -> Any:
+        rows = x.new_ones([x.shape[0]])
+        for i in range(len(sigmas) - 1):
+            denoised = model(x, sigmas[i] * rows, **extra_args)
+            if callback is not None:
+                callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
+            x = x + (x - denoised) / sigmas[i] * (sigmas[i + 1] - sigmas[i]) * gain
+        assert model.inner_model.inner_model.model_sampling.sigma_max > 14
+        return x
+
+    steps: list[tuple[int, int]] = []
+    found = guided(
+        loaded,
+        CFGGuider(loaded.model),
+        KSAMPLER(euler),
+        callback=lambda step, denoised, noisy, total: steps.append((step, total)),
+    )
+    own = guided(loaded, CFGGuider(loaded.model), sampler_object("euler"))
+    torch.testing.assert_close(found, own, rtol=0, atol=1e-5 * float(own.abs().max()))
+    assert steps == [(0, 3), (1, 3), (2, 3)]
+    changed = guided(loaded, CFGGuider(loaded.model), KSAMPLER(euler, {"gain": 0.5}))
+    assert not torch.allclose(found, changed)
+
+
+def test_a_sampler_may_be_a_class_of_a_pack(loaded: Loaded) -> None:
+    class OneStep(Sampler):
+        def sample(self, model_wrap: Any, sigmas: Tensor, extra_args: Any, callback: Any, *rest: Any) -> Tensor:
+            assert self.max_denoise(model_wrap, sigmas)
+            denoised: Tensor = model_wrap(rest[0] * (1 + sigmas[0] ** 2) ** 0.5, sigmas[:1].clone(), **extra_args)
+            return denoised
+
+    def one_step(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any, callback: Any, disable: Any) -> Any:
+        return model(x, sigmas[:1].clone(), **extra_args)
+
+    found = guided(loaded, CFGGuider(loaded.model), OneStep())
+    assert torch.equal(found, guided(loaded, CFGGuider(loaded.model), KSAMPLER(one_step)))
+
+
+def test_a_guider_of_a_pack_predicts_in_its_own_way(loaded: Loaded) -> None:
+    class Half(CFGGuider):
+        def predict_noise(
+            self, x: Tensor, timestep: Tensor, model_options: Mapping[str, Any] = {}, seed: int | None = None
+        ) -> Tensor:
+            sides = [self.conds["negative"], self.conds["positive"], None]
+            negative, positive, nothing = calc_cond_batch(self.inner_model, sides, x, timestep, model_options)
+            assert not nothing.any()
+            return negative + (positive - negative) * self.cfg / 2
+
+    guider = CFGGuider(loaded.model)
+    half = guided(loaded, Half(loaded.model), sampler_object("euler"))
+    guider.set_conds(loaded.conditioning("a red cat"), loaded.conditioning("blurry"))
+    guider.set_cfg(2.0)
+    plain = guider.sample(initial_noise(SHAPE, 3), torch.zeros(SHAPE), sampler_object("euler"), SIGMAS, seed=3)
+    torch.testing.assert_close(half, plain, rtol=0, atol=1e-4 * float(plain.abs().max()))
+
+
+def test_stages_are_wrapped_from_the_outermost_inwards(loaded: Loaded) -> None:
+    entered: list[str] = []
+    model = loaded.model.clone()
+
+    def wrapper(kind: str) -> Any:
+        def around(executor: Any, *args: Any, **kwargs: Any) -> Any:
+            entered.append(kind)
+            return executor(*args, **kwargs)
+
+        return around
+
+    kinds = [value for name, value in vars(WrappersMP).items() if name.isupper()]
+    for kind in kinds:
+        model.add_wrapper_with_key(kind, "test", wrapper(kind))
+    guider = CFGGuider(model)
+    guided(loaded, guider, sampler_object("euler"), SIGMAS[-2:])
+    assert entered == kinds
+    assert "wrappers" not in model.model_options["transformer_options"]
+    assert guider.model_options is model.model_options
+
+
+def test_a_wrapper_may_change_what_a_stage_is_given_and_gives(loaded: Loaded) -> None:
+    model = loaded.model.clone()
+
+    def doubled(executor: Any, *args: Any, **kwargs: Any) -> Any:
+        assert isinstance(executor.class_obj, CFGGuider)
+        return executor(*args, **kwargs) * 2
+
+    model.add_wrapper(WrappersMP.OUTER_SAMPLE, doubled)
+    plain = guided(loaded, CFGGuider(loaded.model), sampler_object("euler"))
+    assert torch.equal(guided(loaded, CFGGuider(model), sampler_object("euler")), plain * 2)
+
+
+def test_noise_of_a_pack_is_used(loaded: Loaded) -> None:
+    drawn: list[tuple[float, float]] = []
+
+    def sampler(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any, callback: Any, disable: Any) -> Tensor:
+        def noise(sigma: Tensor, sigma_next: Tensor) -> Tensor:
+            drawn.append((float(sigma), float(sigma_next)))
+            return torch.zeros_like(x)
+
+        function = sampler_object("euler_ancestral").sampler_function
+        return function(model, x, sigmas, extra_args=extra_args, noise_sampler=noise)
+
+    found = guided(loaded, CFGGuider(loaded.model), KSAMPLER(sampler))
+    assert len(drawn) == 2
+    assert drawn[0] == pytest.approx((14.6146, 4.0))
+    assert drawn[1] == pytest.approx((4.0, 1.0))
+    assert not torch.equal(found, guided(loaded, CFGGuider(loaded.model), sampler_object("euler_ancestral")))
