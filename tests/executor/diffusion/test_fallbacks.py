@@ -11,7 +11,7 @@ from torch import Tensor
 
 from services.executor.diffusion.conditioning import Condition, Region, prepare
 from services.executor.diffusion.fallbacks import applying
-from services.executor.diffusion.guidance import predictions
+from services.executor.diffusion.guidance import predictions, run_by
 from services.executor.diffusion.hooks import Hook, HookGroup
 from tests.executor.diffusion.golden import MODEL_SAMPLINGS
 from tests.executor.diffusion.toy import conditioning, toy_model
@@ -30,9 +30,9 @@ TOP = Condition(context(1.0), region=Region(4, 8, 0, 0), weight=torch.ones(1, 1,
 
 def test_a_fallback_applies_where_the_others_do_not() -> None:
     model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
-    (both,) = predictions(model, LATENT, SIGMA, [[FALLBACK, TOP]])
-    (top,) = predictions(model, LATENT, SIGMA, [[TOP]])
-    (everywhere,) = predictions(model, LATENT, SIGMA, [[replace(FALLBACK, is_fallback=False)]])
+    (both,) = predictions(run_by(model), LATENT, SIGMA, [[FALLBACK, TOP]])
+    (top,) = predictions(run_by(model), LATENT, SIGMA, [[TOP]])
+    (everywhere,) = predictions(run_by(model), LATENT, SIGMA, [[replace(FALLBACK, is_fallback=False)]])
     torch.testing.assert_close(both[:, :, :4], top[:, :, :4])
     torch.testing.assert_close(both[:, :, 4:], everywhere[:, :, 4:])
 

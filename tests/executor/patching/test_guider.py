@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints import load_checkpoint
+from services.executor.diffusion.hooks import Hook, HookGroup
 from services.executor.diffusion.noise import initial_noise
 from services.executor.diffusion.sampling import plan
 from services.executor.diffusion.sampling import sample as sample_plainly
@@ -158,3 +159,17 @@ def test_noise_of_a_pack_is_used(loaded: Loaded) -> None:
     assert drawn[0] == pytest.approx((14.6146, 4.0))
     assert drawn[1] == pytest.approx((4.0, 1.0))
     assert not torch.equal(found, guided(loaded, CFGGuider(loaded.model), sampler_object("euler_ancestral")))
+
+
+def test_a_condition_of_last_resort_and_hooks_are_known(loaded: Loaded) -> None:
+    cat, dog = loaded.conditioning("a cat"), loaded.conditioning("a dog")
+    guider = CFGGuider(loaded.model)
+
+    def sampled(positive: Any) -> Tensor:
+        guider.set_conds(positive, dog)
+        return guider.sample(initial_noise(SHAPE, 3), torch.zeros(SHAPE), sampler_object("euler"), SIGMAS, seed=3)
+
+    last_resort = [[dog[0][0], {"default": True}]]
+    assert torch.equal(sampled([*cat, *last_resort]), sampled(cat))
+    with pytest.raises(ValueError, match="^hooks: "):
+        sampled([[cat[0][0], {"hooks": HookGroup([Hook()])}]])
