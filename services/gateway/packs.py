@@ -21,15 +21,13 @@ class KnownPacks:
 
     executors: Sequence[Executor]
 
-    def has(self, pack: str) -> bool:
-        """Whether an executor has loaded this pack; also while none is connected, since it may have."""
-        return not self.executors or any(
-            known.name == pack and not known.error for executor in self.executors for known in executor.packs
-        )
+    def has_extension(self, name: str) -> bool:
+        """Whether a pack that is loaded has scripts under this name; while no executor is there, any may be."""
+        return not self.executors or any(name in executor.packs.extensions for executor in self.executors)
 
     def answer(self, method: str, path: str) -> bool:
         """Whether a handler may answer such a request."""
-        return any(route.matches(method, path) for executor in self.executors for route in executor.routes)
+        return any(executor.packs.answers(method, path) for executor in self.executors)
 
     @property
     def change_prompts(self) -> bool:

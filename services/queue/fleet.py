@@ -98,8 +98,7 @@ class Session:
             devices=self._devices,
             host_info=self._host_info,
             connected_at=self.connected_at,
-            packs=self.packs.packs,
-            routes=self.packs.routes,
+            packs=self.packs,
         )
 
 

@@ -103,6 +103,8 @@ class PackReport(msgspec.Struct, frozen=True, tag=True):
 
     packs: tuple[NodePack, ...] = ()
     routes: tuple[PackRoute, ...] = ()
+    #: names of folders with scripts for browsers, subfolders of the kind `extensions`
+    extensions: tuple[str, ...] = ()
 
     def answers(self, method: str, path: str) -> bool:
         """Whether a handler may answer such a request."""

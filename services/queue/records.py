@@ -11,7 +11,7 @@ import enum
 import msgspec
 
 from services.graph.events import ExecutionEvent, Terminal, is_durable
-from services.queue.packs import NodePack, PackMessage, PackRoute
+from services.queue.packs import PackMessage, PackReport
 
 
 class PromptState(enum.Enum):
@@ -189,9 +189,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[Device, ...]
     host_info: HostInfo
     connected_at: float
-    #: the node packs that it found, and the HTTP handlers that those brought
-    packs: tuple[NodePack, ...] = ()
-    routes: tuple[PackRoute, ...] = ()
+    #: the node packs that it found, and what they brought
+    packs: PackReport = PackReport()
 
 
 class Stats(msgspec.Struct, frozen=True):

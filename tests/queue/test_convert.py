@@ -80,7 +80,11 @@ CREATED = NodeRef("2.0.0.1", "2", "2", "2")
 LEASE = Lease("p", "token")
 GPU = msgspec.structs.replace(DEVICE, name="cuda:0 H100", type="cuda", index=0, torch_vram_total=5, torch_vram_free=3)
 
-ROUTE = PackRoute("GET", "/mine/{name}")
+REPORT = PackReport(
+    packs=(NodePack("fine", 3), NodePack("broken", 0, "ImportError: no")),
+    routes=(PackRoute("GET", "/mine/{name}"),),
+    extensions=("fine",),
+)
 
 SEED = b'{"seed": 18446744073709551615}'
 
@@ -120,7 +124,7 @@ FROM_EXECUTOR: list[ExecutorMessage] = [
     LeaseRelease(LEASE, "worker killed by signal 9", True, "7", "KSampler"),
     ValidationAnswer("r", {"1": [Complaint(None, "no", None), Complaint("x", "", "ValueError")]}),
     ValidationAnswer("r", {}),
-    PackReport((NodePack("fine", 3), NodePack("broken", 0, "ImportError: no")), (ROUTE,)),
+    REPORT,
     PackMessage("c", TextMessage("mine.hello", b'{"a": NaN}')),
     PackMessage("", BinaryMessage(77, b"\x00\xff")),
     PackResponse("1", HttpHead(404, (("X-A", "1"), ("X-A", "2")))),
@@ -236,8 +240,7 @@ def test_answers_and_executors_arrive() -> None:
         devices=(DEVICE, GPU),
         host_info=HOST,
         connected_at=1.5,
-        packs=(NodePack("fine", 3),),
-        routes=(ROUTE,),
+        packs=REPORT,
     )
     assert prompts.accepted_from_proto(prompts.accepted_to_proto(accepted)) == accepted
     assert prompts.executor_from_proto(prompts.executor_to_proto(executor)) == executor

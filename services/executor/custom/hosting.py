@@ -76,7 +76,7 @@ class Packs:
             )
         )
         load_packs(custom_nodes, self.loaded)
-        say(PackReport(tuple(self.loaded.packs), server.start()))
+        say(PackReport(tuple(self.loaded.packs), server.start(), tuple(self.loaded.web_directories)))
 
     @property
     def classes(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from services.executor.custom.modules.comfy_config_parser import extract_node_configuration
 from services.executor.custom.offered import explain
 from services.executor.custom.v3.extension import ComfyExtension
 from services.executor.engine.failure import without_paths
@@ -47,7 +48,8 @@ class LoadedPacks:
 class _Pack:
     classes: Mapping[str, Any]
     display_names: Mapping[str, str | None]
-    web_directory: Path | None
+    #: name to the folder of its scripts for browsers; the name is the pack's or its project's
+    web_directories: Mapping[str, Path]
 
 
 def load_packs(folders: Sequence[Path], into: LoadedPacks | None = None) -> LoadedPacks:
@@ -89,8 +91,7 @@ def _add(pack: _Pack, path: Path, loaded: LoadedPacks) -> None:
             loaded.display_names[name] = pack.display_names[name]
     for name in pack.display_names.keys() - pack.classes.keys():
         loaded.display_names.setdefault(name, pack.display_names[name])
-    if pack.web_directory is not None:
-        loaded.web_directories[_name_of(path)] = str(pack.web_directory)
+    loaded.web_directories.update((name, str(folder)) for name, folder in pack.web_directories.items())
 
 
 def _packs_in(folder: Path) -> Iterator[Path]:
@@ -115,7 +116,7 @@ def _module_name(path: Path) -> str:
 
 def _loaded(path: Path) -> _Pack:
     module = _imported(path)
-    web = _web_directory(module, path)
+    web = _web_directories(module, path)
     mapping = getattr(module, "NODE_CLASS_MAPPINGS", None)
     if mapping is not None:
         _check_classes(mapping)
@@ -124,7 +125,7 @@ def _loaded(path: Path) -> _Pack:
     if callable(entry):
         classes = {node.GET_SCHEMA().node_id: node for node in asyncio.run(_nodes_of(entry))}
         return _Pack(classes, {name: node.DISPLAY_NAME for name, node in classes.items()}, web)
-    if web is not None:  # scripts for browsers alone
+    if web:  # scripts for browsers alone
         return _Pack({}, {}, web)
     raise ImportError("it has neither NODE_CLASS_MAPPINGS nor a comfy_entrypoint")
 
@@ -145,16 +146,19 @@ async def _nodes_of(entry: Any) -> list[Any]:
     return list(await extension.get_node_list())
 
 
-def _web_directory(module: ModuleType, path: Path) -> Path | None:
-    """The folder that WEB_DIRECTORY names, if it is one inside the pack."""
-    named = getattr(module, "WEB_DIRECTORY", None)
-    if named is None or not path.is_dir():
-        return None
-    folder = (path / str(named)).resolve()
-    if not folder.is_dir() or not folder.is_relative_to(path.resolve()):
-        log.warning("node pack %s: WEB_DIRECTORY %r is no folder inside it", path.name, named)
-        return None
-    return folder
+def _web_directories(module: ModuleType, path: Path) -> dict[str, Path]:
+    """What WEB_DIRECTORY and `tool.comfy.web` of `pyproject.toml` name, as far as they are folders inside the pack."""
+    if not path.is_dir():
+        return {}
+    named = {_name_of(path): getattr(module, "WEB_DIRECTORY", None)}
+    if project := extract_node_configuration(path):
+        named.setdefault(project.project.name, project.tool_comfy.web)
+    folders = {name: (path / str(folder)).resolve() for name, folder in named.items() if folder}
+    for name, folder in list(folders.items()):
+        if not folder.is_dir() or not folder.is_relative_to(path.resolve()):
+            log.warning("node pack %s: %r, where its scripts should be, is no folder inside it", path.name, named[name])
+            del folders[name]
+    return folders
 
 
 def _imported(path: Path) -> ModuleType:

@@ -145,10 +145,15 @@ class NodeContext:
             Interrupted: the run was asked to stop.
         """
         self._run.raise_if_interrupted()
-        picture = preview.encode() if preview is not None and self.previews_wanted else None  # they travel together
+        picture = self._encoded(preview) if preview is not None else None  # they travel together
         self._emit(NodeProgress(self.node, float(value), float(maximum)))
-        if preview is not None and picture is not None:
-            self._emit(NodePreview(self.node, preview.media_type, picture, preview.provisional))
+        if picture is not None:
+            self._emit(picture)
+
+    def show(self, preview: PreviewImage) -> None:
+        """Show a picture to whoever watches, whatever the progress is."""
+        if (picture := self._encoded(preview)) is not None:
+            self._emit(picture)
 
     def text(self, line: str) -> None:
         """Show a line of text on the node while it runs."""
@@ -157,6 +162,11 @@ class NodeContext:
     def raise_if_interrupted(self) -> None:
         """Raise `Interrupted` when the run was asked to stop; for nodes with nothing to report."""
         self._run.raise_if_interrupted()
+
+    def _encoded(self, preview: PreviewImage) -> NodePreview | None:
+        if not self.previews_wanted:
+            return None
+        return NodePreview(self.node, preview.media_type, preview.encode(), preview.provisional)
 
 
 _current: ContextVar[NodeContext] = ContextVar("silverprint_node")

@@ -24,7 +24,7 @@ async def list_scripts(backends: Backends, request: Request) -> Response:
     scripts = [
         f"/extensions/{quote(name.path)}"
         async for name in _names(backends)
-        if name.filename.endswith(".js") and known.has(_pack(name))
+        if name.filename.endswith(".js") and known.has_extension(_top(name))
     ]
     return json_response(scripts)
 
@@ -48,5 +48,5 @@ async def _names(backends: Backends) -> AsyncIterator[FileName]:
             return
 
 
-def _pack(name: FileName) -> str:
+def _top(name: FileName) -> str:
     return PurePosixPath(name.path).parts[0]

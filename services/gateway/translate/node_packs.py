@@ -10,7 +10,7 @@ from services.queue.records import Executor
 
 def node_packs(executors: Iterable[Executor]) -> dict[str, Any]:
     """Which packs are loaded somewhere, and which could not be loaded, where and why."""
-    found = [(executor.executor_id, pack) for executor in executors for pack in executor.packs]
+    found = [(executor.executor_id, pack) for executor in executors for pack in executor.packs.packs]
     failed = [
         {"name": pack.name, "executor": executor_id, "error": pack.error} for executor_id, pack in found if pack.error
     ]

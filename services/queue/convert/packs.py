@@ -22,34 +22,22 @@ from silverprint.executor.v1 import packs_pb2 as pb
 from silverprint.executor.v1 import worker_pb2
 
 
-def pack_to_proto(pack: NodePack) -> pb.NodePack:
-    """The message of a pack."""
-    return pb.NodePack(name=pack.name, node_count=pack.node_count, error=pack.error)
-
-
-def pack_from_proto(message: pb.NodePack) -> NodePack:
-    """The pack of a message."""
-    return NodePack(message.name, message.node_count, message.error)
-
-
-def route_to_proto(route: PackRoute) -> pb.PackRoute:
-    """The message of a handler's route."""
-    return pb.PackRoute(method=route.method, path=route.path)
-
-
-def route_from_proto(message: pb.PackRoute) -> PackRoute:
-    """The route of a message."""
-    return PackRoute(message.method, message.path)
-
-
 def report_to_proto(report: PackReport) -> worker_pb2.PackReport:
     """The message of what an executor found."""
-    return worker_pb2.PackReport(packs=map(pack_to_proto, report.packs), routes=map(route_to_proto, report.routes))
+    return worker_pb2.PackReport(
+        packs=map(_pack_to_proto, report.packs),
+        routes=map(_route_to_proto, report.routes),
+        extensions=report.extensions,
+    )
 
 
 def report_from_proto(message: worker_pb2.PackReport) -> PackReport:
     """What an executor found, of a message."""
-    return PackReport(tuple(map(pack_from_proto, message.packs)), tuple(map(route_from_proto, message.routes)))
+    return PackReport(
+        packs=tuple(map(_pack_from_proto, message.packs)),
+        routes=tuple(map(_route_from_proto, message.routes)),
+        extensions=tuple(message.extensions),
+    )
 
 
 def http_request_to_proto(request: HttpRequest) -> pb.HttpRequest:
@@ -123,3 +111,19 @@ def _headers_to_proto(headers: Headers) -> list[pb.HttpHeader]:
 
 def _headers_from_proto(messages: Iterable[pb.HttpHeader]) -> Headers:
     return tuple((header.name, header.value) for header in messages)
+
+
+def _pack_to_proto(pack: NodePack) -> pb.NodePack:
+    return pb.NodePack(name=pack.name, node_count=pack.node_count, error=pack.error)
+
+
+def _pack_from_proto(message: pb.NodePack) -> NodePack:
+    return NodePack(message.name, message.node_count, message.error)
+
+
+def _route_to_proto(route: PackRoute) -> pb.PackRoute:
+    return pb.PackRoute(method=route.method, path=route.path)
+
+
+def _route_from_proto(message: pb.PackRoute) -> PackRoute:
+    return PackRoute(message.method, message.path)

@@ -172,8 +172,7 @@ def executor_to_proto(executor: Executor) -> pb.Executor:
         devices=map(device_to_proto, executor.devices),
         host_info=host_to_proto(executor.host_info),
         connected_at_us=to_us(executor.connected_at),
-        packs=map(packs.pack_to_proto, executor.packs),
-        routes=map(packs.route_to_proto, executor.routes),
+        packs=packs.report_to_proto(executor.packs),
     )
 
 
@@ -188,8 +187,7 @@ def executor_from_proto(message: pb.Executor) -> Executor:
         devices=tuple(map(device_from_proto, message.devices)),
         host_info=host_from_proto(message.host_info),
         connected_at=from_us(message.connected_at_us),
-        packs=tuple(map(packs.pack_from_proto, message.packs)),
-        routes=tuple(map(packs.route_from_proto, message.routes)),
+        packs=packs.report_from_proto(message.packs),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.executor.custom.pack_server import PackServer
+from services.graph.events import NodePreview, NodeProgress
 from services.queue.packs import (
     ON_PROMPT,
     WINDOW_BYTES,
@@ -242,3 +243,32 @@ def test_a_long_folder_name_is_no_obstacle(tmp_path: Path) -> None:
         assert server.start()
     finally:
         server.close()
+
+
+def test_a_picture_that_a_node_sends_is_shown_without_progress(load: Load) -> None:
+    bench = load(
+        sending="""
+from PIL import Image
+from server import BinaryEventTypes, PromptServer
+
+class Send:
+    RETURN_TYPES = ()
+    FUNCTION = "send"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    def send(self):
+        server = PromptServer.instance
+        picture = ["PNG", Image.new("RGB", (4, 4)), None]
+        server.send_sync(BinaryEventTypes.UNENCODED_PREVIEW_IMAGE, picture, server.client_id)
+        return {}
+
+NODE_CLASS_MAPPINGS = {"Send": Send}
+"""
+    )
+    bench.context.previews_wanted.set()
+    events = bench.run({"out": ("Send", {})})
+    assert [type(event) for event in events if isinstance(event, NodePreview | NodeProgress)] == [NodePreview]

@@ -86,3 +86,19 @@ def test_what_is_hidden_private_switched_off_or_no_pack_is_passed_over(tmp_path:
     (tmp_path / "just-files").mkdir()
     loaded = load_packs([tmp_path, tmp_path / "absent"])
     assert (loaded.classes, loaded.failures) == ({}, {})
+
+
+def test_scripts_lie_where_the_module_or_its_project_says(tmp_path: Path) -> None:
+    source = "WEB_DIRECTORY = './js'\nNODE_CLASS_MAPPINGS = {}\n"
+    write(tmp_path / "one" / "__init__.py", source)
+    write(tmp_path / "one" / "js" / "a.js", "")
+    write(tmp_path / "two" / "__init__.py", "NODE_CLASS_MAPPINGS = {}\n")
+    write(tmp_path / "two" / "pyproject.toml", '[project]\nname = "the-second"\n[tool.comfy]\nweb = "web"\n')
+    write(tmp_path / "two" / "web" / "b.js", "")
+    write(tmp_path / "none" / "__init__.py", source)
+    write(tmp_path / "out" / "__init__.py", source.replace("./js", "../one/js"))
+    folders = load_packs([tmp_path]).web_directories
+    assert {name: Path(folder) for name, folder in folders.items()} == {
+        "one": tmp_path / "one" / "js",
+        "the-second": tmp_path / "two" / "web",
+    }

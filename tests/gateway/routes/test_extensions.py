@@ -29,7 +29,7 @@ async def scripted() -> AsyncIterator[Gateway]:
     """A gateway to an executor with one of two packs that have scripts."""
     async with gateway() as running:
         await filled(running)
-        running.executor.say(PackReport((NodePack("mine", 3),)))
+        running.executor.say(PackReport((NodePack("my-pack", 3),), extensions=("mine",)))
         await asyncio.sleep(2 * FRESH)
         yield running
 

@@ -121,8 +121,8 @@ class PromptServer:
         """Nothing to do: the queue tells about itself."""
 
     def _show(self, preview: Any) -> None:
-        if (node := running_node()) and node.previews_wanted:
-            node.progress(0, 1, preview_of(preview))
+        if node := running_node():
+            node.show(preview_of(preview))
 
 
 def _body(event: str | int, data: Any) -> TextMessage | BinaryMessage:
