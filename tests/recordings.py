@@ -87,6 +87,11 @@ def comparable(outcome: Outcome) -> Outcome:
     return found
 
 
+def written(outcome: Outcome) -> str:
+    """An outcome as JSON, in which 1 is not 1.0: clients in typed languages tell them apart."""
+    return json.dumps(outcome, sort_keys=True)
+
+
 class _Comparable:
     """Replaces what cannot be equal, the same thing by the same thing throughout."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests import differences
 from tests.e2e.stack import Stack
-from tests.recordings import SESSIONS, Outcome, comparable, session, session_outcome
+from tests.recordings import SESSIONS, Outcome, comparable, session, session_outcome, written
 from tests.replay.performance import Performance
 from tests.replay.scripts import SCRIPTS, one_after_another
 from tests.replay.timing import TIMING
@@ -19,7 +19,9 @@ async def test_clients_are_answered_and_told_as_recorded(stack: Stack, name: str
     async with Performance(stack, name) as performance:
         await SCRIPTS.get(name, one_after_another)(performance)
         outcome = comparable(await performance.outcome(expected))
-    assert timeless(name, outcome) == timeless(name, expected)
+    outcome, expected = timeless(name, outcome), timeless(name, expected)
+    assert outcome == expected
+    assert written(outcome) == written(expected)
 
 
 def timeless(name: str, outcome: Outcome) -> Outcome:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.differences import SUBMISSIONS, UNCOUNTED, ours
 from tests.e2e.stack import PATIENCE, Stack, wait_for
-from tests.recordings import Outcome, body_of, comparable, sent, submission_outcome, submissions
+from tests.recordings import Outcome, body_of, comparable, sent, submission_outcome, submissions, written
 
 CASES = submissions()
 
@@ -18,10 +18,10 @@ CASES = submissions()
 def outcomes(stack: Stack) -> dict[str, Outcome]:
     """What came of each submission; what is in the cache depends on those before."""
     with httpx.Client(base_url=stack.url, timeout=PATIENCE, trust_env=False) as client:
-        return {case["label"]: outcome(client, case) for case in CASES}
+        return {case["label"]: outcome_of(client, case) for case in CASES}
 
 
-def outcome(client: httpx.Client, case: dict[str, Any]) -> Outcome:
+def outcome_of(client: httpx.Client, case: dict[str, Any]) -> Outcome:
     content_type = case.get("content_type", "application/json")
     headers = {"Content-Type": content_type} if content_type else {}
     answer = client.post(case.get("path", "/prompt"), content=body_of(case), headers=headers)
@@ -37,7 +37,9 @@ def outcome(client: httpx.Client, case: dict[str, Any]) -> Outcome:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["label"]))
 def test_a_submission_is_answered_and_run_as_recorded(case: dict[str, Any], outcomes: dict[str, Outcome]) -> None:
     expected = ours(case["label"], comparable(submission_outcome(case)), SUBMISSIONS)
-    assert comparable(outcomes[case["label"]]) == expected
+    outcome = comparable(outcomes[case["label"]])
+    assert outcome == expected
+    assert written(outcome) == written(expected)
 
 
 def test_numbers_are_counted_as_recorded(outcomes: dict[str, Outcome]) -> None:

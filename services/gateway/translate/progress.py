@@ -45,9 +45,9 @@ class ProgressBoard:
         self._set(node, plain(value), plain(maximum), "running")
 
     def finish(self, node: NodeRef) -> None:
-        """The node is done, and therefore all of its units are."""
+        """The node is done, and therefore all of its units are; of one that did not begin it is one, a whole number."""
         known = self._nodes.get(node.node_id)
-        maximum = known.max if known else 1.0
+        maximum = known.max if known else 1
         self._set(node, maximum, maximum, "finished")
 
     def message(self) -> Message:
