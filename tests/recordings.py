@@ -111,7 +111,10 @@ class _Comparable:
             case {"prompt_id": str(id_), "number": int() | float()} if id_ in self._numbers:
                 return self.of({**value, "number": self._numbers[id_]})
             case dict():
-                return {name: self.of(it, name) for name, it in value.items() if name != "traceback"}
+                return {name: self.of(it, name) for name, it in value.items()}
+            case list() if key == "traceback":
+                assert all(isinstance(line, str) for line in value)
+                return []
             case list():
                 items = [self.of(it) for it in self._item(value)]
                 return sorted(items, key=repr) if key in _UNORDERED else items

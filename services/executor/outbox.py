@@ -6,13 +6,23 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
-from services.graph.events import NodeFinished, NodePreview, Terminal, is_durable, is_superseded_by_the_next
+from services.graph.events import (
+    NodeFinished,
+    NodePreview,
+    NodeProgress,
+    Terminal,
+    is_durable,
+    is_superseded_by_the_next,
+)
 from services.queue.records import Lease
 from services.queue.work import EventBatch, ExecutorMessage, Heartbeat, LeaseRelease, TimedEvent
 
 #: Seconds that events wait for company. What only pictures progress waits longest; a terminal event waits for nothing.
 PROGRESS_DELAY = 0.025
 DURABLE_DELAY = 0.005
+
+#: Seconds in which the picture that belongs to a report of progress follows it, if there is one.
+PICTURE_DELAY = 0.002
 
 #: Bytes of pictures and outputs in one message, unless a single event holds more.
 BATCH_BYTES = 4 << 20
@@ -40,6 +50,7 @@ class Outbox:
         #: leases whose end was sent, with the release of those that were given back
         self._ended: dict[Lease, LeaseRelease | None] = {}
         self._due_at = float("inf")
+        self._reported_at = float("-inf")
         self._wake = asyncio.Event()
         self._reader = 0
         self._closed = False
@@ -59,8 +70,8 @@ class Outbox:
             self._flush()
             self._wake.set()
             return
-        delay = DURABLE_DELAY if is_durable(event.event) else PROGRESS_DELAY
-        due_at = asyncio.get_running_loop().time() + delay
+        self._reported_at = asyncio.get_running_loop().time()
+        due_at = self._reported_at + (DURABLE_DELAY if is_durable(event.event) else PROGRESS_DELAY)
         if due_at < self._due_at:
             self._due_at = due_at
             self._wake.set()
@@ -88,8 +99,10 @@ class Outbox:
         self._wake.set()
         self._begin_anew()
         while reader == self._reader:
-            if asyncio.get_running_loop().time() >= self._due_at or self._closed:
+            if self._closed:
                 self._flush()
+            elif asyncio.get_running_loop().time() >= self._due_at:
+                self._flush_settled()
             if self._messages:
                 yield self._remembered(self._messages.popleft())
             elif self._closed:
@@ -139,6 +152,19 @@ class Outbox:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+    def _flush_settled(self) -> None:
+        """Flush all but progress of this moment: it is told in another order when its picture comes without it."""
+        expected_at = self._reported_at + PICTURE_DELAY
+        fresh: dict[Lease, TimedEvent] = {}
+        if asyncio.get_running_loop().time() < expected_at:
+            for lease, events in self._events.items():
+                if isinstance(events[-1].event, NodeProgress):
+                    fresh[lease] = events.pop()
+        self._flush()
+        for lease, event in fresh.items():
+            self._events[lease] = [event]
+            self._due_at = expected_at
 
     def _flush(self) -> None:
         for lease, events in self._events.items():

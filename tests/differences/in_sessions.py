@@ -8,7 +8,7 @@ from typing import Any
 from tests.differences.difference import Change, Difference, refusal
 from tests.recordings import Outcome
 
-#: Sessions about what is not there yet, with the path that they ask for.
+#: Sessions about what we do not serve yet, and the path that they need: nobody can subscribe to our logs.
 NOT_REPLAYED = {"logs_subscription": "/internal/logs/subscribe"}
 
 
@@ -59,11 +59,7 @@ def _in_the_order_of_the_workflow(outcome: Outcome) -> None:
     other = {"1": "4", "2": "5", "3": "6", "4": "1", "5": "2", "6": "3"}
     for frame in frames[:end]:
         _renamed(frame, other)
-    pictures = {
-        f"temporary {a}, {n} after the first": f"temporary {1 - a}, {n} after the first"
-        for a in (0, 1)
-        for n in range(3)
-    }
+    pictures = {_picture(node, number): _picture(1 - node, number) for node in (0, 1) for number in range(3)}
     for later in [*frames[end:], *(entry["outputs"] for entry in outcome["history"])]:
         _renamed(later, pictures)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
+
+from services.executor import outbox as limits
 from services.executor.outbox import KEPT_REPORTS, Outbox
 from services.graph.events import (
     ExecutionEvent,
@@ -75,6 +78,18 @@ async def test_a_few_reports_keep_their_order() -> None:
     batch = await take(outbox.messages())
     assert isinstance(batch, EventBatch)
     assert [timed.event for timed in batch.events] == [*reports, ExecutionSucceeded()]
+
+
+async def test_progress_waits_a_moment_for_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PROGRESS_DELAY", 0.0)
+    monkeypatch.setattr(limits, "PICTURE_DELAY", 5.0)
+    outbox = Outbox()
+    messages = outbox.messages()
+    progress, picture = NodeProgress(NODE, 1, 2), NodePreview(NODE, "image/png", b"png")
+    report(outbox, NodeStarted(NODE), progress)
+    assert await take(messages) == EventBatch(LEASE, (at(NodeStarted(NODE)),), 0)
+    report(outbox, picture)
+    assert await take(messages) == EventBatch(LEASE, (at(progress), at(picture)), 0)
 
 
 async def test_pictures_that_a_node_means_to_show_are_all_sent() -> None:
