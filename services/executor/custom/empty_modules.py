@@ -18,5 +18,5 @@ EMPTY_MODULES = (
     *("comfy.ldm.wan", "comfy.ldm.wan.model", "comfy.lora", "comfy.lora_convert", "comfy.model_detection"),
     *("comfy.options", "comfy.rmsnorm", "comfy.sdxl_clip", "comfy.supported_models", "comfy.supported_models_base"),
     *("comfy.t2i_adapter", "comfy.t2i_adapter.adapter", "comfy.taesd", "comfy.taesd.taesd", "comfy.text_encoders"),
-    *("comfy.weight_adapter", "comfy_api.torch_helpers", "comfy_execution.caching"),
+    *("comfy.weight_adapter", "comfy_execution.caching"),
 )

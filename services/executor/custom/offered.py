@@ -61,6 +61,7 @@ MODULES: Mapping[str, str | None] = {
     "comfy_api.latest._util": "comfy_api_video",
     "comfy_api.latest.io": "comfy_api_io",
     "comfy_api.latest.ui": "comfy_api_ui",
+    "comfy_api.torch_helpers": "comfy_api_torch_helpers",
     "comfy_api.util": "comfy_api_video",
     "comfy_api.util.video_types": "comfy_api_video",
     "comfy_api.v0_0_1": "comfy_api_latest",

@@ -19,6 +19,7 @@ from comfy_api.input_impl import VideoFromComponents, VideoFromFile
 from comfy_api.input_impl.video_types import VideoCodec, VideoContainer, VideoFromFile as Same
 from comfy_api.internal import ComfyAPIWithVersion, register_versions
 from comfy_api.latest import ComfyAPI, Input, InputImpl, Types
+from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_api.util import VideoCodec, VideoComponents, VideoContainer
 from comfy_api.version_list import supported_versions
 from comfy_config import config_parser
@@ -49,6 +50,7 @@ import torch
 from comfy_api.input import VideoInput
 from comfy_api.input_impl import VideoFromComponents
 from comfy_api.latest import ComfyExtension, io, ui
+from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_api.util import VideoComponents
 from comfy_execution.progress import get_progress_state
 from comfy.utils import ProgressBar, set_progress_bar_global_hook
