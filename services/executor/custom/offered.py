@@ -95,6 +95,7 @@ _NODE_MODULES = "comfy_extras."
 
 #: Modules of nodes that hold more than these, and the file in `modules/` that has it.
 _BESIDE_NODES: Mapping[str, str] = {
+    "comfy_extras.nodes_custom_sampler": "comfy_extras_custom_sampler",
     "comfy_extras.nodes_hunyuan3d": "comfy_extras_hunyuan3d",
     "comfy_extras.nodes_images": "comfy_extras_images",
     "comfy_extras.nodes_mask": "comfy_extras_mask",

@@ -76,7 +76,7 @@ class VAEDecode:
         Raises:
             ValueError: there is no autoencoder.
         """
-        _require(vae)
+        require_vae(vae)
         return (vae.decode(samples["samples"]),)
 
 
@@ -98,10 +98,15 @@ class VAEEncode:
         Raises:
             ValueError: there is no autoencoder, or a picture is too small to have a latent.
         """
-        _require(vae)
-        return ({"samples": vae.encode(pixels[..., :3])},)
+        require_vae(vae)
+        return ({"samples": vae.encode(pixels)},)
 
 
-def _require(vae: Any) -> None:
+def require_vae(vae: Any) -> None:
+    """Refuse what a checkpoint without an autoencoder gives.
+
+    Raises:
+        ValueError: there is none.
+    """
     if vae is None:
         raise ValueError("vae: the checkpoint holds no autoencoder")

@@ -12,6 +12,7 @@ from torch.nn import functional
 from services.executor.nodes.declarations import number, whole
 from services.executor.nodes.latent import Latent
 from services.executor.nodes.latent_arithmetic import LATENT, LatentNode
+from services.executor.patching.model_patcher import ModelPatcher
 
 SMALLEST_TONE = 1e-10  # keeps the direction of an empty cell defined when tones are mapped
 SMALLEST_LUMINANCE = 1e-6  # the same when latents are sharpened
@@ -43,6 +44,38 @@ class LatentApplyOperation(OperationNode):
     def execute(self, samples: Latent, operation: LatentOperation) -> tuple[Latent]:
         """Return what the operation makes of the latent."""
         return (samples | {"samples": operation(latent=samples["samples"])},)
+
+
+class LatentApplyOperationCFG(OperationNode):
+    """A model with an operation applied to what guides it."""
+
+    RETURN_TYPES = ("MODEL",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The model and the operation."""
+        return {"required": {"model": ("MODEL", {}), "operation": ("LATENT_OPERATION", {})}}
+
+    def execute(self, model: ModelPatcher | None, operation: LatentOperation) -> tuple[ModelPatcher]:
+        """Return the model; the operation changes by how much the positive prediction differs from the negative one.
+
+        At a scale of 1, where the negative side is not computed, it changes the positive prediction itself.
+
+        Raises:
+            ValueError: the model is missing.
+        """
+        if model is None:
+            raise ValueError("model: the checkpoint holds no diffusion model")
+
+        def operate(told: dict[str, Any]) -> list[Tensor]:
+            positive, *others = told["conds_out"]
+            if not others:
+                return [operation(latent=positive)]
+            return [operation(latent=positive - others[0]) + others[0], *others]
+
+        changed = model.clone()
+        changed.set_model_sampler_pre_cfg_function(operate)
+        return (changed,)
 
 
 class LatentOperationTonemapReinhard(OperationNode):
@@ -141,4 +174,9 @@ def _norms(latent: Tensor) -> Tensor:
     return norms
 
 
-NODES: tuple[type, ...] = (LatentApplyOperation, LatentOperationTonemapReinhard, LatentOperationSharpen)
+NODES: tuple[type, ...] = (
+    LatentApplyOperation,
+    LatentApplyOperationCFG,
+    LatentOperationTonemapReinhard,
+    LatentOperationSharpen,
+)
