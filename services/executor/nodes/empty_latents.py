@@ -61,6 +61,27 @@ class EmptyHunyuanImageLatent:
         return ({"samples": zeros(SIZES, batch_size, 64, height // 32, width // 32)},)
 
 
+class EmptyFlux2LatentImage(SchemaNode):
+    """Empty latents of 128 channels, as Flux 2 takes them."""
+
+    DISPLAY_NAME = "Empty Flux 2 Latent"
+    RETURN_TYPES = ("LATENT",)
+    OUTPUT_MATCHTYPES = None
+    FUNCTION = "execute"
+    CATEGORY = "latent"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_flux"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """Size of the pictures in pixels, and their number."""
+        side = whole(1024, 16, LONGEST_SIDE, step=16)
+        return {"required": {"width": side, "height": side, "batch_size": BATCH}}
+
+    def execute(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
+        """Return zeros (batch, 128, height / 16, width / 16)."""
+        return ({"samples": zeros(SIZES, batch_size, 128, height // 16, width // 16)},)
+
+
 class EmptyChromaRadianceLatentImage(SchemaNode):
     """Empty pictures for Chroma Radiance, which works on pixels."""
 
@@ -162,6 +183,7 @@ def zeros(inputs: str, *shape: int) -> Tensor:
 NODES: tuple[type, ...] = (
     EmptySD3LatentImage,
     EmptyHunyuanImageLatent,
+    EmptyFlux2LatentImage,
     EmptyChromaRadianceLatentImage,
     StableCascade_EmptyLatentImage,
     EmptyAceStepLatentAudio,

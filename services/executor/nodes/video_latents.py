@@ -57,6 +57,18 @@ class EmptyHunyuanLatentVideo(EmptyVideoLatent):
     LENGTH = whole(25, 1, LONGEST_SIDE, step=4)
 
 
+class EmptyHunyuanVideo15Latent(EmptyVideoLatent, SchemaNode):
+    """Empty videos for HunyuanVideo 1.5."""
+
+    DISPLAY_NAME = "Empty HunyuanVideo 1.5 Latent"
+    OUTPUT_MATCHTYPES = None
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_hunyuan"
+    CHANNELS, CELL, FRAMES = 32, 16, 4
+    WIDTH = whole(848, 16, LONGEST_SIDE, step=16)
+    HEIGHT = whole(480, 16, LONGEST_SIDE, step=16)
+    LENGTH = whole(25, 1, LONGEST_SIDE, step=4)
+
+
 class EmptyMochiLatentVideo(EmptyVideoLatent, SchemaNode):
     """Empty videos for Mochi."""
 
@@ -117,6 +129,7 @@ class TrimVideoLatent(SchemaNode):
 
 NODES: tuple[type, ...] = (
     EmptyHunyuanLatentVideo,
+    EmptyHunyuanVideo15Latent,
     EmptyMochiLatentVideo,
     EmptyCosmosLatentVideo,
     EmptyLTXVLatentVideo,

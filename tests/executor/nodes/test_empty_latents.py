@@ -10,6 +10,7 @@ from services.executor.nodes import limits
 from services.executor.nodes.empty_latents import (
     EmptyAceStepLatentAudio,
     EmptyChromaRadianceLatentImage,
+    EmptyFlux2LatentImage,
     EmptyHunyuanImageLatent,
     EmptyLatentHunyuan3Dv2,
     EmptySD3LatentImage,
@@ -22,6 +23,7 @@ def test_every_family_has_its_channels_and_cells() -> None:
     assert EmptyLatentImage().generate(64, 32, 2)[0]["samples"].shape == (2, 4, 4, 8)
     assert EmptySD3LatentImage().execute(64, 32, 2)[0]["samples"].shape == (2, 16, 4, 8)
     assert EmptyHunyuanImageLatent().generate(128, 64, 2)[0]["samples"].shape == (2, 64, 2, 4)
+    assert EmptyFlux2LatentImage().execute(64, 32, 2)[0]["samples"].shape == (2, 128, 2, 4)
     assert EmptyChromaRadianceLatentImage().execute(32, 16, 2)[0]["samples"].shape == (2, 3, 16, 32)
     stage_c, stage_b = StableCascade_EmptyLatentImage().execute(512, 256, 42, 2)
     assert stage_c["samples"].shape == (2, 16, 6, 12)

@@ -9,6 +9,7 @@ from services.executor.nodes import limits
 from services.executor.nodes.video_latents import (
     EmptyCosmosLatentVideo,
     EmptyHunyuanLatentVideo,
+    EmptyHunyuanVideo15Latent,
     EmptyLTXVLatentVideo,
     EmptyMochiLatentVideo,
     EmptyVideoLatent,
@@ -21,6 +22,7 @@ from services.executor.nodes.video_latents import (
     [
         (EmptyHunyuanLatentVideo, 25, (2, 16, 7, 8, 16)),
         (EmptyHunyuanLatentVideo, 1, (2, 16, 1, 8, 16)),
+        (EmptyHunyuanVideo15Latent, 25, (2, 32, 7, 4, 8)),
         (EmptyMochiLatentVideo, 25, (2, 12, 5, 8, 16)),
         (EmptyCosmosLatentVideo, 121, (2, 16, 16, 8, 16)),
         (EmptyLTXVLatentVideo, 97, (2, 128, 13, 2, 4)),
