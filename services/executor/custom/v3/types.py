@@ -22,6 +22,16 @@ class ComfyTypeIO:
         pass
 
 
+class ComfyTypeI:
+    """A type that only inputs have."""
+
+    io_type = "*"
+    Type: Any = object
+
+    class Input(inputs.Input):
+        pass
+
+
 def Custom(io_type: str, value: Any = object) -> type[ComfyTypeIO]:
     """A type of this name."""
     return type(
