@@ -20,9 +20,12 @@ CHOOSING = "COMFY_DYNAMICCOMBO_V3"
 MOST_SLOTS = 1000
 
 
+_KINDS = frozenset({GROWING, CHOOSING})
+
+
 def stands_for_others(declared: InputDefinition) -> bool:
     """Whether the input is one of these."""
-    return isinstance(declared.type, str) and any(str.__eq__(declared.type, kind) for kind in (GROWING, CHOOSING))
+    return type(declared.type) is str and declared.type in _KINDS  # lists of choices and types of packs are neither
 
 
 def expanded(inputs: Mapping[str, InputDefinition], given: Mapping[str, Any]) -> Mapping[str, InputDefinition]:
@@ -44,7 +47,7 @@ def _of(declared: InputDefinition, given: Mapping[str, Any]) -> Iterable[InputDe
     if not stands_for_others(declared):
         return [declared]
     try:
-        return list(_slots(declared) if str.__eq__(declared.type, GROWING) else _chosen(declared, given))
+        return list(_slots(declared) if declared.type == GROWING else _chosen(declared, given))
     except (AttributeError, KeyError, TypeError, ValueError):  # not declared as ComfyUI does: taken for what it is
         return [declared]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.graph.definitions import Catalogue, InputDefinition, NodeDefinition
@@ -17,6 +17,9 @@ from services.graph.rules.missing import required_input_missing
 
 Finding = NodeError | Fault
 
+#: What a node declares, by name.
+Inputs = Mapping[str, InputDefinition]
+
 #: After these a class cannot be asked about the node: it would not get all its arguments, or not as declared.
 _UNASKABLE = {missing.TYPE, constants.INVALID_TYPE, BAD_LINK}
 
@@ -24,7 +27,8 @@ _UNASKABLE = {missing.TYPE, constants.INVALID_TYPE, BAD_LINK}
 def inspect_node(node: Node, graph: Graph, catalogue: Catalogue) -> list[Finding]:
     """What is wrong with a node's inputs, in the order of their declaration."""
     definition = catalogue[node.class_type]
-    return [*_declared(node, definition, graph, catalogue), *_undeclared(node, definition, graph, catalogue)]
+    inputs = expanded(definition.inputs, node.inputs)
+    return [*_declared(node, definition, inputs, graph, catalogue), *_undeclared(node, inputs, graph, catalogue)]
 
 
 def can_be_asked(definition: NodeDefinition, findings: list[Finding]) -> bool:
@@ -34,8 +38,10 @@ def can_be_asked(definition: NodeDefinition, findings: list[Finding]) -> bool:
     )
 
 
-def _declared(node: Node, definition: NodeDefinition, graph: Graph, catalogue: Catalogue) -> Iterator[Finding]:
-    for declared in expanded(definition.inputs, node.inputs).values():
+def _declared(
+    node: Node, definition: NodeDefinition, inputs: Inputs, graph: Graph, catalogue: Catalogue
+) -> Iterator[Finding]:
+    for declared in inputs.values():
         finding = _check_presence(declared, node, definition, graph, catalogue)
         if finding is not None:
             yield finding
@@ -59,9 +65,8 @@ def _check(
     return check_constant(declared, value, definition.own_checks)
 
 
-def _undeclared(node: Node, definition: NodeDefinition, graph: Graph, catalogue: Catalogue) -> Iterator[Finding]:
+def _undeclared(node: Node, inputs: Inputs, graph: Graph, catalogue: Catalogue) -> Iterator[Finding]:
     """Links of inputs that the class does not declare: it gets them all the same."""
-    declared = expanded(definition.inputs, node.inputs)
     for name, link in node.links():
-        if name not in declared and (finding := check_target(link, graph, catalogue)):
+        if name not in inputs and (finding := check_target(link, graph, catalogue)):
             yield finding
