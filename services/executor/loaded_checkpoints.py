@@ -74,5 +74,5 @@ def _as_nodes_know_it(checkpoint: Checkpoint) -> Models:
     return Models(
         ModelPatcher(BaseModel(checkpoint.model)) if checkpoint.model else None,
         CLIP(checkpoint.clip) if checkpoint.clip else None,
-        VAE(checkpoint.vae) if checkpoint.vae else None,
+        VAE.of(checkpoint.vae) if checkpoint.vae else None,
     )

@@ -17,9 +17,10 @@ Conditioning = Sequence[Sequence[Any]]
 """What flows between nodes: a list of [embedding (batch, tokens, width), options] pairs.
 
 Options that sampling reads: `pooled_output` and sizes (by the model), `area`, `strength`, `mask`, `mask_strength`,
-`set_area_to_bounds`, `start_percent`, `end_percent`, `default`. Non-empty `hooks` are refused.
+`set_area_to_bounds`, `start_percent`, `end_percent`, `default`. What is in `NOT_APPLIED` is refused unless it is empty.
 """
 
+NOT_APPLIED = ("hooks", "control", "gligen")
 FEATHER = 8  # cells over which an area's weight fades towards edges inside the picture
 SMALLEST_BOUNDS = 8  # cells; the least height and width of an area taken from a mask
 
@@ -123,10 +124,11 @@ def check_options(options: Mapping[str, Any]) -> None:
     """Refuse a condition with an option that cannot be honoured.
 
     Raises:
-        ValueError: it has hooks.
+        ValueError: it has hooks, a control network, or places for its words.
     """
-    if options.get("hooks"):
-        raise ValueError("hooks: this sampler applies none, and the conditioning has some")
+    for name in NOT_APPLIED:
+        if options.get(name):
+            raise ValueError(f"{name}: this sampler applies none, and the conditioning has some")
 
 
 def resolved_range(options: Mapping[str, Any], sampling: ModelSampling) -> tuple[float, float]:

@@ -41,8 +41,14 @@ class ModelPatcher:
     """
 
     def __init__(
-        self, model: nn.Module, load_device: torch.device | None = None, offload_device: torch.device | None = None
+        self,
+        model: nn.Module,
+        load_device: torch.device | None = None,
+        offload_device: torch.device | None = None,
+        size: int = 0,
+        weight_inplace_update: bool = False,
     ) -> None:
+        """Take a model; `size` and `weight_inplace_update` are for plans of memory, which are not made here."""
         self.model: Any = model
         self.load_device = load_device or next(model.parameters()).device
         self.offload_device = offload_device or torch.device("cpu")
@@ -351,8 +357,9 @@ class ModelPatcher:
 
     def current_loaded_device(self) -> torch.device:
         """Where the weights are."""
-        return self.load_device
+        device: torch.device = next(self.model.parameters()).device
+        return device
 
-    def is_dynamic(self) -> bool:
-        """No: weights are not moved about."""
-        return False
+    def load(self) -> None:
+        """Bring the weights to where it computes; those of our own models are there already."""
+        self.model.to(self.load_device)

@@ -1,6 +1,7 @@
 """Transformer options as changes of a UNet's work: functions that nodes left in the dictionary, called at their places.
 
-`patches` holds lists of functions by the name of a place, `patches_replace` functions by kind of attention and block.
+`patches` holds lists of functions by the name of a place, `patches_replace` functions by kind of attention and block;
+`optimized_attention_override` takes the place of attention where none of these does.
 What a function is told of the place and of the step is in the dictionary that it is called with.
 """
 
@@ -21,10 +22,13 @@ from services.executor.diffusion.patches import (
 
 TransformerOptions = dict[str, Any]
 
+OVERRIDE = "optimized_attention_override"
+_CHANGING = ("patches", "patches_replace", OVERRIDE)
+
 
 def patches_in(options: TransformerOptions) -> UNetPatches:
     """What the options change; nothing when there are no functions in them."""
-    return OptionPatches(options) if options.get("patches") or options.get("patches_replace") else UNPATCHED
+    return OptionPatches(options) if any(options.get(name) for name in _CHANGING) else UNPATCHED
 
 
 class OptionPatches(UNetPatches):
@@ -81,15 +85,28 @@ class OptionPatches(UNetPatches):
         key: Tensor,
         value: Tensor,
     ) -> Tensor:
-        """Let what replaces this attention, or all of its block, take its place."""
-        functions = self._replacements.get(kind)
-        if not functions:
-            return default(query, key, value)
+        """Let what replaces this attention, all those of its block, or every attention, take its place."""
+        replacement = self._replacement(kind, place)
+        if replacement is not None:
+            mixed: Tensor = replacement(query, key, value, self._told(place))
+            return mixed
+        if OVERRIDE in self._options:
+            return self._overridden(place, default, query, key, value)
+        return default(query, key, value)
+
+    def _replacement(self, kind: AttentionKind, place: TransformerPlace) -> Any:
+        functions = self._replacements.get(kind, {})
         block = (place.block.stage, place.block.number)
-        replacement = functions.get((*block, place.depth), functions.get(block))
-        if replacement is None:
-            return default(query, key, value)
-        mixed: Tensor = replacement(query, key, value, self._told(place))
+        return functions.get((*block, place.depth), functions.get(block))
+
+    def _overridden(
+        self, place: TransformerPlace, default: Attention, query: Tensor, key: Tensor, value: Tensor
+    ) -> Tensor:
+        def plain(q: Tensor, k: Tensor, v: Tensor, heads: int, *args: Any, **kwargs: Any) -> Tensor:
+            return default(q, k, v)
+
+        told = {"mask": None, "attn_precision": None, "transformer_options": self._told(place)}
+        mixed: Tensor = self._options[OVERRIDE](plain, query, key, value, place.heads, **told)
         return mixed
 
     def after_attention(self, kind: AttentionKind, place: TransformerPlace, mixed: Tensor) -> Tensor:

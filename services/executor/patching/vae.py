@@ -8,7 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from services.executor.diffusion.checkpoints import autoencoder
+from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.models.autoencoder import Autoencoder
+from services.executor.diffusion.models.vae import Vae
 from services.executor.diffusion.tiling import in_tiles
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.weights import dtype_of
@@ -33,14 +36,37 @@ class VAE:
     latent_dim = 2
     output_device = torch.device("cpu")
 
-    def __init__(self, autoencoder: Autoencoder) -> None:
-        self.first_stage_model = autoencoder.vae
-        self.patcher = ModelPatcher(autoencoder.vae)
-        spec = autoencoder.vae.spec
+    def __init__(
+        self,
+        sd: Mapping[str, Tensor],
+        device: torch.device | None = None,
+        config: Any = None,
+        dtype: torch.dtype | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make one of the weights in a file, which stay in their dtype; `config` is not needed.
+
+        Raises:
+            CheckpointError: they are not those of an autoencoder.
+        """
+        made = autoencoder(sd, read_configuration(metadata or {}).get("vae", {}))
+        self._use(made.vae if device is None else made.vae.to(device))
+
+    @classmethod
+    def of(cls, known: Autoencoder) -> VAE:
+        """The one of a checkpoint."""
+        made = cls.__new__(cls)
+        made._use(known.vae)
+        return made
+
+    def _use(self, network: Vae) -> None:
+        self.first_stage_model = network
+        self.patcher = ModelPatcher(network)
+        spec = network.spec
         self.downscale_ratio = self.upscale_ratio = spec.downscale
         self.latent_channels = spec.latent_channels
         self.output_channels = spec.image_channels
-        self.vae_dtype = dtype_of(autoencoder.vae)
+        self.vae_dtype = dtype_of(network)
 
     @property
     def device(self) -> torch.device:
@@ -71,10 +97,10 @@ class VAE:
             overlap: of neighbouring tiles, in cells.
             tile_t, overlap_t: for latents with time, which this one has not.
         """
-        autoencoder = self._autoencoder()
+        whole = self._autoencoder()
 
         def decoded(tile: Tensor) -> Tensor:
-            return autoencoder.decode(tile).movedim(-1, 1)
+            return whole.decode(tile).movedim(-1, 1)
 
         pictures = in_tiles(
             samples,
@@ -102,13 +128,13 @@ class VAE:
             overlap: of neighbouring tiles, in pixels, likewise.
             tile_t, overlap_t: for pictures with time, which these have not.
         """
-        autoencoder = self._autoencoder()
+        whole = self._autoencoder()
 
         def encoded(tile: Tensor) -> Tensor:
-            return autoencoder.encode(tile.movedim(1, -1))
+            return whole.encode(tile.movedim(1, -1))
 
         return in_tiles(
-            autoencoder.cropped(pixel_samples[..., : self.output_channels]).movedim(-1, 1),
+            whole.cropped(pixel_samples[..., : self.output_channels]).movedim(-1, 1),
             encoded,
             (self._whole(tile_y or ENCODED_TILE), self._whole(tile_x or ENCODED_TILE)),
             self._whole(ENCODED_TILE // OVERLAP_SHARE if overlap is None else overlap, least=0),

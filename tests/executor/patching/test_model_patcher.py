@@ -332,3 +332,67 @@ def test_a_model_tells_of_itself(loaded: Loaded) -> None:
     latent = torch.ones(1)
     assert model.model.latent_format.process_out(model.model.latent_format.process_in(latent)) == latent
     assert model.get_model_object("latent_format") is model.model.latent_format
+
+
+def test_every_attention_can_be_overridden(loaded: Loaded) -> None:
+    heads: list[int] = []
+
+    def override(attention: Any, *args: Any, **kwargs: Any) -> Tensor:
+        heads.append(args[3])
+        assert kwargs["mask"] is None
+        assert kwargs["transformer_options"]["n_heads"] == args[3]
+        mixed: Tensor = attention(*args, **kwargs)
+        return mixed
+
+    model = changed(loaded.model)
+    model.model_options["transformer_options"]["optimized_attention_override"] = override
+    assert torch.equal(loaded.sampled(model), loaded.sampled(loaded.model))
+    assert heads
+
+
+def test_a_distilled_models_levels_are_those_it_was_distilled_to(loaded: Loaded) -> None:
+    class Distilled(model_sampling.ModelSamplingDiscrete, model_sampling.EPS):
+        """As packs write it for latent consistency models."""
+
+        def __init__(self, model_config: Any = None) -> None:
+            super().__init__(model_config)
+            self.stride = self.num_timesteps // 50
+            self.set_sigmas(self.sigmas[self.stride - 1 :: self.stride])
+
+        def timestep(self, sigma: Tensor) -> Tensor:
+            distances = sigma.log().to(self.log_sigmas.device) - self.log_sigmas[:, None]
+            return distances.abs().argmin(dim=0).view(sigma.shape) * self.stride + self.stride - 1
+
+        def calculate_denoised(self, sigma: Tensor, model_output: Tensor, model_input: Tensor) -> Tensor:
+            assert sigma.shape == (len(model_input),)
+            rows = sigma.view(sigma.shape[:1] + (1,) * (model_output.ndim - 1))
+            return model_input - model_output * rows
+
+    model = changed(loaded.model)
+    model.add_object_patch("model_sampling", Distilled(loaded.model.model.model_config))
+    times: list[float] = []
+
+    def watch(executor: Any, x: Tensor, timesteps: Tensor, *args: Any, **kwargs: Any) -> Any:
+        times.append(float(timesteps[0]))
+        return executor(x, timesteps, *args, **kwargs)
+
+    model.add_wrapper(WrappersMP.DIFFUSION_MODEL, watch)
+    assert loaded.sampled(model, sampler="lcm", scheduler="sgm_uniform", steps=4).isfinite().all()
+    assert all(time % 20 == 19 for time in times)
+    assert len(times) == 4
+
+
+@pytest.mark.parametrize("name", ["control", "gligen"])
+def test_conditionings_that_cannot_be_honoured_are_refused(loaded: Loaded, name: str) -> None:
+    conditioning = [[loaded.conditioning("a cat")[0][0], {name: object()}]]
+    how: dict[str, Any] = {"seed": 1, "steps": 1, "cfg": 3.0, "sampler": "euler", "scheduler": "normal"}
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        sample(loaded.model, conditioning, conditioning, torch.zeros(1, 4, 16, 16), **how)
+
+
+def test_a_module_of_a_pack_can_be_changed_as_well() -> None:
+    patcher = ModelPatcher(torch.nn.Linear(2, 2), torch.device("cpu"), torch.device("cpu"), size=4)
+    patcher.load()
+    assert patcher.add_patches({"weight": (torch.ones(2, 2),)}) == ["weight"]
+    x = torch.ones(1, 2)
+    torch.testing.assert_close(patcher.patched()(x), patcher.model(x) + 2)

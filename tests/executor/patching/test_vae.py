@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from services.executor.diffusion.checkpoints import CheckpointError
+from services.executor.patching.vae import VAE
 from tests.executor.patching.conftest import Loaded
 
 
@@ -54,3 +57,11 @@ def test_an_autoencoder_tells_of_itself(loaded: Loaded) -> None:
     pixels = picture(64, 64)
     torch.testing.assert_close(vae.process_output(vae.process_input(pixels)), pixels)
     assert vae.first_stage_model.encode(vae.process_input(pixels).movedim(-1, 1)).shape == (1, 4, 8, 8)
+
+
+def test_an_autoencoder_can_be_made_of_weights(loaded: Loaded) -> None:
+    made = VAE(sd=loaded.vae.get_sd())
+    pixels = picture(64, 64)
+    assert torch.equal(made.encode(pixels), loaded.vae.encode(pixels))
+    with pytest.raises(CheckpointError, match="the weight encoder.conv_in.weight is missing"):
+        VAE(sd={"weight": torch.zeros(1)})

@@ -1,12 +1,13 @@
 """`comfy.model_management`: the worker's one device, its memory, and interruption.
 
-Models stay on the device once they are loaded, so what moves them about in ComfyUI has nothing to do here.
+Models stay on the device once they are loaded, so most of what moves them about in ComfyUI has nothing to do here.
 """
 
 from __future__ import annotations
 
 import enum
 import gc
+from collections.abc import Iterable
 from typing import Any
 
 import psutil
@@ -201,12 +202,15 @@ def soft_empty_cache(force: bool = False) -> None:
         torch.mps.empty_cache()
 
 
-def load_models_gpu(models: Any, *args: Any, **kwargs: Any) -> None:
-    """Nothing to do: models are on the device already."""
+def load_models_gpu(models: Iterable[Any], *args: Any, **kwargs: Any) -> None:
+    """Bring the models that packs have made to the device that computes; ours are there already."""
+    for model in models:
+        model.load()
 
 
 def load_model_gpu(model: Any) -> None:
-    """Nothing to do: models are on the device already."""
+    """Bring a model that a pack has made to the device that computes."""
+    load_models_gpu([model])
 
 
 def free_memory(memory_required: float, device: Any, keep_loaded: Any = ()) -> list[Any]:

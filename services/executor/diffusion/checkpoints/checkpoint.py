@@ -62,7 +62,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint(
             model=_diffusion_model(weights, configuration) if has_unet else None,
             clip=_text_encoder(weights, text_prefix, configuration) if text_prefix else None,
-            vae=_autoencoder(weights, configuration) if has_vae else None,
+            vae=autoencoder(weights, configuration, VAE_PREFIX) if has_vae else None,
         )
     except CheckpointError as error:
         raise CheckpointError(f"{path.name}: {error.message}") from error
@@ -85,12 +85,17 @@ def _diffusion_model(weights: Mapping[str, Tensor], configuration: Mapping[str, 
     )
 
 
-def _autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> Autoencoder:
-    own = _under(weights, VAE_PREFIX)
+def autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], prefix: str = "") -> Autoencoder:
+    """The autoencoder whose weights are below a prefix.
+
+    Raises:
+        CheckpointError: there is none, or not all of it.
+    """
+    own = _under(weights, prefix)
     spec = vae_spec(_shapes(own), configuration.get("vae", {}))
     with torch.device("meta"):
         vae = Vae(spec)
-    return Autoencoder(_filled(vae, own, VAE_PREFIX))
+    return Autoencoder(_filled(vae, own, prefix))
 
 
 def _text_encoder(weights: Mapping[str, Tensor], prefix: str, configuration: Mapping[str, Any]) -> TextEncoder:
