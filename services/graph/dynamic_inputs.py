@@ -16,8 +16,8 @@ GROWING = "COMFY_AUTOGROW_V3"
 #: Those of the option that is chosen.
 CHOOSING = "COMFY_DYNAMICCOMBO_V3"
 
-#: Of one growing input; a catalogue comes from elsewhere.
-MOST_SLOTS = 1000
+#: Of one growing input, as in ComfyUI.
+MOST_SLOTS = 100
 
 
 _KINDS = frozenset({GROWING, CHOOSING})

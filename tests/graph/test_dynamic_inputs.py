@@ -76,7 +76,7 @@ def test_one_that_is_not_declared_as_it_should_be_is_taken_as_it_is(kind: str, o
 
 def test_a_huge_template_does_not_make_a_huge_answer() -> None:
     template = {"input": {"required": {"i": ["IMAGE", {}]}}, "prefix": "i", "max": 10**12}
-    assert len(names({"x": ("COMFY_AUTOGROW_V3", {"template": template})})) == 1000
+    assert len(names({"x": ("COMFY_AUTOGROW_V3", {"template": template})})) == 100
 
 
 CLASSES = catalogue(

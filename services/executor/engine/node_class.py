@@ -37,6 +37,11 @@ class NodeClass:
         return getattr(self.cls, "OUTPUT_NODE", False) is True
 
     @property
+    def shows_again(self) -> bool:
+        """Whether what its nodes showed is shown again when their results are reused."""
+        return self.is_output or getattr(self.cls, "HAS_INTERMEDIATE_OUTPUT", False) is True
+
+    @property
     def takes_lists(self) -> bool:
         """Whether it is called once with lists, instead of once per item."""
         return bool(getattr(self.cls, "INPUT_IS_LIST", False))

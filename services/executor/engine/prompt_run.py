@@ -126,7 +126,7 @@ class PromptRun:
                 self._results[node_id] = result
         self._emit(NodesCached(tuple(self._results)))
         for node_id, result in self._results.items():
-            if self._classes[self._prompt.nodes[node_id].class_type].is_output:
+            if self._classes[self._prompt.nodes[node_id].class_type].shows_again:
                 self._emit(NodeFinished(self._prompt.ref(node_id), result.ui_json, reused=True))
 
     def _reusable(self, node_id: str) -> NodeResult | None:

@@ -259,3 +259,29 @@ def test_an_entry_point_that_gives_no_extension_is_told(load: Load, body: str, w
     source = f"from comfy_api.latest import ComfyExtension\ndef comfy_entrypoint():\n{body}\n"
     (failure,) = load(odd=source).packs.loaded.failures.values()
     assert what in failure
+
+
+@pytest.mark.parametrize(("again", "times"), [("True", 2), ("False", 1)])
+def test_a_node_in_the_middle_may_show_the_same_again_when_its_result_is_reused(
+    load: Load, again: str, times: int
+) -> None:
+    source = f"""
+from comfy_api.latest import ComfyExtension, io, ui
+class Middle(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="Pack_Middle", inputs=[io.Image.Input("image")], outputs=[io.Image.Output()],
+                         has_intermediate_output={again})
+    @classmethod
+    def execute(cls, image):
+        return io.NodeOutput(image, ui=ui.PreviewText("seen"))
+class Extension(ComfyExtension):
+    async def get_node_list(self):
+        return [Middle]
+def comfy_entrypoint():
+    return Extension()
+"""
+    bench = load(middle=source, extension=EXTENSION)
+    told = [event for _ in range(2) for event in bench.run(through("Pack_Middle"))]
+    texts = [event for event in told if isinstance(event, NodeFinished) and b"seen" in event.output_json]
+    assert len(texts) == times

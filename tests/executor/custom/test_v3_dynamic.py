@@ -45,12 +45,15 @@ class Choice(io.ComfyNode):
                     io.DynamicCombo.Option("nested", [inner]),
                 ]),
                 io.Color.Input("colour"),
+                io.BoundingBox.Input("box", optional=True, component="ImageCrop", force_input=True),
+                io.Curve.Input("curve", optional=True, default=[(0.0, 1.0)]),
+                io.ImageCompare.Input("compared", optional=True, socketless=True),
             ],
             is_output_node=True,
         )
 
     @classmethod
-    def execute(cls, mode: io.DynamicCombo.Type, colour):
+    def execute(cls, mode: io.DynamicCombo.Type, colour, **edited):
         shown = {name: getattr(value, "shape", value) for name, value in mode.items()}
         return io.NodeOutput(ui=ui.PreviewText(f"{shown} {colour}"))
 
@@ -103,13 +106,31 @@ def test_the_definitions_are_those_that_clients_know(load: Load) -> None:
         ],
         "numbers": [
             "COMFY_AUTOGROW_V3",
-            {"template": {"input": {"optional": {"number": ["INT", {}]}}, "names": ["a", "b"], "min": 0}},
+            {
+                "template": {
+                    "input": {"optional": {"number": ["INT", {"forceInput": True}]}},
+                    "names": ["a", "b"],
+                    "min": 0,
+                }
+            },
         ],
     }
     mode, options = bench.definition("Pack_Choice")["input"]["required"]["mode"]
     assert mode == "COMFY_DYNAMICCOMBO_V3"
     assert options["options"][0] == {"key": "plain", "inputs": {"required": {"width": ["INT", {"min": 1}]}}}
     assert bench.definition("Pack_Choice")["input"]["required"]["colour"] == ["COLOR", {"default": "#ffffff"}]
+    assert bench.definition("Pack_Choice")["input"]["optional"] == {
+        "box": [
+            "BOUNDING_BOX",
+            {
+                "default": {"x": 0, "y": 0, "width": 512, "height": 512},
+                "forceInput": True,
+                "component": "ImageCrop",
+            },
+        ],
+        "curve": ["CURVE", {"default": [[0.0, 1.0]]}],
+        "compared": ["IMAGECOMPARE", {"socketless": True}],
+    }
     same = bench.definition("Pack_Same")
     template = {"template_id": "same", "allowed_types": "IMAGE,MASK"}
     assert same["input"]["required"]["value"] == ["COMFY_MATCHTYPE_V3", {"lazy": True, "template": template}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.executor.custom.v3.dynamic import Autogrow, DynamicCombo, MatchType
+from services.executor.custom.v3.editors import BoundingBox, Color, Curve, ImageCompare
 from services.executor.custom.v3.inputs import (
     ControlAfterGenerate,
     FolderType,
@@ -18,21 +19,24 @@ from services.executor.custom.v3.output import NodeOutput
 from services.executor.custom.v3.schema import Hidden, HiddenHolder, Schema
 from services.executor.custom.v3.types import *  # noqa: F403  every type there is
 from services.executor.custom.v3.types import Custom, comfytype
-from services.executor.custom.v3.widgets import Boolean, Color, Combo, Float, Int, MultiCombo, MultiType, String
+from services.executor.custom.v3.widgets import Boolean, Combo, Float, Int, MultiCombo, MultiType, String
 
 __all__ = [
     "Autogrow",
     "Boolean",
+    "BoundingBox",
     "Color",
     "Combo",
     "ComfyNode",
     "ControlAfterGenerate",
+    "Curve",
     "Custom",
     "DynamicCombo",
     "Float",
     "FolderType",
     "Hidden",
     "HiddenHolder",
+    "ImageCompare",
     "Input",
     "Int",
     "MatchType",

@@ -19,6 +19,15 @@ class DynamicInput(inputs.Input):
         raise NotImplementedError
 
 
+def _slot(template: inputs.Input) -> Options:
+    """What a template declares; a widget becomes something to link to, as there is no place for as many widgets."""
+    declared = declarations([template])
+    if isinstance(template, inputs.WidgetInput):
+        for _, options in (config for group in declared.values() for config in group.values()):
+            options["forceInput"] = True
+    return declared
+
+
 class MatchType:
     """A value of whatever type the other places of the same template have."""
 
@@ -76,7 +85,7 @@ class Autogrow:
 
         def as_dict(self) -> Options:
             """What a frontend is told."""
-            return {"input": declarations([self.input]), "prefix": self.prefix, "min": self.min, "max": self.max}
+            return {"input": _slot(self.input), "prefix": self.prefix, "min": self.min, "max": self.max}
 
     class TemplateNames:
         """Values with names of their own: the first `min` of them are required."""
@@ -86,7 +95,7 @@ class Autogrow:
 
         def as_dict(self) -> Options:
             """What a frontend is told."""
-            return {"input": declarations([self.input]), "names": self.names, "min": self.min}
+            return {"input": _slot(self.input), "names": self.names, "min": self.min}
 
     class Input(DynamicInput):
         io_type = GROWING

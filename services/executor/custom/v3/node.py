@@ -69,6 +69,7 @@ class ComfyNode:
     DESCRIPTION = _FromSchema(lambda schema: schema.description)
     INPUT_IS_LIST = _FromSchema(lambda schema: schema.is_input_list)
     OUTPUT_NODE = _FromSchema(lambda schema: schema.is_output_node)
+    HAS_INTERMEDIATE_OUTPUT = _FromSchema(lambda schema: schema.has_intermediate_output)
     NOT_IDEMPOTENT = _FromSchema(lambda schema: schema.not_idempotent)
     DEPRECATED = _FromSchema(lambda schema: schema.is_deprecated)
     EXPERIMENTAL = _FromSchema(lambda schema: schema.is_experimental)

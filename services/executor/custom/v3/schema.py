@@ -53,6 +53,8 @@ class Schema:
     is_experimental: bool = False
     is_api_node: bool = False
     not_idempotent: bool = False
+    #: what it shows is shown again when its result is reused, though it is no output node
+    has_intermediate_output: bool = False
     enable_expand: bool = False
     accept_all_inputs: bool = False
     search_aliases: Sequence[str] = field(default_factory=list)

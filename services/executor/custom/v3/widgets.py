@@ -130,23 +130,6 @@ class String:
         io_type = "STRING"
 
 
-class Color:
-    """A colour as "#rrggbb"."""
-
-    io_type = "COLOR"
-    Type = str
-
-    class Input(WidgetInput):
-        io_type = "COLOR"
-
-        def __init__(self, id: str, *args: Any, **more: Any) -> None:
-            super().__init__(id, *args, **more)
-            self.default = self._own.setdefault("default", "#ffffff")
-
-    class Output(AnyOutput):
-        io_type = "COLOR"
-
-
 class Combo:
     """One of several."""
 
