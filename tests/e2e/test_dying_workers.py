@@ -36,7 +36,6 @@ def assert_lost(entry: dict[str, Any], how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        ("exit with 0", "ended with exit code 0"),
         ("exit with 2", "ended with exit code 2"),
         ("segfault", "killed by signal 11 (Segmentation fault)"),
         ("be killed", BY_SYSTEM),

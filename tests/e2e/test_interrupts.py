@@ -52,7 +52,6 @@ def test_a_node_that_hears_stops_and_the_worker_lives(fragile: Stack, class_type
         ("Misbehave", "sleep"),
         ("Misbehave", "swallow"),
         ("Misbehave", "match"),
-        ("Misbehave", "await in vain"),
         ("MisbehaveWhenAsked", "sleep in IS_CHANGED"),
     ],
 )

@@ -46,7 +46,6 @@ def _allocate(image: Any) -> Any:
 
 
 ENDING: dict[str, Callable[[Any], Any]] = {
-    "exit with 0": lambda image: os._exit(0),
     "exit with 2": lambda image: os._exit(2),
     "segfault": _segfault,
     "be killed": _kill,

@@ -55,18 +55,10 @@ async def _await(image: Any) -> NoReturn:
     raise AssertionError("nobody set it")
 
 
-async def _await_in_vain(image: Any) -> NoReturn:
-    """A coroutine that is none."""
-    begin("await in vain")
-    while True:
-        time.sleep(60)  # noqa: ASYNC251
-
-
 LASTING: dict[str, Callable[[Any], Any]] = {
     "report": report,
     "sleep": sleep,
     "swallow": _swallow,
     "match": _match,
     "await": _await,
-    "await in vain": _await_in_vain,
 }
