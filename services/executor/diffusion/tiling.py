@@ -4,48 +4,64 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 TileFunction = Callable[[Tensor], Tensor]
 
+#: From a length of what is given to one of the result: a factor, or a function of the length.
+Scale = float | Callable[[float], float]
+
+T = TypeVar("T")
+
 
 def in_tiles(
     samples: Tensor,
     function: TileFunction,
     tile: Sequence[int],
-    overlap: int,
+    overlap: int | Sequence[int],
     *,
-    scale: float,
+    scale: Scale | Sequence[Scale],
     channels: int,
     device: torch.device | str = "cpu",
+    places: Scale | Sequence[Scale] | None = None,
     after_tile: Callable[[], None] | None = None,
 ) -> Tensor:
     """Apply a function to tiles of each item of a batch (batch, channels, *sizes).
 
     Args:
-        function: takes (1, channels, *tile) and returns `channels` channels with sizes times `scale`.
+        function: takes (1, channels, *tile) and returns `channels` channels with sizes to `scale`.
         tile: the sizes of a tile.
-        overlap: of neighbouring tiles, along every dimension; weights rise over it from the edges inwards.
+        overlap: of neighbouring tiles, for each dimension or along all; weights rise over it from the edges inwards.
+        scale: for each dimension or along all.
         device: of the result.
+        places: where in the result a tile begins, as `scale`, for those to which that says something else.
         after_tile: called once for each tile.
     """
     sizes = samples.shape[2:]
-    target = [round(size * scale) for size in sizes]
+    overlaps = _each(overlap, len(sizes))
+    scales: Sequence[Scale] = _each(scale, len(sizes))
+    begins: Sequence[Scale] = scales if places is None else _each(places, len(sizes))
+    target = [_scaled(size, by) for size, by in zip(sizes, scales, strict=True)]
+    widths = [_scaled(width, by) for width, by in zip(overlaps, scales, strict=True)]
     results = []
     for item in torch.split(samples, 1):
         total = torch.zeros(1, channels, *target, device=device)
         weight = torch.zeros(1, 1, *target, device=device)
-        for corner in _corners(sizes, tile, overlap):
+        for corner in _corners(sizes, tile, overlaps):
             piece = item
             for axis, (start, length) in enumerate(zip(corner, tile, strict=True)):
                 piece = piece.narrow(axis + 2, start, min(length, sizes[axis]))
             done = function(piece).to(device)
-            feather = _feather(done.shape[2:], round(overlap * scale)).to(done)
+            feather = _feather(done.shape[2:], widths).to(done)
             place = [slice(None), slice(None)]
-            for start, length in zip(corner, done.shape[2:], strict=True):
-                place.append(slice(round(start * scale), round(start * scale) + length))
+            for axis, (start, by) in enumerate(zip(corner, begins, strict=True), start=2):
+                begin = _scaled(start, by)
+                length = min(done.shape[axis], target[axis - 2] - begin)
+                done, feather = done.narrow(axis, 0, length), feather.narrow(axis, 0, length)
+                place.append(slice(begin, begin + length))
             total[tuple(place)] += done * feather
             weight[tuple(place)] += feather
             if after_tile is not None:
@@ -54,13 +70,22 @@ def in_tiles(
     return torch.cat(results)
 
 
-def tile_count(sizes: Sequence[int], tile: Sequence[int], overlap: int) -> int:
+def tile_count(sizes: Sequence[int], tile: Sequence[int], overlap: int | Sequence[int]) -> int:
     """How many tiles one item takes."""
-    return len(list(_corners(sizes, tile, overlap)))
+    return len(list(_corners(sizes, tile, _each(overlap, len(sizes)))))
 
 
-def _corners(sizes: Sequence[int], tile: Sequence[int], overlap: int) -> Iterator[tuple[int, ...]]:
-    return itertools.product(*(_starts(size, length, overlap) for size, length in zip(sizes, tile, strict=True)))
+def _each(value: T | Sequence[T], count: int) -> Sequence[T]:
+    """What is given for each of so many dimensions, or for all alike."""
+    return value if isinstance(value, Sequence) else [value] * count
+
+
+def _scaled(length: int, scale: Scale) -> int:
+    return round(scale(length) if callable(scale) else length * scale)
+
+
+def _corners(sizes: Sequence[int], tile: Sequence[int], overlaps: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    return itertools.product(*map(_starts, sizes, tile, overlaps))
 
 
 def _starts(size: int, tile: int, overlap: int) -> list[int]:
@@ -71,10 +96,10 @@ def _starts(size: int, tile: int, overlap: int) -> list[int]:
     return [min(start, size - tile) for start in range(0, size - overlap, stride)]
 
 
-def _feather(sizes: Sequence[int], width: int) -> Tensor:
-    """Weights that rise from the edges of a tile over `width`, never zero."""
+def _feather(sizes: Sequence[int], widths: Sequence[int]) -> Tensor:
+    """Weights that rise from the edges of a tile over `widths`, never zero."""
     weights = torch.ones(1, 1, *sizes)
-    for axis, size in enumerate(sizes):
+    for axis, (size, width) in enumerate(zip(sizes, widths, strict=True)):
         distance = torch.minimum(torch.arange(size), torch.arange(size).flip(0)) + 1
         ramp = (distance / max(1, width)).clamp(max=1.0)
         weights = weights * ramp.reshape([1, 1, *(size if axis == other else 1 for other in range(len(sizes)))])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from services.executor.custom.modules import comfy_attention, comfy_ops, comfy_samplers, comfy_utils, node_helpers
 from services.executor.custom.modules.comfy_execution_graph_utils import GraphBuilder, add_graph_prefix
@@ -75,6 +76,31 @@ def test_other_formats_are_read_without_running_what_is_in_them(tmp_path: Path) 
     with pytest.raises(pickle.UnpicklingError):
         comfy_utils.load_torch_file(tmp_path / "trap.pt")
     assert not (tmp_path / "sprung").exists()
+
+
+def test_tiles_are_placed_by_the_amounts_of_their_dimensions() -> None:
+    video = torch.rand(2, 3, 5, 12, 16)
+
+    def enlarged(tile: Tensor) -> Tensor:
+        """Twice the size; one frame for the first, two for each other, as causal autoencoders do."""
+        larger = tile.repeat_interleave(2, 2).repeat_interleave(2, 3).repeat_interleave(2, 4)
+        return larger[:, :, 1:]
+
+    scaled = comfy_utils.tiled_scale_multidim(
+        video,
+        enlarged,
+        tile=(5, 8, 8),
+        overlap=(1, 2, 4),
+        upscale_amount=(lambda frames: max(0, frames * 2 - 1), 2, 2),
+        index_formulas=(lambda frame: frame * 2, 2, 2),
+    )
+    torch.testing.assert_close(scaled, enlarged(video))
+
+    def halved(tile: Tensor) -> Tensor:
+        return functional.avg_pool2d(tile, 2)
+
+    smaller = comfy_utils.tiled_scale_multidim(video[:, :, 0], halved, (8, 8), 4, 2, 3, downscale=True)
+    torch.testing.assert_close(smaller, halved(video[:, :, 0]))
 
 
 def test_samplers_and_schedulers_are_ours() -> None:

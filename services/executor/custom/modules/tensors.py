@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from services.executor.custom.modules.progress_bar import ProgressBar
-from services.executor.diffusion.tiling import TileFunction, in_tiles, tile_count
+from services.executor.diffusion.tiling import Scale, TileFunction, in_tiles, tile_count
 from services.executor.nodes.latent_scaling import scaled_latent
 from services.executor.nodes.scaling import scaled
 
@@ -96,7 +96,7 @@ def tiled_scale(
 ) -> Tensor:
     """Apply a function that enlarges to tiles of (batch, channels, height, width) and blend where they overlap."""
     return tiled_scale_multidim(
-        samples, function, (tile_y, tile_x), overlap, upscale_amount, out_channels, output_device, pbar
+        samples, function, (tile_y, tile_x), overlap, upscale_amount, out_channels, output_device, pbar=pbar
     )
 
 
@@ -105,23 +105,39 @@ def tiled_scale_multidim(
     samples: Tensor,
     function: TileFunction,
     tile: Sequence[int] = (64, 64),
-    overlap: int = 8,
-    upscale_amount: float = 4,
+    overlap: int | Sequence[int] = 8,
+    upscale_amount: Scale | Sequence[Scale] = 4,
     out_channels: int = 3,
     output_device: str | torch.device = "cpu",
+    downscale: bool = False,
+    index_formulas: Scale | Sequence[Scale] | None = None,
     pbar: ProgressBar | None = None,
 ) -> Tensor:
-    """As `tiled_scale`, for any number of dimensions behind the channels."""
+    """As `tiled_scale`, for any number of dimensions behind the channels.
+
+    Args:
+        overlap, upscale_amount: for each dimension or for all.
+        downscale: numbers among the amounts divide.
+        index_formulas: where in the result a tile begins, where the amounts say something else.
+    """
     return in_tiles(
         samples,
         function,
         tile,
         overlap,
-        scale=upscale_amount,
+        scale=_divided(upscale_amount) if downscale else upscale_amount,
+        places=_divided(index_formulas) if downscale and index_formulas is not None else index_formulas,
         channels=out_channels,
         device=output_device,
         after_tile=None if pbar is None else partial(pbar.update, 1),
     )
+
+
+def _divided(amount: Scale | Sequence[Scale]) -> Scale | Sequence[Scale]:
+    """One part of numbers; functions are taken as they are."""
+    if isinstance(amount, Sequence):
+        return [1 / part if isinstance(part, int | float) else part for part in amount]
+    return 1 / amount if isinstance(amount, int | float) else amount
 
 
 def _spread(length: int, wanted: int) -> list[int] | None:
