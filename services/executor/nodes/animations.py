@@ -12,11 +12,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from services.executor.engine.context import current_context
 from services.executor.nodes.declarations import Declaration, chosen, number, whole
 from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.pictures import is_png_keyword, picture_of, storable
 from services.executor.nodes.saving import HIDDEN
+from services.executor.nodes.stored_files import store
 from services.files.records import FileKind
 
 WEBP_LONGEST_SIDE = 16383  # pixels, WebP container specification
@@ -169,8 +169,7 @@ def _encoded(images: Tensor, fps: float, **options: Any) -> bytes:
 def _saved(kind: FileKind, images: Tensor, filename_prefix: str, extension: str, data: bytes) -> dict[str, Any]:
     height, width = images.shape[1:3]
     place = name_to_number(kind, filename_prefix, width, height, datetime.now())
-    name = current_context().files.save(place.kind, place.subfolder, place.filename, extension, data)
-    return {"filename": name.filename, "subfolder": name.subfolder, "type": name.kind.value}
+    return store(place, extension, data)
 
 
 def exif_of(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -> Image.Exif:

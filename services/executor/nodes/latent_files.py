@@ -19,6 +19,7 @@ from services.executor.environment import environment
 from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.latent import Latent
 from services.executor.nodes.saving import HIDDEN
+from services.executor.nodes.stored_files import store, workflow_texts
 from services.files.names import parse_annotated
 from services.files.records import FileKind
 
@@ -59,12 +60,9 @@ class SaveLatent:
         """
         place = name_to_number(FileKind.OUTPUT, filename_prefix, UNNAMED_SIDE, UNNAMED_SIDE, datetime.now())
         tensors = {TENSOR: samples["samples"].cpu().contiguous(), VERSION: torch.tensor([])}
-        metadata = {"prompt": json.dumps(prompt)} if prompt is not None else {}
-        metadata |= {key: json.dumps(value) for key, value in (extra_pnginfo or {}).items()}
+        metadata = {key: json.dumps(value) for key, value in workflow_texts(prompt, extra_pnginfo).items()}
         data = safetensors.torch.save(tensors, metadata)
-        name = current_context().files.save(place.kind, place.subfolder, place.filename, SUFFIX, data)
-        saved = {"filename": name.filename, "subfolder": name.subfolder, "type": name.kind.value}
-        return {"ui": {"latents": [saved]}}
+        return {"ui": {"latents": [store(place, SUFFIX, data)]}}
 
 
 class LoadLatent:

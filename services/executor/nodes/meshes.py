@@ -8,15 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from services.executor.engine.context import current_context
 from services.executor.nodes.declarations import chosen, number
-from services.executor.nodes.filename_prefix import for_item, name_to_number
+from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.geometry.glb import glb_of
 from services.executor.nodes.geometry.shapes import Mesh, Voxels, in_unit_cube
 from services.executor.nodes.geometry.surfaces import blocks, surface_net
 from services.executor.nodes.limits import check_size
 from services.executor.nodes.saving import HIDDEN
-from services.executor.nodes.videos import workflow_texts
+from services.executor.nodes.stored_files import store, workflow_texts
 from services.files.records import FileKind
 
 THRESHOLD = number(0.6, -1.0, 1.0, 0.01)
@@ -99,14 +98,12 @@ class SaveGLB(_ShapeNode):
         """
         place = name_to_number(FileKind.OUTPUT, filename_prefix, 0, 0, datetime.now())
         texts = workflow_texts(prompt, extra_pnginfo)
-        files = current_context().files
         saved = []
         for index, (vertices, faces) in enumerate(zip(mesh.vertices, mesh.faces, strict=True)):
             if not len(faces):
                 raise ValueError(f"mesh: shape {index} has no triangles")
             data = glb_of(vertices, faces, texts)
-            name = files.save(place.kind, place.subfolder, for_item(place.filename, index), ".glb", data)
-            saved.append({"filename": name.filename, "subfolder": name.subfolder, "type": name.kind.value})
+            saved.append(store(place, ".glb", data, index))
         return {"ui": {"3d": saved}}
 
 

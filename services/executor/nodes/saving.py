@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from services.executor.engine.context import current_context
-from services.executor.nodes.filename_prefix import for_item, name_to_number
+from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.pictures import png_of, storable, workflow_metadata
+from services.executor.nodes.stored_files import store
 from services.files.records import FileKind
 
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
@@ -64,12 +64,10 @@ class SaveImage:
         height, width = images.shape[1:3]
         place = name_to_number(self.kind, filename_prefix, width, height, datetime.now())
         metadata = workflow_metadata(prompt, extra_pnginfo)
-        files = current_context().files
         saved = []
         for index, image in enumerate(images):
             data = png_of(image, metadata, self.compress_level)
-            name = files.save(place.kind, place.subfolder, for_item(place.filename, index), ".png", data)
-            saved.append({"filename": name.filename, "subfolder": name.subfolder, "type": name.kind.value})
+            saved.append(store(place, ".png", data, index))
         return {"ui": {"images": saved}}
 
 

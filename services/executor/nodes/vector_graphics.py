@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.executor.engine.context import current_context
-from services.executor.nodes.filename_prefix import for_item, name_to_number
+from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.saving import HIDDEN
-from services.executor.nodes.videos import workflow_texts
+from services.executor.nodes.stored_files import store, workflow_texts
 from services.files.records import FileKind
 
 #: The tag that opens a drawing; a ">" inside of quotes does not end it.
@@ -72,12 +71,7 @@ class SaveSVGNode:
         place = name_to_number(FileKind.OUTPUT, filename_prefix, 0, 0, datetime.now())
         texts = workflow_texts(prompt, extra_pnginfo)
         drawings = [_with_metadata(drawing.getvalue(), texts) for drawing in svg.data]
-        files = current_context().files
-        saved = []
-        for index, drawing in enumerate(drawings):
-            name = files.save(place.kind, place.subfolder, for_item(place.filename, index), ".svg", drawing)
-            saved.append({"filename": name.filename, "subfolder": name.subfolder, "type": name.kind.value})
-        return {"ui": {"images": saved}}
+        return {"ui": {"images": [store(place, ".svg", drawing, index) for index, drawing in enumerate(drawings)]}}
 
 
 def _with_metadata(drawing: bytes, texts: Mapping[str, Any]) -> bytes:

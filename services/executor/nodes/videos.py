@@ -17,6 +17,7 @@ from services.executor.nodes.declarations import number
 from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.saving import HIDDEN
 from services.executor.nodes.schema_node import SchemaNode, combo
+from services.executor.nodes.stored_files import store, workflow_texts
 from services.executor.nodes.video.components import (
     Audio,
     VideoCodec,
@@ -175,23 +176,12 @@ class SaveVideo(VideoNode):
         place = name_to_number(FileKind.OUTPUT, filename_prefix, *video.get_dimensions(), datetime.now())
         video.save_to(buffer, format=format, codec=codec, metadata=workflow_texts(prompt, extra_pnginfo))
         extension = f".{VideoContainer.get_extension(format)}"
-        name = current_context().files.save(place.kind, place.subfolder, place.filename, extension, buffer.getvalue())
-        return shown_video(name.filename, name.subfolder, name.kind)
+        return shown_video(store(place, extension, buffer.getvalue()))
 
 
-def workflow_texts(prompt: object, extra_pnginfo: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What lets a client find the workflow in a video: `prompt`, and every key of extra_pnginfo."""
-    return {**({} if prompt is None else {"prompt": prompt}), **(extra_pnginfo or {})}
-
-
-def shown_video(filename: str, subfolder: str, kind: FileKind) -> dict[str, Any]:
+def shown_video(saved: Mapping[str, str]) -> dict[str, Any]:
     """What a node returns to show a video that was saved."""
-    return {
-        "ui": {
-            "images": [{"filename": filename, "subfolder": subfolder, "type": kind.value}],
-            "animated": (True,),
-        }
-    }
+    return {"ui": {"images": [saved], "animated": (True,)}}
 
 
 NODES: tuple[type, ...] = (CreateVideo, GetVideoComponents, LoadVideo, SaveVideo)

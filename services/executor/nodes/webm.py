@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from services.executor.engine.context import current_context
 from services.executor.nodes.declarations import IMAGE, chosen, number
 from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.saving import HIDDEN
 from services.executor.nodes.schema_node import combo
+from services.executor.nodes.stored_files import store, workflow_texts
 from services.executor.nodes.video.components import frame_rate_of
 from services.executor.nodes.video.encoding import video_stream, write_frames, written
-from services.executor.nodes.videos import VideoNode, shown_video, workflow_texts
+from services.executor.nodes.videos import VideoNode, shown_video
 from services.files.records import FileKind
 
 
@@ -84,8 +84,7 @@ class SaveWEBM(VideoNode):
             stream = video_stream(container, encoder.name, images, frame_rate_of(fps), encoder.pixel_format, **options)
             stream.bit_rate = 0  # the quality alone decides
             write_frames(container, stream, images)
-        name = current_context().files.save(place.kind, place.subfolder, place.filename, ".webm", buffer.getvalue())
-        return shown_video(name.filename, name.subfolder, name.kind)
+        return shown_video(store(place, ".webm", buffer.getvalue()))
 
 
 NODES: tuple[type, ...] = (SaveWEBM,)

@@ -9,13 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.custom.v3.inputs import FolderType
-from services.executor.engine.context import current_context
 from services.executor.nodes import saving
 from services.executor.nodes.animations import chunks_of, exif_of, save_apng, save_webp
-from services.executor.nodes.filename_prefix import for_item, name_to_number
+from services.executor.nodes.filename_prefix import name_to_number
+from services.executor.nodes.stored_files import store, workflow_texts
 from services.executor.nodes.video.components import Audio
 from services.executor.nodes.video.sound_files import sound_file
-from services.executor.nodes.videos import workflow_texts
 from services.files.records import FileKind
 
 PNG_LEVEL = saving.SaveImage.compress_level
@@ -166,9 +165,7 @@ class AudioSaveHelper:
         saved = []
         for index in range(len(audio["waveform"])):
             data = sound_file(audio, index, format, quality, texts)
-            prefix = for_item(place.filename, index)
-            name = current_context().files.save(place.kind, place.subfolder, prefix, f".{format}", data)
-            saved.append(SavedResult(name.filename, name.subfolder, name.kind.value))
+            saved.append(SavedResult(**store(place, f".{format}", data, index)))
         return saved
 
     @staticmethod
