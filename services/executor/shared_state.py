@@ -27,8 +27,7 @@ class SharedState:
         self._files = {descriptor: _file_of(descriptor) for descriptor in self._copies}
         self._output, self._errors = sys.stdout, sys.stderr
         self._folder = os.getcwd()
-        self._dtype = torch.get_default_dtype()
-        self._device = torch.get_default_device()
+        self._tensor = torch.empty(0)
 
     def restore(self) -> None:
         """Make everything as it was; costs microseconds when nothing has changed."""
@@ -44,9 +43,11 @@ class SharedState:
         sys.stderr = self._errors
         with contextlib.suppress(OSError):  # the folder may be gone
             os.chdir(self._folder)
-        torch.set_default_dtype(self._dtype)
-        if torch.get_default_device() != self._device:
-            torch.set_default_device(None if self._device.type == "cpu" else self._device)
+        made, kept = torch.empty(0), self._tensor
+        if made.dtype != kept.dtype:
+            torch.set_default_dtype(kept.dtype)
+        if made.device != kept.device:
+            torch.set_default_device(None if kept.device.type == "cpu" else kept.device)
 
 
 def _file_of(descriptor: int) -> tuple[int, int] | None:
