@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from services.executor.custom.offered import MODULES as MODULES_OF_PACKS
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ROOT / "services"
 
@@ -119,3 +121,12 @@ def test_only_converters_clients_and_servicers_know_protobuf(module: str, tree: 
     if PROTOBUF & set(module.split(".")) or within(module, {"services.rpc"}):
         return
     assert not [name for name in imported(tree) if within(name, {"silverprint"})]
+
+
+#: What packs import, under ComfyUI's names.
+OFFERED = {name.partition(".")[0] for name in MODULES_OF_PACKS}
+
+
+@pytest.mark.parametrize(("module", "tree"), MODULES, ids=[name for name, _ in MODULES])
+def test_nothing_of_ours_imports_what_is_offered_to_packs(module: str, tree: ast.Module) -> None:
+    assert not {name.partition(".")[0] for name in imported(tree)} & OFFERED
