@@ -65,12 +65,12 @@ async def connected(url: str) -> AsyncIterator[Client]:
 
 
 @contextlib.asynccontextmanager
-async def own_stack() -> AsyncIterator[RunningStack]:
-    """A stack with an empty data folder and no node packs."""
+async def own_stack(*custom_nodes: Path) -> AsyncIterator[RunningStack]:
+    """A stack with an empty data folder, and the packs in these folders."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         wanted = StackSettings(
-            port=0, queue_port=0, files_port=0, data=data, models=(data / "models",), custom_nodes=()
+            port=0, queue_port=0, files_port=0, data=data, models=(data / "models",), custom_nodes=custom_nodes
         )
         async with running_stack(wanted) as stack:
             yield stack
