@@ -8,7 +8,7 @@ from __future__ import annotations
 EMPTY_MODULES = (
     *("comfy.audio_encoders", "comfy.audio_encoders.audio_encoders", "comfy.checkpoint_pickle", "comfy.cldm"),
     *("comfy.cldm.cldm", "comfy.cldm.control_types", "comfy.clip_model", "comfy.clip_vision", "comfy.context_windows"),
-    *("comfy.controlnet", "comfy.diffusers_convert", "comfy.diffusers_load", "comfy.extra_samplers"),
+    *("comfy.diffusers_convert", "comfy.diffusers_load", "comfy.extra_samplers"),
     *("comfy.extra_samplers.uni_pc", "comfy.float", "comfy.gligen", "comfy.k_diffusion.deis"),
     *("comfy.k_diffusion.sa_solver", "comfy.k_diffusion.utils", "comfy.ldm.common_dit", "comfy.ldm.flux"),
     *("comfy.ldm.flux.layers", "comfy.ldm.flux.math", "comfy.ldm.flux.model", "comfy.ldm.lightricks"),
@@ -16,7 +16,7 @@ EMPTY_MODULES = (
     *("comfy.ldm.modules.diffusionmodules.mmdit", "comfy.ldm.modules.diffusionmodules.model"),
     *("comfy.ldm.modules.diffusionmodules.util", "comfy.ldm.modules.sub_quadratic_attention", "comfy.ldm.util"),
     *("comfy.ldm.wan", "comfy.ldm.wan.model", "comfy.lora", "comfy.lora_convert", "comfy.model_detection"),
-    *("comfy.options", "comfy.rmsnorm", "comfy.sdxl_clip", "comfy.supported_models", "comfy.supported_models_base"),
+    *("comfy.options", "comfy.rmsnorm", "comfy.supported_models", "comfy.supported_models_base"),
     *("comfy.t2i_adapter", "comfy.t2i_adapter.adapter", "comfy.taesd", "comfy.taesd.taesd", "comfy.text_encoders"),
     *("comfy.weight_adapter", "comfy_execution.caching"),
 )

@@ -133,12 +133,17 @@ class BaseModel(nn.Module):
         is_velocity = isinstance(network.model_sampling.prediction, Velocity)
         self.model_type = ModelType.V_PREDICTION if is_velocity else ModelType.EPS
         self.adm_channels = network.unet.spec.adm_channels or 0
-        self.manual_cast_dtype = None
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.diffusion_model.parameters()).device
+
+    @property
+    def manual_cast_dtype(self) -> torch.dtype | None:
+        """The dtype that the network computes in, None when it is that of the weights."""
+        dtype = self.network.compute_dtype
+        return None if dtype == self.get_dtype() else dtype
 
     @property
     def levels(self) -> ModelSampling:
@@ -181,7 +186,7 @@ class BaseModel(nn.Module):
         transformer_options: TransformerOptions | None = None,
         **kwargs: Any,
     ) -> Tensor:
-        dtype = torch.float32 if self.device.type == "cpu" else self.get_dtype()
+        dtype = self.network.compute_dtype
         # Pooled conditions of families that have them come as `y`.
         extra = {name: value.to(dtype) for name, value in kwargs.items() if isinstance(value, Tensor)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -133,26 +133,28 @@ class CFGGuider:
         seed: int | None = None,
     ) -> Tensor:
         """As `sample`: bring everything to the device and back."""
-        self._prepare(noise)
-        device = self.model_patcher.load_device
+        patcher, device = self.model_patcher, self.model_patcher.load_device
+        prepared = prepare_sampling(patcher, noise.shape, self.conds, self.model_options)
+        self.inner_model, self.conds, _ = prepared
         if denoise_mask is not None:
             denoise_mask = prepare_mask(denoise_mask, noise.shape, device)
         options = self.model_options["transformer_options"]
-        call_all(_callbacks(options, CallbacksMP.ON_PRE_RUN), self.model_patcher)
         try:
-            sampled: Tensor = self.inner_sample(
-                noise.to(device, torch.float32),
-                latent_image.to(device, torch.float32),
-                device,
-                as_nodes_know_it(sampler),
-                sigmas.cpu(),
-                denoise_mask,
-                callback,
-                disable_pbar,
-                seed,
-            )
+            with patcher.injected():
+                call_all(_callbacks(options, CallbacksMP.ON_PRE_RUN), patcher)
+                sampled: Tensor = self.inner_sample(
+                    noise.to(device, torch.float32),
+                    latent_image.to(device, torch.float32),
+                    device,
+                    as_nodes_know_it(sampler),
+                    sigmas.cpu(),
+                    denoise_mask,
+                    callback,
+                    disable_pbar,
+                    seed,
+                )
         finally:
-            call_all(_callbacks(options, CallbacksMP.ON_CLEANUP), self.model_patcher)
+            call_all(_callbacks(options, CallbacksMP.ON_CLEANUP), patcher)
             del self.inner_model
         return sampled.float().cpu()
 
@@ -179,16 +181,6 @@ class CFGGuider:
         scaled: Tensor = self.inner_model.process_latent_out(sampled.float())
         return scaled
 
-    def _prepare(self, noise: Tensor) -> None:
-        """Make the model ready, with what is wrapped around that."""
-
-        def prepare(patcher: ModelPatcher, shape: Any, conds: Any, options: Any = None) -> tuple[Any, Any, list[Any]]:
-            return patcher.patched(), conds, patcher.get_additional_models()
-
-        options = self.model_options["transformer_options"]
-        run = wrapped(WrappersMP.PREPARE_SAMPLING, prepare, options)
-        self.inner_model, self.conds, _ = run(self.model_patcher, noise.shape, self.conds, self.model_options)
-
     def _options_of_run(self, sigmas: Tensor) -> ModelOptions:
         options = create_model_options_clone(self.model_options)
         transformer = options.setdefault("transformer_options", {})
@@ -198,6 +190,26 @@ class CFGGuider:
         transformer["sample_sigmas"] = sigmas
         _move(transformer, patcher.load_device)
         return options
+
+
+def prepare_sampling(
+    model: ModelPatcher,
+    noise_shape: Sequence[int],
+    conds: Any,
+    model_options: ModelOptions | None = None,
+    **kwargs: Any,
+) -> tuple[Any, Any, list[Any]]:
+    """A model ready to be sampled from, its conditions, and the other models that it was kept with."""
+    options = (model_options or model.model_options).get("transformer_options", {})
+    run = wrapped(WrappersMP.PREPARE_SAMPLING, _prepared, options)
+    prepared: tuple[Any, Any, list[Any]] = run(model, noise_shape, conds, model_options)
+    return prepared
+
+
+def _prepared(
+    model: ModelPatcher, noise_shape: Sequence[int], conds: Any, model_options: ModelOptions | None = None
+) -> tuple[Any, Any, list[Any]]:
+    return model.patched(), conds, model.get_additional_models()
 
 
 def _callbacks(options: dict[str, Any], kind: str) -> list[Any]:

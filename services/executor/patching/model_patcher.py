@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,22 +11,17 @@ from torch import Tensor, nn
 
 from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import ModelSampling
-from services.executor.patching import weights, wrappers
+from services.executor.patching import weights
+from services.executor.patching.functions import ModelFunctions
 from services.executor.patching.latent_formats import as_previews_know_it
-from services.executor.patching.model_options import (
-    ModelOptions,
-    add_patch,
-    create_model_options_clone,
-    set_model_options_patch_replace,
-    set_model_options_post_cfg_function,
-    set_model_options_pre_cfg_function,
-)
+from services.executor.patching.model_options import create_model_options_clone
 from services.executor.patching.model_sampling import as_samplers_know_it
+from services.executor.patching.stages import ModelStages
 from services.executor.patching.weights import WeightPatch
-from services.executor.patching.wrappers import CallbacksMP, Nested, call_all, copy_nested_dicts
+from services.executor.patching.wrappers import CallbacksMP, call_all, copy_nested_dicts
 
 
-class ModelPatcher:
+class ModelPatcher(ModelFunctions, ModelStages):
     """A model with changes of its own; clones share the model and not the changes.
 
     The model itself stays as it was loaded: changed weights and parts are put into a copy of it that shares the rest,
@@ -53,12 +48,13 @@ class ModelPatcher:
         self.load_device = load_device or next(model.parameters()).device
         self.offload_device = offload_device or torch.device("cpu")
         self.output_device = torch.device("cpu")
-        self.model_options: ModelOptions = {"transformer_options": {}}
+        self.model_options = {"transformer_options": {}}
         self.patches: dict[str, list[WeightPatch]] = {}
         self.object_patches: dict[str, Any] = {}
         self.attachments: dict[str, Any] = {}
-        self.wrappers: Nested = {}
-        self.callbacks: Nested = {}
+        self.wrappers = {}
+        self.callbacks = {}
+        self.injections = {}
         self.additional_models: dict[str, list[Any]] = {}
         self.parent: ModelPatcher | None = None
         self.patches_uuid = uuid.uuid4()
@@ -76,6 +72,7 @@ class ModelPatcher:
         }
         clone.wrappers = copy_nested_dicts(self.wrappers)
         clone.callbacks = copy_nested_dicts(self.callbacks)
+        clone.injections = copy_nested_dicts(self.injections)
         clone.additional_models = {name: list(models) for name, models in self.additional_models.items()}
         clone.parent = self
         clone.patches_uuid = self.patches_uuid
@@ -90,142 +87,6 @@ class ModelPatcher:
     def clone_has_same_weights(self, clone: Any) -> bool:
         """Whether another has the same model with the same changes of weights."""
         return self.is_clone(clone) and clone.patches_uuid == self.patches_uuid
-
-    # Functions that change the model's work
-
-    def set_model_sampler_cfg_function(
-        self, sampler_cfg_function: Callable[..., Any], disable_cfg1_optimization: bool = False
-    ) -> None:
-        """Combine the predictions by this, which is given and gives differences from the noisy latent."""
-        self.model_options["sampler_cfg_function"] = sampler_cfg_function
-        if disable_cfg1_optimization:
-            self.model_options["disable_cfg1_optimization"] = True
-
-    def set_model_sampler_post_cfg_function(
-        self, post_cfg_function: Callable[..., Any], disable_cfg1_optimization: bool = False
-    ) -> None:
-        """Change the guided prediction, after others that do."""
-        self.model_options = set_model_options_post_cfg_function(
-            self.model_options, post_cfg_function, disable_cfg1_optimization
-        )
-
-    def set_model_sampler_pre_cfg_function(
-        self, pre_cfg_function: Callable[..., Any], disable_cfg1_optimization: bool = False
-    ) -> None:
-        """Change the predictions before they are combined, after others that do."""
-        self.model_options = set_model_options_pre_cfg_function(
-            self.model_options, pre_cfg_function, disable_cfg1_optimization
-        )
-
-    def set_model_sampler_calc_cond_batch_function(self, sampler_calc_cond_batch_function: Callable[..., Any]) -> None:
-        """Make the predictions by this."""
-        self.model_options["sampler_calc_cond_batch_function"] = sampler_calc_cond_batch_function
-
-    def set_model_unet_function_wrapper(self, unet_wrapper_function: Callable[..., Any]) -> None:
-        """Put a function around each run of the network."""
-        self.model_options["model_function_wrapper"] = unet_wrapper_function
-
-    def set_model_denoise_mask_function(self, denoise_mask_function: Callable[..., Any]) -> None:
-        """Change the mask of what is made new, at each noise level."""
-        self.model_options["denoise_mask_function"] = denoise_mask_function
-
-    def set_model_patch(self, patch: Any, name: str) -> None:
-        """Add a function at a place of the network."""
-        add_patch(self.model_options, patch, name)
-
-    def set_model_patch_replace(
-        self, patch: Any, name: str, block_name: str, number: int, transformer_index: int | None = None
-    ) -> None:
-        """Put a function in place of an attention."""
-        self.model_options = set_model_options_patch_replace(
-            self.model_options, patch, name, block_name, number, transformer_index
-        )
-
-    def set_model_attn1_patch(self, patch: Any) -> None:
-        """Change what self-attentions are given."""
-        self.set_model_patch(patch, "attn1_patch")
-
-    def set_model_attn2_patch(self, patch: Any) -> None:
-        """Change what attentions to the prompt are given."""
-        self.set_model_patch(patch, "attn2_patch")
-
-    def set_model_attn1_replace(
-        self, patch: Any, block_name: str, number: int, transformer_index: int | None = None
-    ) -> None:
-        """Put a function in place of a self-attention."""
-        self.set_model_patch_replace(patch, "attn1", block_name, number, transformer_index)
-
-    def set_model_attn2_replace(
-        self, patch: Any, block_name: str, number: int, transformer_index: int | None = None
-    ) -> None:
-        """Put a function in place of an attention to the prompt."""
-        self.set_model_patch_replace(patch, "attn2", block_name, number, transformer_index)
-
-    def set_model_attn1_output_patch(self, patch: Any) -> None:
-        """Change what self-attentions give."""
-        self.set_model_patch(patch, "attn1_output_patch")
-
-    def set_model_attn2_output_patch(self, patch: Any) -> None:
-        """Change what attentions to the prompt give."""
-        self.set_model_patch(patch, "attn2_output_patch")
-
-    def set_model_input_block_patch(self, patch: Any) -> None:
-        """Change what input blocks give."""
-        self.set_model_patch(patch, "input_block_patch")
-
-    def set_model_input_block_patch_after_skip(self, patch: Any) -> None:
-        """Change what input blocks give to the next block alone."""
-        self.set_model_patch(patch, "input_block_patch_after_skip")
-
-    def set_model_output_block_patch(self, patch: Any) -> None:
-        """Change what output blocks are given."""
-        self.set_model_patch(patch, "output_block_patch")
-
-    def set_model_emb_patch(self, patch: Any) -> None:
-        """Change the embedding of the timestep."""
-        self.set_model_patch(patch, "emb_patch")
-
-    # Functions around stages, and calls at events
-
-    def add_wrapper(self, wrapper_type: str, wrapper: Callable[..., Any]) -> None:
-        """Put a function around a stage of sampling."""
-        wrappers.add(self.wrappers, wrapper_type, None, wrapper)
-
-    def add_wrapper_with_key(self, wrapper_type: str, key: str | None, wrapper: Callable[..., Any]) -> None:
-        """Put a function around a stage, under a key by which it can be found and removed."""
-        wrappers.add(self.wrappers, wrapper_type, key, wrapper)
-
-    def remove_wrappers_with_key(self, wrapper_type: str, key: str | None) -> None:
-        """Take away what is around a stage under a key."""
-        self.wrappers.get(wrapper_type, {}).pop(key, None)
-
-    def get_wrappers(self, wrapper_type: str, key: str | None) -> list[Any]:
-        """What is around a stage under a key."""
-        return wrappers.of_key(self.wrappers, wrapper_type, key)
-
-    def get_all_wrappers(self, wrapper_type: str) -> list[Any]:
-        """What is around a stage."""
-        return wrappers.of_kind(self.wrappers, wrapper_type)
-
-    def add_callback(self, call_type: str, callback: Callable[..., Any]) -> None:
-        """Hear an event."""
-        wrappers.add(self.callbacks, call_type, None, callback)
-
-    def add_callback_with_key(self, call_type: str, key: str | None, callback: Callable[..., Any]) -> None:
-        """Hear an event, under a key by which it can be found and removed."""
-        wrappers.add(self.callbacks, call_type, key, callback)
-
-    def remove_callbacks_with_key(self, call_type: str, key: str | None) -> None:
-        """Take away what hears an event under a key."""
-        self.callbacks.get(call_type, {}).pop(key, None)
-
-    def get_callbacks(self, call_type: str, key: str | None) -> list[Any]:
-        """What hears an event under a key."""
-        return wrappers.of_key(self.callbacks, call_type, key)
-
-    def get_all_callbacks(self, call_type: str) -> list[Any]:
-        """What hears an event."""
-        return wrappers.of_kind(self.callbacks, call_type)
 
     # What is attached to it
 

@@ -72,7 +72,7 @@ def test_they_are_gone_when_they_are_withdrawn(load: Load, tmp_path: Path) -> No
         ("import comfy.utils; comfy.utils.bring_me_the_moon", "comfy.utils.bring_me_the_moon"),
         ("import comfy.moon.landing", "comfy.moon"),
         ("import comfy.hooks; comfy.hooks.create_hook_lora", "comfy.hooks.create_hook_lora"),
-        ("from comfy.controlnet import load_controlnet", "comfy.controlnet"),
+        ("from comfy.controlnet import load_controlnet", "load_controlnet"),
         ("from nodes import NodeOfTomorrow", "NodeOfTomorrow"),
         ("from comfy_api.latest import io; io.DynamicSlot", "DynamicSlot"),
     ],

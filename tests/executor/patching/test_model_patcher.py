@@ -11,21 +11,15 @@ from torch import Tensor
 from services.executor.patching import model_sampling
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.sampling import sample
+from services.executor.patching.stages import PatcherInjection
 from services.executor.patching.wrappers import CallbacksMP, WrappersMP
 from tests.executor.patching.conftest import Loaded
 
-ATTENTIONS = ("attn1", "attn2")
 STAGES = tuple(value for name, value in vars(WrappersMP).items() if name.isupper())
-WEIGHT = "diffusion_model.input_blocks.0.0.weight"
-
-
-def changed(model: ModelPatcher) -> ModelPatcher:
-    """A clone that a test may change."""
-    return model.clone()
 
 
 def test_functions_that_change_nothing_change_no_bit(loaded: Loaded) -> None:
-    model = changed(loaded.model)
+    model = loaded.model.clone()
     model.set_model_attn1_patch(lambda n, key, value, options: (n, key, value))
     model.set_model_attn2_patch(lambda n, key, value, options: (n, key, value))
     model.set_model_attn1_output_patch(lambda n, options: n)
@@ -53,7 +47,7 @@ def test_functions_that_change_nothing_change_no_bit(loaded: Loaded) -> None:
 
 
 def test_guidance_by_a_function_of_the_differences_is_guidance(loaded: Loaded) -> None:
-    model = changed(loaded.model)
+    model = loaded.model.clone()
 
     def twice_as_strong(told: dict[str, Any]) -> Tensor:
         cond, uncond = told["cond"], told["uncond"]
@@ -67,7 +61,7 @@ def test_guidance_by_a_function_of_the_differences_is_guidance(loaded: Loaded) -
 
 
 def test_guidance_functions_are_told_what_was_predicted(loaded: Loaded) -> None:
-    model = changed(loaded.model)
+    model = loaded.model.clone()
     told_before: list[dict[str, Any]] = []
     told_after: list[dict[str, Any]] = []
 
@@ -102,7 +96,7 @@ def test_at_a_scale_of_one_the_negative_side_runs_only_when_it_is_asked_for(load
         denoised: Tensor = apply_model(told["input"], told["timestep"], **told["c"])
         return denoised
 
-    model = changed(loaded.model)
+    model = loaded.model.clone()
     model.set_model_unet_function_wrapper(watch)
     loaded.sampled(model, cfg=1.0, steps=1)
     model.set_model_sampler_post_cfg_function(lambda told: told["denoised"], disable_cfg1_optimization=True)
@@ -121,90 +115,15 @@ def test_a_wrapper_of_the_network_may_run_its_halves_apart(loaded: Loaded) -> No
             parts.append(apply_model(x[own], sigma[own], c_crossattn=context, transformer_options=side_options))
         return torch.cat(parts)
 
-    model = changed(loaded.model)
+    model = loaded.model.clone()
     model.set_model_unet_function_wrapper(halves)
     plain = loaded.sampled(loaded.model)
     torch.testing.assert_close(loaded.sampled(model), plain, rtol=0, atol=1e-4 * float(plain.abs().max()))
 
 
-def test_attention_functions_are_told_where_they_are(loaded: Loaded) -> None:
-    seen: dict[str, list[dict[str, Any]]] = {kind: [] for kind in ATTENTIONS}
-    model = changed(loaded.model)
-
-    def note(kind: str) -> Any:
-        def patch(n: Tensor, key: Tensor, value: Tensor, options: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
-            seen[kind].append(options | {"shapes": (tuple(n.shape), tuple(key.shape))})
-            return n, key, value
-
-        return patch
-
-    model.set_model_attn1_patch(note("attn1"))
-    model.set_model_attn2_patch(note("attn2"))
-    loaded.sampled(model, steps=1)
-    first, last = seen["attn1"][0], seen["attn1"][-1]
-    assert first["block"][0] == "input"
-    assert last["block"][0] == "output"
-    assert ("middle", 0) in [options["block"] for options in seen["attn1"]]
-    assert [options["transformer_index"] for options in seen["attn1"]] == list(range(len(seen["attn1"])))
-    for options in (*seen["attn1"], *seen["attn2"]):
-        (batch, tokens, channels), (_, key_tokens, _) = options["shapes"]
-        height, width = options["activations_shape"][2:]
-        assert options["n_heads"] * options["dim_head"] == channels
-        assert height * width == tokens
-        assert options["original_shape"] == [2, 4, 16, 16]
-        assert options["cond_or_uncond"] == [1, 0]
-        assert batch == 2
-        assert options["sigmas"].shape == (1,)
-        assert options["sample_sigmas"].shape == (2,)
-        assert options["block_index"] == 0
-    assert {options["shapes"][1][1] for options in seen["attn2"]} == {77}
-
-
-@pytest.mark.parametrize("kind", ATTENTIONS)
-def test_an_attention_can_be_replaced_in_one_block(loaded: Loaded, kind: str) -> None:
-    blocks: list[tuple[str, int]] = []
-
-    def nothing(query: Tensor, key: Tensor, value: Tensor, options: dict[str, Any]) -> Tensor:
-        blocks.append(options["block"])
-        return torch.zeros_like(query)
-
-    plain = loaded.sampled(loaded.model)
-    for index in (None, 0):
-        model = changed(loaded.model)
-        model.set_model_patch_replace(nothing, kind, "middle", 0, index)
-        assert not torch.equal(loaded.sampled(model), plain)
-    assert set(blocks) == {("middle", 0)}
-    model = changed(loaded.model)
-    model.set_model_patch_replace(nothing, kind, "middle", 0, 7)  # there is no such transformer
-    assert torch.equal(loaded.sampled(model), plain)
-
-
-def test_blocks_can_be_changed_before_and_after_they_are_kept_for_their_partners(loaded: Loaded) -> None:
-    def skips(model: ModelPatcher) -> list[Tensor]:
-        found: list[Tensor] = []
-
-        def see(hidden: Tensor, skip: Tensor, options: dict[str, Any]) -> tuple[Tensor, Tensor]:
-            assert options["block"][0] == "output"
-            found.append(skip)
-            return hidden, skip
-
-        model.set_model_output_block_patch(see)
-        loaded.sampled(model, steps=1)
-        return found
-
-    def zero_first(hidden: Tensor, options: dict[str, Any]) -> Tensor:
-        return torch.zeros_like(hidden) if options["block"] == ("input", 0) else hidden
-
-    before, after = changed(loaded.model), changed(loaded.model)
-    before.set_model_input_block_patch(zero_first)
-    after.set_model_input_block_patch_after_skip(zero_first)
-    assert not skips(before)[-1].any()
-    assert skips(after)[-1].any()
-
-
 def test_a_clone_is_changed_alone(loaded: Loaded) -> None:
     plain = loaded.sampled(loaded.model)
-    model = changed(loaded.model)
+    model = loaded.model.clone()
     model.set_model_attn1_output_patch(lambda n, options: n * 0)
     model.set_model_sampler_post_cfg_function(lambda told: told["denoised"] * 0.5)
     model.model_options["transformer_options"]["mine"] = {"a": 1}
@@ -217,48 +136,6 @@ def test_a_clone_is_changed_alone(loaded: Loaded) -> None:
     assert not torch.equal(loaded.sampled(model), plain)
 
 
-def test_weights_are_changed_beside_the_originals(loaded: Loaded) -> None:
-    original = loaded.model.model_state_dict()[WEIGHT]
-    diff = torch.ones_like(original, dtype=torch.float32)
-    model = changed(loaded.model)
-    assert model.add_patches({WEIGHT: (diff,), "nobody.knows": (diff,)}, 0.5) == [WEIGHT]
-    model.add_patches({WEIGHT: ("diff", (diff,))}, 0.25, 2.0)
-    patched = model.patched().state_dict()
-    torch.testing.assert_close(patched[WEIGHT].float(), (original.float() + 0.5) * 2 + 0.25, rtol=1e-3, atol=1e-3)
-    assert patched[WEIGHT].dtype == original.dtype
-    assert loaded.model.model_state_dict()[WEIGHT] is not patched[WEIGHT]
-    plain = loaded.sampled(loaded.model)
-    assert not torch.equal(loaded.sampled(model), plain)
-    model.add_patches({WEIGHT: ("set", (original,))})
-    assert torch.equal(loaded.sampled(model), plain)
-
-
-def test_a_part_of_a_weight_can_be_changed(loaded: Loaded) -> None:
-    original = loaded.model.model_state_dict()[WEIGHT].float()
-    model = changed(loaded.model)
-    model.add_patches({(WEIGHT, (0, 1, 2)): (torch.ones_like(original)[:2],)})
-    difference = model.patched().state_dict()[WEIGHT].float() - original
-    assert difference[1:3].mean().item() == pytest.approx(1.0, abs=1e-2)
-    assert not difference[3:].any()
-    assert not difference[0].any()
-
-
-def test_a_model_merged_with_itself_stays_what_it_is(loaded: Loaded) -> None:
-    other = changed(loaded.model)
-    model = changed(loaded.model)
-    for key, value in other.get_key_patches("diffusion_model.").items():
-        model.add_patches({key: value}, 0.5, 0.5)
-    plain = loaded.sampled(loaded.model)
-    torch.testing.assert_close(loaded.sampled(model), plain, rtol=0, atol=1e-4 * float(plain.abs().max()))
-
-
-def test_patches_of_unknown_kinds_are_named(loaded: Loaded) -> None:
-    model = changed(loaded.model)
-    model.add_patches({WEIGHT: ("lokr", (torch.ones(1),))})
-    with pytest.raises(ValueError, match=r"input_blocks.0.0.weight is of the kind 'lokr'"):
-        loaded.sampled(model)
-
-
 def test_another_sampling_can_take_the_place_of_the_models_own(loaded: Loaded) -> None:
     class Same(model_sampling.ModelSamplingDiscrete, model_sampling.EPS):
         pass
@@ -267,7 +144,7 @@ def test_another_sampling_can_take_the_place_of_the_models_own(loaded: Loaded) -
         pass
 
     plain = loaded.sampled(loaded.model)
-    same, velocity = changed(loaded.model), changed(loaded.model)
+    same, velocity = loaded.model.clone(), loaded.model.clone()
     same.add_object_patch("model_sampling", Same(loaded.model.model.model_config))
     velocity.add_object_patch("model_sampling", Velocity(loaded.model.model.model_config, zsnr=True))
     torch.testing.assert_close(loaded.sampled(same), plain, rtol=0, atol=1e-5 * float(plain.abs().max()))
@@ -277,17 +154,9 @@ def test_another_sampling_can_take_the_place_of_the_models_own(loaded: Loaded) -
     assert float(loaded.model.get_model_object("model_sampling").sigma_max) < 15
 
 
-def test_a_part_of_the_network_can_be_replaced(loaded: Loaded) -> None:
-    model = changed(loaded.model)
-    own = loaded.model.get_model_object("diffusion_model.middle_block.0.skip_connection")
-    model.add_object_patch("diffusion_model.middle_block.0.skip_connection", torch.nn.Dropout(1.0))
-    assert not torch.equal(loaded.sampled(model), loaded.sampled(loaded.model))
-    assert loaded.model.get_model_object("diffusion_model.middle_block.0.skip_connection") is own
-
-
 def test_events_of_a_run_are_heard(loaded: Loaded) -> None:
     heard: list[str] = []
-    model = changed(loaded.model)
+    model = loaded.model.clone()
     for kind in (CallbacksMP.ON_CLONE, CallbacksMP.ON_PRE_RUN, CallbacksMP.ON_CLEANUP):
         model.add_callback_with_key(kind, "test", lambda *args, kind=kind: heard.append(kind))
     clone = model.clone()
@@ -308,7 +177,7 @@ def test_the_mask_can_be_changed_at_each_level(loaded: Loaded) -> None:
         assert float(extra_options["sigmas"][0]) == levels[0]
         return torch.ones_like(mask)
 
-    model = changed(loaded.model)
+    model = loaded.model.clone()
     model.set_model_denoise_mask_function(all_new)
     conditioning = loaded.conditioning("a cat")
     how: dict[str, Any] = {"seed": 1, "steps": 2, "cfg": 3.0, "sampler": "euler", "scheduler": "normal"}
@@ -334,22 +203,6 @@ def test_a_model_tells_of_itself(loaded: Loaded) -> None:
     assert model.get_model_object("latent_format") is model.model.latent_format
 
 
-def test_every_attention_can_be_overridden(loaded: Loaded) -> None:
-    heads: list[int] = []
-
-    def override(attention: Any, *args: Any, **kwargs: Any) -> Tensor:
-        heads.append(args[3])
-        assert kwargs["mask"] is None
-        assert kwargs["transformer_options"]["n_heads"] == args[3]
-        mixed: Tensor = attention(*args, **kwargs)
-        return mixed
-
-    model = changed(loaded.model)
-    model.model_options["transformer_options"]["optimized_attention_override"] = override
-    assert torch.equal(loaded.sampled(model), loaded.sampled(loaded.model))
-    assert heads
-
-
 def test_a_distilled_models_levels_are_those_it_was_distilled_to(loaded: Loaded) -> None:
     class Distilled(model_sampling.ModelSamplingDiscrete, model_sampling.EPS):
         """As packs write it for latent consistency models."""
@@ -368,7 +221,7 @@ def test_a_distilled_models_levels_are_those_it_was_distilled_to(loaded: Loaded)
             rows = sigma.view(sigma.shape[:1] + (1,) * (model_output.ndim - 1))
             return model_input - model_output * rows
 
-    model = changed(loaded.model)
+    model = loaded.model.clone()
     model.add_object_patch("model_sampling", Distilled(loaded.model.model.model_config))
     times: list[float] = []
 
@@ -390,9 +243,22 @@ def test_conditionings_that_cannot_be_honoured_are_refused(loaded: Loaded, name:
         sample(loaded.model, conditioning, conditioning, torch.zeros(1, 4, 16, 16), **how)
 
 
-def test_a_module_of_a_pack_can_be_changed_as_well() -> None:
-    patcher = ModelPatcher(torch.nn.Linear(2, 2), torch.device("cpu"), torch.device("cpu"), size=4)
-    patcher.load()
-    assert patcher.add_patches({"weight": (torch.ones(2, 2),)}) == ["weight"]
-    x = torch.ones(1, 2)
-    torch.testing.assert_close(patcher.patched()(x), patcher.model(x) + 2)
+def test_a_model_may_be_changed_in_place_for_the_time_of_a_run(loaded: Loaded) -> None:
+    said: list[str] = []
+    model = loaded.model.clone()
+    for name in "ab":
+
+        def enter(patcher: ModelPatcher, name: str = name) -> None:
+            said.append(f"in {name}")
+
+        def leave(patcher: ModelPatcher, name: str = name) -> None:
+            said.append(f"out {name}")
+
+        model.set_injections(name, [PatcherInjection(enter, leave)])
+    loaded.sampled(model.clone(), steps=1)
+    assert said == ["in a", "in b", "out b", "out a"]
+
+
+def test_a_model_says_what_it_computes_in(loaded: Loaded) -> None:
+    computes = loaded.model.model.manual_cast_dtype or loaded.model.model.get_dtype()
+    assert computes == torch.float32

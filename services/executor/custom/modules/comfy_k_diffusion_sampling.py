@@ -12,8 +12,9 @@ from torch import Tensor
 
 from services.executor.diffusion import schedules
 from services.executor.diffusion.brownian import BrownianPath
-from services.executor.diffusion.samplers import SAMPLERS, Sampler, steps
+from services.executor.diffusion.samplers import SAMPLERS, Sampler, snr, steps
 from services.executor.patching.k_samplers import KFunction, as_k_function
+from services.executor.patching.model_sampling import as_samplers_know_it
 
 
 def append_zero(x: Tensor) -> Tensor:
@@ -72,6 +73,21 @@ def get_sigmas_laplace(
 def get_ancestral_step(sigma_from: Any, sigma_to: Any, eta: float = 1.0) -> tuple[Any, Any]:
     """The level to denoise to, and the deviation of the noise to add then."""
     return steps.ancestral_step(torch.as_tensor(sigma_from), torch.as_tensor(sigma_to), eta)
+
+
+def sigma_to_half_log_snr(sigma: Tensor, model_sampling: Any) -> Tensor:
+    """The half log signal-to-noise ratio of a noise level."""
+    return snr.half_log_snr(as_samplers_know_it(model_sampling), sigma)
+
+
+def half_log_snr_to_sigma(half_log_snr: Tensor, model_sampling: Any) -> Tensor:
+    """The noise level of a half log signal-to-noise ratio."""
+    return snr.sigma_at(as_samplers_know_it(model_sampling), half_log_snr)
+
+
+def offset_first_sigma_for_snr(sigmas: Tensor, model_sampling: Any) -> Tensor:
+    """The levels with the first moved off a flow's pure noise, whose ratio is not finite."""
+    return snr.with_finite_snr(as_samplers_know_it(model_sampling), sigmas)
 
 
 def default_noise_sampler(x: Tensor, seed: int | None = None) -> Callable[[Tensor, Tensor], Tensor]:

@@ -5,6 +5,7 @@ Of the families that cannot be loaded yet there are the names, so that packs can
 
 from __future__ import annotations
 
+from services.executor.custom.modules.later_families import later as _later
 from services.executor.patching.base_model import BaseModel, ModelType
 
 __all__ = ["BaseModel", "ModelType"]
@@ -14,5 +15,4 @@ _LATER = (
     *("SD15_instructpix2pix", "IP2P", "StableCascade_C", "StableCascade_B", "SD3", "AuraFlow", "PixArt", "Flux"),
     *("HunyuanDiT", "HunyuanVideo", "LTXV", "Lumina2", "WAN21", "HiDream", "Chroma", "QwenImage", "StableAudio1"),
 )
-for _name in _LATER:
-    globals()[_name] = type(_name, (BaseModel,), {"__doc__": "A family that cannot be loaded yet."})
+globals().update(_later(_LATER, BaseModel))

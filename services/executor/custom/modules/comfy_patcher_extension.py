@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.executor.patching.stages import PatcherInjection
 from services.executor.patching.wrappers import (
     CallbacksMP,
     WrapperExecutor,
@@ -20,6 +21,7 @@ from services.executor.patching.wrappers import (
 
 __all__ = [
     "CallbacksMP",
+    "PatcherInjection",
     "WrapperExecutor",
     "WrappersMP",
     "add_callback",

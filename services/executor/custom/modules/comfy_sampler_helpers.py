@@ -1,7 +1,14 @@
-"""`comfy.sampler_helpers`: conditionings and masks made ready for sampling."""
+"""`comfy.sampler_helpers`: models, conditionings and masks made ready for sampling."""
 
 from __future__ import annotations
 
-from services.executor.patching.conds import convert_cond, prepare_mask
+from typing import Any
 
-__all__ = ["convert_cond", "prepare_mask"]
+from services.executor.patching.conds import convert_cond, prepare_mask
+from services.executor.patching.guider import prepare_sampling
+
+__all__ = ["convert_cond", "prepare_mask", "prepare_sampling"]
+
+
+def cleanup_models(conds: Any, models: Any) -> None:
+    """Nothing to do: models are kept as long as they fit."""
