@@ -103,7 +103,7 @@ def raise_if_interrupted() -> None:
 class NodeContext:
     """What one node may know and ask while it runs; made anew for every call."""
 
-    __slots__ = ("_call", "_emit", "_run", "_subgraphs", "node")
+    __slots__ = ("__weakref__", "_call", "_emit", "_run", "_subgraphs", "node")
 
     def __init__(self, run: RunContext, node: NodeRef, emit: Emit, call: int = 0) -> None:
         self._run = run

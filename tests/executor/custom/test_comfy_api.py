@@ -52,6 +52,8 @@ from comfy_api.input_impl import VideoFromComponents
 from comfy_api.latest import ComfyExtension, io, ui
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_api.util import VideoComponents
+from concurrent.futures import ThreadPoolExecutor
+from comfy_execution.utils import CurrentNodeContext, get_executing_context
 from comfy_execution.progress import get_progress_state
 from comfy.utils import ProgressBar, set_progress_bar_global_hook
 import nodes
@@ -93,6 +95,30 @@ class Hooked(io.ComfyNode):
             set_progress_bar_global_hook(None)
         return io.NodeOutput(ui=ui.PreviewText(str(heard)))
 
+class Threaded(io.ComfyNode):
+    @classmethod
+    def define_schema(cls):
+        return io.Schema(node_id="Pack_Threaded", is_output_node=True)
+
+    @classmethod
+    def execute(cls):
+        here = get_executing_context()
+
+        def work():
+            assert get_executing_context() is None
+            with CurrentNodeContext(here.prompt_id, here.node_id, here.list_index):
+                ProgressBar(5).update(2)
+                assert get_executing_context() == here
+            assert get_executing_context() is None
+            try:
+                with CurrentNodeContext(here.prompt_id, "another"):
+                    pass
+            except ValueError as error:
+                return str(error)
+
+        with ThreadPoolExecutor(1) as pool:
+            return io.NodeOutput(ui=ui.PreviewText(pool.submit(work).result()))
+
 class Elsewhere(io.ComfyNode):
     @classmethod
     def define_schema(cls):
@@ -104,7 +130,7 @@ class Elsewhere(io.ComfyNode):
 
 class Extension(ComfyExtension):
     async def get_node_list(self):
-        return [Make, Look, Hooked, Elsewhere]
+        return [Make, Look, Hooked, Threaded, Elsewhere]
 
 def comfy_entrypoint():
     return Extension()
@@ -137,6 +163,12 @@ def test_a_pack_may_hear_progress_in_place_of_clients(load: Load) -> None:
     events = load(making=MAKING).run({"out": ("Pack_Hooked", {})})
     assert shown(events) == {"text": ["[(3, 4, None)]"]}
     assert not [event for event in events if isinstance(event, NodeProgress)]
+
+
+def test_a_node_may_report_from_a_thread_that_it_starts(load: Load) -> None:
+    events = load(making=MAKING).run({"out": ("Pack_Threaded", {})})
+    assert shown(events) == {"text": ["node another of prompt p does not run here"]}
+    assert [(event.value, event.maximum) for event in events if isinstance(event, NodeProgress)] == [(2, 5)]
 
 
 def test_a_node_makes_no_progress_for_another(load: Load) -> None:
