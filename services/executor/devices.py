@@ -45,6 +45,17 @@ def describe(device: torch.device) -> Device:
     )
 
 
+def still_works(device: torch.device) -> bool:
+    """Whether a device can be used after a failure: an assertion in a CUDA kernel fails all later calls of a process."""
+    if device.type != "cuda":
+        return True
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError:
+        return False
+    return True
+
+
 def _cuda(device: torch.device) -> torch.device:
     if not torch.cuda.is_available():
         raise FailedPrecondition("there is no CUDA device, or torch was built without CUDA")

@@ -27,7 +27,7 @@ from services.executor import environment, ipc, nodes
 from services.executor.bundled import MODELS as BUNDLED_MODELS
 from services.executor.custom.hosting import Packs, pack_folders
 from services.executor.custom.pack_models import PackModelFolders
-from services.executor.devices import chosen_device
+from services.executor.devices import chosen_device, still_works
 from services.executor.engine.caches.choice import chosen_cache
 from services.executor.engine.context import Interrupted, RunContext, in_run
 from services.executor.engine.run import Engine
@@ -56,6 +56,9 @@ from services.queue.work import TimedEvent
 log = logging.getLogger("services.executor.worker")  # __name__ is "__main__" here
 
 _PR_SET_PDEATHSIG = 1
+
+#: The exit code of a worker whose device has to be opened anew.
+DEVICE_LOST = 3
 
 #: What one node may show; files are not part of it, only their names.
 MAX_OUTPUT_BYTES = 8 << 20
@@ -133,8 +136,16 @@ class Worker:
         finally:
             del self._contexts[request.run]
             self._shared.restore()
-        if isinstance(terminal, ExecutionFailed) and says_out_of_memory(terminal):
-            log.warning("prompt %s: memory ran out, letting go of models and results", request.prompt_id)
+        if isinstance(terminal, ExecutionFailed):
+            self._recover(request.prompt_id, terminal)
+
+    def _recover(self, prompt_id: str, failure: ExecutionFailed) -> None:
+        """See to it that the next prompt does not fail for what made this one fail."""
+        if not still_works(self._device):
+            log.error("prompt %s: %s does not work any more, ending", prompt_id, self._device)
+            end_at_once(DEVICE_LOST)
+        if says_out_of_memory(failure):
+            log.warning("prompt %s: memory ran out, letting go of models and results", prompt_id)
             self._release_memory(results=True)
 
     def _release_memory(self, results: bool) -> None:
