@@ -46,7 +46,7 @@ def describe(device: torch.device) -> Device:
 
 
 def still_works(device: torch.device) -> bool:
-    """Whether a device can be used after a failure: one assertion in a CUDA kernel fails whatever a process does next."""
+    """Whether a device can be used after a failure: an assertion in a CUDA kernel fails every later call, too."""
     if device.type != "cuda":
         return True
     try:
