@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ Options that sampling reads: `pooled_output` and sizes (by the model), `area`, `
 
 NOT_APPLIED = ("hooks", "control", "gligen")
 FEATHER = 8  # cells over which an area's weight fades towards edges inside the picture
+LONGEST_REPEAT = 4  # a shorter context is repeated at most this often to share a batch with a longer one
 SMALLEST_BOUNDS = 8  # cells; the least height and width of an area taken from a mask
 
 
@@ -81,6 +83,19 @@ class Condition:
     def applies_at(self, sigma: float) -> bool:
         """Whether the noise level lies in its range."""
         return self.sigma_end <= sigma <= self.sigma_start
+
+    def fits(self, other: Condition) -> bool:
+        """Whether both can share a batch: regions of one size, and contexts that need little repeating."""
+        if self._size != other._size or self.context.shape[2] != other.context.shape[2]:
+            return False
+        if (self.vector is None) != (other.vector is None):
+            return False
+        tokens = self.context.shape[1], other.context.shape[1]
+        return math.lcm(*tokens) // min(tokens) <= LONGEST_REPEAT
+
+    @property
+    def _size(self) -> tuple[int, int] | None:
+        return None if self.region is None else (self.region.height, self.region.width)
 
 
 def prepare(

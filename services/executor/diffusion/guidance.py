@@ -16,7 +16,6 @@ from services.executor.diffusion.conditioning import Condition
 from services.executor.diffusion.denoiser import DiffusionModel, denoised_by
 from services.executor.diffusion.fallbacks import applying
 
-LONGEST_REPEAT = 4  # a shorter context is repeated at most this often to share a batch with a longer one
 NO_WEIGHT = 1e-37  # where no condition applies the prediction is zero, not a division by zero
 
 
@@ -61,6 +60,7 @@ class Batch:
         context: (conditions * latents, tokens, width).
         vector: (conditions * latents, features), if the family has one.
         sides: for each condition the place of the list that it came from.
+        conditions: these.
     """
 
     x: Tensor
@@ -68,6 +68,7 @@ class Batch:
     context: Tensor
     vector: Tensor | None
     sides: tuple[int, ...]
+    conditions: tuple[Condition, ...]
 
 
 RunBatch = Callable[[Batch], Tensor]
@@ -95,8 +96,8 @@ def predictions(run: RunBatch, x: Tensor, sigma: Tensor, sides: Sequence[Sequenc
     totals = [_Average(x, side) for side in active]
     while pending:
         first = pending[0][1]
-        batch = [entry for entry in reversed(pending) if _fits(entry[1], first)]
-        pending = [entry for entry in pending if not _fits(entry[1], first)]
+        batch = [entry for entry in reversed(pending) if entry[1].fits(first)]
+        pending = [entry for entry in pending if not entry[1].fits(first)]
         outputs = run(_batch(x, sigma, batch)).chunk(len(batch))
         for (place, condition), output in zip(batch, outputs, strict=True):
             totals[place].add(condition, output)
@@ -137,21 +138,9 @@ def _batch(x: Tensor, sigma: Tensor, entries: Sequence[tuple[int, Condition]]) -
         context=torch.cat(contexts),
         vector=torch.cat(vectors) if vectors else None,
         sides=tuple(place for place, _ in entries),
+        conditions=tuple(conditions),
     )
 
 
 def _within(condition: Condition, x: Tensor) -> Tensor:
     return x if condition.region is None else condition.region.of(x)
-
-
-def _fits(one: Condition, other: Condition) -> bool:
-    if _size(one) != _size(other) or one.context.shape[2] != other.context.shape[2]:
-        return False
-    if (one.vector is None) != (other.vector is None):
-        return False
-    tokens = one.context.shape[1], other.context.shape[1]
-    return math.lcm(*tokens) // min(tokens) <= LONGEST_REPEAT
-
-
-def _size(condition: Condition) -> tuple[int, int] | None:
-    return None if condition.region is None else (condition.region.height, condition.region.width)

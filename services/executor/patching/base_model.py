@@ -188,7 +188,7 @@ class BaseModel(nn.Module):
     ) -> Tensor:
         dtype = self.network.compute_dtype
         # Pooled conditions of families that have them come as `y`.
-        extra = {name: value.to(dtype) for name, value in kwargs.items() if isinstance(value, Tensor)}
+        extra = {name: value.to(dtype) if _is_real(value) else value for name, value in kwargs.items()}
 
         def network(scaled: Tensor, timestep: Tensor) -> Tensor:
             if c_concat is not None:
@@ -222,6 +222,10 @@ class BaseModel(nn.Module):
     def scale_latent_inpaint(self, sigma: Tensor, noise: Tensor, latent_image: Tensor, **kwargs: Any) -> Tensor:
         """The known latent at a noise level, for what stays outside a mask."""
         return self.levels.prediction.add_noise(level_of(sigma), noise, latent_image)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
 
 
 def _config(network: LatentDiffusionModel, latent_format: LatentFormat) -> ModelConfig:

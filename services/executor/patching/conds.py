@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from services.executor.diffusion.batches import repeated
 from services.executor.diffusion.conditioning import (
+    LONGEST_REPEAT,
     Condition,
     Conditioning,
     Region,
@@ -24,7 +26,6 @@ from services.executor.diffusion.conditioning import (
     resolved_region,
     weight_of,
 )
-from services.executor.diffusion.guidance import LONGEST_REPEAT
 from services.executor.diffusion.noise_mask import latent_mask
 from services.executor.patching.model_sampling import as_samplers_know_it
 
@@ -104,6 +105,25 @@ class CONDConstant(CONDRegular):
         return [1]
 
 
+@dataclass(frozen=True, eq=False)
+class GivenCondition(Condition):
+    """A condition with what else the model is given of it.
+
+    Attributes:
+        more: values beside the context and the vector, for the latents of a run.
+        uuid: by which nodes find it again.
+    """
+
+    more: Mapping[str, Any] = field(default_factory=dict)
+    uuid: uuid.UUID | None = None
+
+    def fits(self, other: Condition) -> bool:
+        """Whether both can share a batch."""
+        if not super().fits(other) or not isinstance(other, GivenCondition) or self.more.keys() != other.more.keys():
+            return False
+        return all(value.can_concat(other.more[name]) for name, value in self.more.items())
+
+
 def convert_cond(cond: Conditioning) -> list[Cond]:
     """A conditioning as dictionaries; the embedding is at `cross_attn`."""
     return [
@@ -159,22 +179,24 @@ def process_conds(
     return processed
 
 
-def condition_of(cond: Cond, x: Tensor) -> Condition:
+def condition_of(cond: Cond, x: Tensor) -> GivenCondition:
     """A resolved condition, for latents x."""
     region = Region(*cond["area"]) if cond.get("area") is not None else None
-    given = {
-        name: value.process_cond(batch_size=len(x), device=x.device, area=cond.get("area")).cond.float()
+    more = {
+        name: value.process_cond(batch_size=len(x), device=x.device, area=cond.get("area"))
         for name, value in cond["model_conds"].items()
-        if name in ("c_crossattn", "y")
     }
-    return Condition(
-        context=given["c_crossattn"],
-        vector=given.get("y"),
+    vector = more.pop("y", None)
+    return GivenCondition(
+        context=more.pop("c_crossattn").cond.float(),
+        vector=None if vector is None else vector.cond.float(),
         region=region,
         weight=weight_of(cond, resolved_mask(cond, x), region, x),
         sigma_start=float(cond.get("timestep_start", math.inf)),
         sigma_end=float(cond.get("timestep_end", 0.0)),
         is_fallback=bool(cond.get("default")),
+        more=more,
+        uuid=cond.get("uuid"),
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.guidance import Batch, predictions
-from services.executor.patching.conds import Cond, condition_of
+from services.executor.patching.conds import Cond, GivenCondition, condition_of
 from services.executor.patching.sigma_rows import level_of, rows_of
 from services.executor.patching.wrappers import WrappersMP, wrapped
 
@@ -118,14 +118,18 @@ def _calc_cond_batch(
 def _run(
     model: Any, batch: Batch, cond_or_uncond: list[int], timestep: Tensor, model_options: Mapping[str, Any]
 ) -> Tensor:
+    first, *others = (condition for condition in batch.conditions if isinstance(condition, GivenCondition))
     transformer_options = {
         **model_options.get("transformer_options", {}),
         "cond_or_uncond": cond_or_uncond,
+        "uuids": [condition.uuid for condition in (first, *others)],
         "sigmas": timestep,
     }
-    c = {"c_crossattn": batch.context, "transformer_options": transformer_options}
+    c: dict[str, Any] = {"c_crossattn": batch.context, "transformer_options": transformer_options}
     if batch.vector is not None:
         c["y"] = batch.vector
+    for name, value in first.more.items():
+        c[name] = value.concat([other.more[name] for other in others])
     level = level_of(timestep)
     levels = timestep.repeat(len(cond_or_uncond)) if level.dim() else rows_of(level, batch.x)
     if "model_function_wrapper" in model_options:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from services.executor.patching.weights import dtype_of
 
 DECODED_TILE = 64  # cells
 ENCODED_TILE = 512  # pixels
+FEATURE_MAPS = 8  # of a picture's size that are there at once
 OVERLAP_SHARE = 8  # the overlap of tiles is this part of ENCODED_TILE, twice as much of DECODED_TILE
 
 
@@ -164,6 +165,18 @@ class VAE:
 
     def temporal_compression_decode(self) -> None:
         """None: there is no time."""
+
+    def memory_used_decode(self, shape: Sequence[int], dtype: torch.dtype) -> int:
+        """Roughly how many bytes decoding latents of a shape takes."""
+        return self._memory_used(shape, dtype, self.upscale_ratio**2)
+
+    def memory_used_encode(self, shape: Sequence[int], dtype: torch.dtype) -> int:
+        """Roughly how many bytes encoding pictures (batch, channels, height, width) of a shape takes."""
+        return self._memory_used(shape, dtype, 1)
+
+    def _memory_used(self, shape: Sequence[int], dtype: torch.dtype, pixels: int) -> int:
+        widest = self.first_stage_model.spec.channels * 2
+        return widest * FEATURE_MAPS * shape[-2] * shape[-1] * pixels * dtype.itemsize
 
     def get_sd(self) -> dict[str, Tensor]:
         """The weights."""

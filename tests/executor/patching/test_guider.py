@@ -14,6 +14,7 @@ from services.executor.diffusion.hooks import Hook, HookGroup
 from services.executor.diffusion.noise import initial_noise
 from services.executor.diffusion.sampling import plan
 from services.executor.diffusion.sampling import sample as sample_plainly
+from services.executor.patching.conds import CONDConstant, CONDRegular
 from services.executor.patching.guider import CFGGuider
 from services.executor.patching.k_samplers import KSAMPLER, Sampler, sampler_object
 from services.executor.patching.prediction import calc_cond_batch
@@ -173,3 +174,28 @@ def test_a_condition_of_last_resort_and_hooks_are_known(loaded: Loaded) -> None:
     assert torch.equal(sampled([*cat, *last_resort]), sampled(cat))
     with pytest.raises(ValueError, match="^hooks: "):
         sampled([[cat[0][0], {"hooks": HookGroup([Hook()])}]])
+
+
+def test_what_a_model_is_given_of_conditions_reaches_the_network(loaded: Loaded) -> None:
+    model = loaded.model.clone()
+    own = loaded.model.model.extra_conds
+    seen: list[dict[str, Any]] = []
+
+    def extra_conds(**options: Any) -> dict[str, Any]:
+        length = options["cross_attn"].abs().mean().reshape(1, 1)
+        return {**own(**options), "length": CONDRegular(length), "kind": CONDConstant("picture")}
+
+    def watch(executor: Any, x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        seen.append(kwargs | {"uuids": args[-1]["uuids"]})
+        return executor(x, *args, **kwargs)
+
+    model.add_object_patch("extra_conds", extra_conds)
+    model.add_wrapper(WrappersMP.DIFFUSION_MODEL, watch)
+    guider = CFGGuider(model)
+    found = guided(loaded, guider, sampler_object("euler"))
+    assert torch.equal(found, guided(loaded, CFGGuider(loaded.model), sampler_object("euler")))
+    positive, negative = loaded.conditioning("a red cat")[0][0], loaded.conditioning("blurry")[0][0]
+    lengths = torch.stack([negative.abs().mean(), positive.abs().mean()])[:, None]
+    assert torch.equal(seen[0]["length"], lengths)
+    assert seen[0]["kind"] == "picture"
+    assert seen[0]["uuids"] == [guider.original_conds[side][0]["uuid"] for side in ("negative", "positive")]

@@ -53,6 +53,7 @@ def test_an_autoencoder_tells_of_itself(loaded: Loaded) -> None:
     vae = loaded.vae
     assert vae.spacial_compression_encode() == vae.spacial_compression_decode() == vae.downscale_ratio == 8
     assert vae.latent_channels == 4
+    assert vae.memory_used_decode((1, 4, 8, 8), torch.float32) == vae.memory_used_encode((1, 3, 64, 64), torch.float32)
     assert "decoder.conv_in.weight" in vae.get_sd()
     pixels = picture(64, 64)
     torch.testing.assert_close(vae.process_output(vae.process_input(pixels)), pixels)
