@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -106,6 +106,11 @@ class FileClient(FileStore):
             )
         response = await call(self._stub.List(request, timeout=CALL_TIMEOUT))
         return [convert.info_from_message(file) for file in response.files], response.next_page_token
+
+    async def list_folders(self, kind: FileKind, subfolder: str = "") -> Sequence[str]:
+        with convert.message_errors():
+            request = pb.ListFoldersRequest(kind=convert.kind_to_message(kind), subfolder=subfolder)
+        return list((await call(self._stub.ListFolders(request, timeout=CALL_TIMEOUT))).folders)
 
     async def delete(self, name: FileName) -> None:
         await call(self._stub.Delete(pb.DeleteRequest(name=convert.name_to_message(name)), timeout=CALL_TIMEOUT))

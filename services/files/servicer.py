@@ -68,6 +68,10 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
         )
         return pb.ListResponse(files=map(convert.info_to_message, files), next_page_token=next_page_token)
 
+    async def ListFolders(self, request: pb.ListFoldersRequest, context: Context) -> pb.ListFoldersResponse:
+        kind = convert.kind_from_message(request.kind)
+        return pb.ListFoldersResponse(folders=await self._store.list_folders(kind, request.subfolder))
+
     async def Delete(self, request: pb.DeleteRequest, context: Context) -> pb.DeleteResponse:
         await self._store.delete(convert.name_from_message(request.name))
         return pb.DeleteResponse()

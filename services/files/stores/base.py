@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Self
 
@@ -117,6 +117,14 @@ class FileStore(ABC):
 
         Raises:
             InvalidArgument: the page size is negative, or the token is none that the store gave for this folder.
+        """
+
+    @abstractmethod
+    async def list_folders(self, kind: FileKind, subfolder: str = "") -> Sequence[str]:
+        """The folders in a folder, without those in them, by code point. A folder that does not exist has none.
+
+        Raises:
+            InvalidArgument: this is not a folder's name.
         """
 
     @abstractmethod

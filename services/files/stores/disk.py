@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
@@ -122,6 +122,15 @@ class DiskStore(base.FileStore):
                 return self._page(kind, subfolder, recursive, limit, page_token)
 
         return await self._in_thread(page)
+
+    async def list_folders(self, kind: FileKind, subfolder: str = "") -> Sequence[str]:
+        names.validate_subfolder(subfolder)
+
+        def folders() -> list[str]:
+            with disk_errors(f"{kind.value}/{subfolder}"):
+                return self._tree.folders(kind, subfolder)
+
+        return await self._in_thread(folders)
 
     async def delete(self, name: FileName) -> None:
         base.check_writable(name.kind)

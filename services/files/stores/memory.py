@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -75,6 +75,12 @@ class MemoryStore(base.FileStore):
         rest = sorted((name for name in there if paging.sort_key(name) > start), key=paging.sort_key)
         page = [self._files[name].info for name in rest[:limit]]
         return page, paging.token_after(page[-1].name) if len(rest) > limit else ""
+
+    async def list_folders(self, kind: FileKind, subfolder: str = "") -> Sequence[str]:
+        names.validate_subfolder(subfolder)
+        top = f"{subfolder}/" if subfolder else ""
+        there = {name.subfolder for name in self._files if name.kind is kind and name.subfolder.startswith(top)}
+        return sorted({path.removeprefix(top).partition("/")[0] for path in there if path})
 
     async def delete(self, name: FileName) -> None:
         base.check_writable(name.kind)

@@ -101,6 +101,18 @@ class Tree:
         merged = heapq.merge(*walks, key=lambda entry: sort_key(entry.name))
         return (next(same) for _, same in groupby(merged, key=lambda entry: entry.name))
 
+    def folders(self, kind: FileKind, subfolder: str) -> list[str]:
+        """The folders in a folder that files can have names in, in order; links to folders are none."""
+        found: set[str] = set()
+        for top in self._tops.get(kind, ()):
+            try:
+                with os.scandir(names.resolve(top, subfolder)) as entries:
+                    found |= {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        inside = f"{subfolder}/" if subfolder else ""
+        return sorted(name for name in found if names.is_valid(FileName(kind, inside + name, "file")))
+
     def look(self, entry: Entry) -> os.stat_result | None:
         """The status of the file that a walk came across, None when it is not one that can be read."""
         try:

@@ -14,6 +14,8 @@ from tests.contract.files.operations import output, paths, put
 async def test_no_listing_takes_a_folder_that_is_none(store: FileStore, subfolder: str) -> None:
     with pytest.raises(InvalidArgument):
         await store.list(FileKind.OUTPUT, subfolder)
+    with pytest.raises(InvalidArgument):
+        await store.list_folders(FileKind.OUTPUT, subfolder)
 
 
 IN_ORDER = ["A", "b", "é", "a/x", "a/y", "a/b/x", "a b/x", "c/d/e/f"]
@@ -27,6 +29,18 @@ async def test_a_listing_is_ordered_by_folder_and_name(store: FileStore) -> None
     top, token = await store.list(FileKind.OUTPUT)
     assert ([file.name.path for file in top], token) == (["A", "b", "é"], "")
     assert top == [written[path] for path in ("A", "b", "é")]
+
+
+async def test_folders_are_listed_by_folder_and_name(store: FileStore) -> None:
+    for path in reversed(IN_ORDER):
+        await put(store, output(path))
+    assert list(await store.list_folders(FileKind.OUTPUT)) == ["a", "a b", "c"]
+    assert list(await store.list_folders(FileKind.OUTPUT, "a")) == ["b"]
+    assert list(await store.list_folders(FileKind.OUTPUT, "c/d")) == ["e"]
+    for empty in ("c/d/e", "A", "nothing/here"):
+        assert list(await store.list_folders(FileKind.OUTPUT, empty)) == []
+    assert list(await store.list_folders(FileKind.INPUT)) == []
+    assert list(await store.list_folders(FileKind.MODELS)) == ["checkpoints"]
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 7, 8, 9])
