@@ -86,6 +86,9 @@ class _NoFiles:
     def exists(self, name: FileName) -> bool:
         raise NotImplementedError
 
+    def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
+        raise NotImplementedError
+
     def save(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, data: bytes) -> FileName:
         raise NotImplementedError
 

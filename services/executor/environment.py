@@ -24,14 +24,17 @@ class Environment:
         list_inputs: Callable[[], Sequence[str]] = lambda: (),
         device: str = "cpu",
         list_inputs_below: Callable[[str], Sequence[str]] = lambda folder: (),
+        list_input_folders: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self.models = models
         self.checkpoints = LoadedCheckpoints(device)
         self._list_inputs = list_inputs
         self._list_inputs_below = list_inputs_below
+        self._list_input_folders = list_input_folders
         self._model_names: dict[str, list[str]] = {}
         self._input_names: list[str] = []
         self._names_below: dict[str, list[str]] = {}
+        self._input_folders: list[str] | None = None
 
     def model_names(self, folder: str) -> list[str]:
         """The models of a folder, as of the latest refresh."""
@@ -48,14 +51,22 @@ class Environment:
         refresh; none before the first one after it was asked for."""
         return list(self._names_below.setdefault(folder, []))
 
+    def input_folders(self) -> list[str]:
+        """The folders at the top of the input folder, as of the latest refresh; none before the first one after they
+        were asked for."""
+        if self._input_folders is None:
+            self._input_folders = []
+        return list(self._input_folders)
+
     def refresh(self) -> bool:
         """Look again at everything that was asked for; returns whether anything is different."""
         models = {folder: self.models.names(folder) for folder in self._model_names}
         inputs = sorted(self._list_inputs())
         below = {folder: sorted(self._list_inputs_below(folder)) for folder in self._names_below}
-        found = models, inputs, below
-        changed = found != (self._model_names, self._input_names, self._names_below)
-        self._model_names, self._input_names, self._names_below = found
+        folders = None if self._input_folders is None else sorted(self._list_input_folders())
+        found = models, inputs, below, folders
+        changed = found != (self._model_names, self._input_names, self._names_below, self._input_folders)
+        self._model_names, self._input_names, self._names_below, self._input_folders = found
         return changed
 
 

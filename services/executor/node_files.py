@@ -155,6 +155,10 @@ class RemoteFiles:
             return []
         return [file.name.path for file in found]
 
+    def list_folders(self, kind: FileKind) -> list[str]:
+        """The folders at the top of a kind's folder; raises as `list_top`."""
+        return list(asyncio.run_coroutine_threadsafe(self._client.list_folders(kind), self._loop).result())
+
     async def _list(self, kind: FileKind, subfolder: str, *, recursive: bool = False) -> list[FileInfo]:
         files: list[FileInfo] = []
         token = ""

@@ -74,7 +74,9 @@ class Worker:
         custom_nodes = [Path(folder) for folder in configuration.custom_nodes]
         models = PackModelFolders([*map(Path, configuration.models), BUNDLED_MODELS], custom_nodes)
         environment.install(
-            environment.Environment(models, self._list_inputs, str(self._device), self._list_inputs_below)
+            environment.Environment(
+                models, self._list_inputs, str(self._device), self._list_inputs_below, self._list_input_folders
+            )
         )
         self._packs = Packs(
             custom_nodes,
@@ -160,6 +162,9 @@ class Worker:
         names = self._files.list_top(FileKind.INPUT)
         self._packs.show_inputs(names)
         return names
+
+    def _list_input_folders(self) -> list[str]:
+        return self._files.list_folders(FileKind.INPUT)
 
     def _list_inputs_below(self, folder: str) -> list[str]:
         return self._files.list_below(FileKind.INPUT, folder)

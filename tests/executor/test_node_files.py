@@ -72,6 +72,7 @@ async def test_only_what_is_there_exists(files: RemoteFiles) -> None:
     assert await asyncio.to_thread(files.list_below, FileKind.INPUT, "sub") == ["sub/b.png"]
     assert await asyncio.to_thread(files.list_below, FileKind.INPUT, "") == ["a.png", "c.png", "sub/b.png"]
     assert await asyncio.to_thread(files.list_below, FileKind.INPUT, "no/such/folder") == []
+    assert await asyncio.to_thread(files.list_folders, FileKind.INPUT) == ["sub"]
 
 
 async def test_errors_are_those_of_the_service(files: RemoteFiles) -> None:

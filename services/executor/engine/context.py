@@ -54,6 +54,10 @@ class NodeFiles(Protocol):
         """Whether there is such a file."""
         ...
 
+    def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
+        """The names of the files in a folder, without those in folders in it; none when there is no such folder."""
+        ...
+
     def save(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, data: bytes) -> FileName:
         """Write a new file `PREFIX_00001_.EXTENSION`, numbered after those that are there."""
         ...

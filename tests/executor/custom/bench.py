@@ -48,10 +48,6 @@ class SharedFolder(FolderFiles):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
 
-    def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
-        folder = self.folder / kind.value / subfolder
-        return [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
-
 
 class PackBench:
     """Packs, ready to run prompts."""

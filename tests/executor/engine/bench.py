@@ -31,6 +31,9 @@ class NoFiles:
     def exists(self, name: FileName) -> bool:
         raise AssertionError(name)
 
+    def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
+        raise AssertionError(subfolder)
+
     def save(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, data: bytes) -> FileName:
         raise AssertionError(filename_prefix)
 

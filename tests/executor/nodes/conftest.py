@@ -35,6 +35,10 @@ class FolderFiles:
     def exists(self, name: FileName) -> bool:
         return (self.folder / str(name)).is_file()
 
+    def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
+        folder = self.folder / kind.value / subfolder
+        return [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+
     def save(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, data: bytes) -> FileName:
         number = 1
         while self.exists(name := names.numbered(FileName(kind, subfolder, filename_prefix), number, extension)):

@@ -1,0 +1,129 @@
+"""The node that reads all pictures of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from services.errors import InvalidArgument
+from services.executor.engine.context import current_context
+from services.executor.environment import environment
+from services.executor.nodes.declarations import chosen
+from services.executor.nodes.limits import check_size
+from services.executor.nodes.load_image import PICTURE_SUFFIXES
+from services.executor.nodes.pictures import read_picture
+from services.executor.nodes.scaling import scaled
+from services.executor.nodes.scenes import FOLDER
+from services.files.names import validate_subfolder
+from services.files.records import FileKind, FileName
+
+#: Takes a picture (1, height, width, 3) and the width and height that it is to have.
+Fit = Callable[[Tensor, int, int], Tensor]
+
+
+def _unchanged(picture: Tensor, width: int, height: int) -> Tensor:
+    rows, columns = picture.shape[1:3]
+    raise ValueError(
+        f"resize_method: a picture has {columns} x {rows} pixels and the first one {width} x {height}, "
+        "so they have to be resized"
+    )
+
+
+def _stretched(picture: Tensor, width: int, height: int) -> Tensor:
+    return scaled(picture, width, height, "lanczos", "disabled", "folder")
+
+
+def _cropped(picture: Tensor, width: int, height: int) -> Tensor:
+    return scaled(picture, width, height, "lanczos", "center", "folder")
+
+
+def _padded(picture: Tensor, width: int, height: int) -> Tensor:
+    """The whole picture in the middle, black around it."""
+    rows, columns = picture.shape[1:3]
+    factor = min(width / columns, height / rows)
+    new_width, new_height = max(1, round(columns * factor)), max(1, round(rows * factor))
+    left, top = (width - new_width) // 2, (height - new_height) // 2
+    padded = picture.new_zeros(1, height, width, 3)
+    padded[:, top : top + new_height, left : left + new_width] = _stretched(picture, new_width, new_height)
+    return padded
+
+
+FITS: Mapping[str, Fit] = {"None": _unchanged, "Stretch": _stretched, "Crop": _cropped, "Pad": _padded}
+
+
+class LoadImageSetFromFolderNode:
+    """All pictures in a folder of the input folder."""
+
+    DISPLAY_NAME = "Load Image Dataset from Folder"
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "load_images"
+    CATEGORY = "loaders"
+    DESCRIPTION = "Loads all pictures in a folder as one batch."
+    EXPERIMENTAL = True
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_train"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The folder, and how to bring the pictures to the size of the first."""
+        names = sorted({FOLDER, *environment().input_folders()})  # where the frontend puts models is always there
+        return {
+            "required": {"folder": (names, {"tooltip": "The folder with the pictures."})},
+            "optional": {"resize_method": (list(FITS), {"default": "None"})},
+        }
+
+    def load_images(self, folder: str, resize_method: str = "None") -> tuple[Tensor]:
+        """Return pictures (batch, height, width, 3) in the order of their names; of animations the first frame.
+
+        Raises:
+            ValueError: there are none, one is no picture or of another size, or they could not be held.
+        """
+        fit = chosen(FITS, resize_method, "resize_method")
+        names = _pictures_in(folder)
+        if not names:
+            raise ValueError(f"folder: there are no pictures in {folder!r}")
+        return (torch.cat(list(_fitted(names, fit))),)
+
+    @classmethod
+    def IS_CHANGED(cls, folder: str, resize_method: str = "None") -> list[str]:
+        """Other pictures, or other names of them, are another result."""
+        files = current_context().files
+        return [f"{name} {files.stat_digest(name)}" for name in _pictures_in(folder)]
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, folder: str) -> bool | str:
+        """Any folder with pictures may be named, listed or not."""
+        try:
+            return bool(_pictures_in(folder)) or f"There are no pictures in the input folder {folder}"
+        except InvalidArgument as error:
+            return error.message
+
+
+def _pictures_in(folder: str) -> list[FileName]:
+    validate_subfolder(folder)
+    found = current_context().files.list_folder(FileKind.INPUT, folder)
+    return [
+        FileName(FileKind.INPUT, folder, name)
+        for name in sorted(found)
+        if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
+    ]
+
+
+def _fitted(names: Sequence[FileName], fit: Fit) -> Iterator[Tensor]:
+    """The pictures in the size of the first."""
+    files = current_context().files
+    size: tuple[int, int] | None = None
+    for name in names:
+        current_context().raise_if_interrupted()
+        picture = read_picture(files.fetch(name), name.path)[0][:1]
+        if size is None:
+            size = picture.shape[1], picture.shape[2]
+            check_size("folder", len(names), *size, 3)
+        height, width = size
+        yield picture if picture.shape[1:3] == size else fit(picture, width, height)
+
+
+NODES: tuple[type, ...] = (LoadImageSetFromFolderNode,)
