@@ -164,7 +164,9 @@ class Worker:
         return names
 
     def _list_input_folders(self) -> list[str]:
-        return self._files.list_folders(FileKind.INPUT)
+        names = self._files.list_folders(FileKind.INPUT)
+        self._packs.show_folders(names)
+        return names
 
     def _list_inputs_below(self, folder: str) -> list[str]:
         return self._files.list_below(FileKind.INPUT, folder)

@@ -104,6 +104,11 @@ class Packs:
         if self._folders:
             self._folders.show_inputs(names)
 
+    def show_folders(self, names: Iterable[str]) -> None:
+        """Let packs see which folders of inputs there are."""
+        if self._folders:
+            self._folders.show_folders(names)
+
     def prepare(self, graph: Graph) -> None:
         """Have the inputs here that nodes of packs name; called before a prompt runs.
 

@@ -5,12 +5,13 @@ What a pack asks for is copied here under its own name; what it writes here is s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -106,13 +107,16 @@ class LocalFolders:
         return self._is_own(self.place(name)) or self._files.exists(name)
 
     def fetch_named(self, texts: Iterable[str]) -> None:
-        """Have those files here that are inputs by one of these texts, for packs that join paths themselves."""
+        """Have those files here that are inputs by one of these texts, or are in a folder of inputs by one of them, for
+        packs that join paths themselves."""
         for text in texts:
             try:
                 name = parse_annotated(text)
             except InvalidArgument:
                 continue
-            if self.place(name).is_file():
+            if name.kind is FileKind.INPUT and self.place(name).is_dir():
+                self._fetch_folder(name.path)
+            elif self.place(name).is_file():
                 try:
                     self.fetch(name)
                 except NotFound:
@@ -130,6 +134,33 @@ class LocalFolders:
         for name in here - wanted:
             if not self._is_own(folder / name):
                 (folder / name).unlink(missing_ok=True)
+
+    def show_folders(self, names: Iterable[str]) -> None:
+        """Have the folders of inputs that there are, for packs that list them themselves."""
+        top = self.folder(FileKind.INPUT)
+        wanted = set(names)
+        for name in wanted:
+            with contextlib.suppress(FileExistsError):  # a pack has made a file of it
+                (top / name).mkdir(exist_ok=True)
+        for entry in os.scandir(top):
+            if entry.is_dir(follow_symlinks=False) and entry.name not in wanted:
+                self._drop_others(Path(entry.path), set())
+                with contextlib.suppress(OSError):  # a pack has put something there
+                    os.rmdir(entry.path)
+
+    def _fetch_folder(self, subfolder: str) -> None:
+        filenames = self._files.list_folder(FileKind.INPUT, subfolder)
+        there = {filename: FileName(FileKind.INPUT, subfolder, filename) for filename in filenames}
+        self._drop_others(self.folder(FileKind.INPUT) / subfolder, there.keys())
+        for name in there.values():
+            with contextlib.suppress(NotFound):  # it has gone meanwhile
+                self.fetch(name)
+
+    def _drop_others(self, folder: Path, wanted: Collection[str]) -> None:
+        """Delete copies in a folder of what is not wanted any more."""
+        for path in folder.iterdir():
+            if path.is_file() and path.name not in wanted and not self._is_own(path):
+                path.unlink()
 
     def last_number(self, prefix: FileName) -> int:
         """The highest number among the files `PREFIX_NUMBER_...`, 0 when there are none."""

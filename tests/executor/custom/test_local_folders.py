@@ -48,6 +48,35 @@ def test_a_number_that_another_executor_took_is_not_taken_from_it(tmp_path: Path
     assert taken.read_text() == "theirs"
 
 
+def test_folders_of_inputs_are_seen_and_their_files_come_when_they_are_named(tmp_path: Path) -> None:
+    shared = SharedFolder(tmp_path / "shared")
+    there = tmp_path / "shared/input/set"
+    there.mkdir(parents=True)
+    (there / "a.png").write_text("a")
+    (there / "b.png").write_text("b")
+    folders = LocalFolders(tmp_path / "local", shared)
+    here = folders.folder(FileKind.INPUT)
+    folders.show_folders(["set", "other"])
+    assert sorted(os.listdir(here)) == ["other", "set"]
+    folders.fetch_named(["nothing", "other", "../set"])
+    assert os.listdir(here / "set") == []
+    folders.fetch_named(["set"])
+    assert {path.name: path.read_text() for path in (here / "set").iterdir()} == {"a.png": "a", "b.png": "b"}
+    (there / "a.png").write_text("changed")
+    (there / "b.png").unlink()
+    (here / "set/own.txt").write_text("a pack's")
+    folders.fetch_named(["set"])
+    assert {path.name: path.read_text() for path in (here / "set").iterdir()} == {
+        "a.png": "changed",
+        "own.txt": "a pack's",
+    }
+    folders.show_folders([])
+    assert [str(path.relative_to(here)) for path in here.rglob("*")] == ["set", "set/own.txt"]
+    (here / "set/own.txt").unlink()
+    folders.show_folders([])
+    assert os.listdir(here) == []
+
+
 @pytest.mark.parametrize(
     "shown",
     [
