@@ -12,7 +12,7 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Protocol
 
 from services import __version__
@@ -55,7 +55,7 @@ class Agent:
         self,
         executor_id: str,
         queue: WorkStream,
-        start_worker: Callable[[], Awaitable[WorkerProcess]],
+        start_worker: Callable[[Mapping[str, str]], Awaitable[WorkerProcess]],
         on_readiness: Callable[[bool], Awaitable[None]],
         *,
         interrupt_grace: float,
@@ -73,6 +73,8 @@ class Agent:
         #: ids of what the worker was asked about inputs
         self._questions: set[str] = set()
         self._worker: WorkerProcess | None = None
+        #: packs that ended a worker while it loaded them, and how
+        self._deadly_packs: dict[str, str] = {}
         self._nodes: ipc.NodesLoaded | None = None
         self._devices = ipc.DeviceReport(())
         self._is_worker_ready = False
@@ -118,7 +120,7 @@ class Agent:
     async def _keep_worker(self) -> None:
         backoff = FIRST_BACKOFF
         while True:
-            self._worker = worker = await self._start_worker()
+            self._worker = worker = await self._start_worker(self._deadly_packs)
             try:
                 async for message in worker.messages():
                     await self._hear(message)
@@ -127,7 +129,10 @@ class Agent:
                 log.exception("the worker does not speak our language")
             finally:
                 how = await asyncio.shield(worker.end())
-            if worker.is_misconfigured and self._nodes is None:
+            if worker.loading:
+                self._deadly_packs[worker.loading] = reason = f"while it was loaded, the worker {how}"
+                log.error("node pack %s is left out from now on: %s", worker.loading, reason)
+            elif worker.is_misconfigured and self._nodes is None:
                 raise FailedPrecondition("the worker cannot start, see above")
             await self._worker_ended(how)
             log.warning("worker %s, starting another in %.1f s", how, backoff)

@@ -38,6 +38,8 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     custom_nodes: tuple[str, ...]
     #: "auto", "cpu", "mps", "cuda" or "cuda:N"
     device: str
+    #: packs not to load, and why: they ended a worker before, while it loaded them
+    left_out: dict[str, str] = {}
     #: what is remembered of prompts: "classic", "lru:N", "none" or "ram:GB"
     results: str = "classic"
 
@@ -93,6 +95,12 @@ class NodesLoaded(msgspec.Struct, frozen=True, tag=True):
     definitions_json: bytes
 
 
+class LoadingPack(msgspec.Struct, frozen=True, tag=True):
+    """A pack of nodes is about to be loaded, whatever it does then; an empty name once all are."""
+
+    name: str
+
+
 class DeviceReport(msgspec.Struct, frozen=True, tag=True):
     """The devices that the worker uses, with the memory they have now."""
 
@@ -113,7 +121,9 @@ class InputComplaints(msgspec.Struct, frozen=True, tag=True):
     complaints: dict[str, list[Complaint]]
 
 
-FromWorker = NodesLoaded | DeviceReport | RunEvent | InputComplaints | PackReport | PackMessage | PackResponse
+FromWorker = (
+    LoadingPack | NodesLoaded | DeviceReport | RunEvent | InputComplaints | PackReport | PackMessage | PackResponse
+)
 
 _to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
 _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)

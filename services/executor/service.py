@@ -70,7 +70,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         agent = Agent(
             executor_id,
             queue,
-            lambda: WorkerProcess.start(configuration),
+            lambda left_out: WorkerProcess.start(configuration, left_out),
             server.set_serving,
             interrupt_grace=settings.interrupt_seconds,
         )

@@ -80,6 +80,7 @@ class Worker:
         )
         self._packs = Packs(
             custom_nodes,
+            configuration.left_out,
             nodes.NODE_CLASSES,
             nodes.DISPLAY_NAMES,
             models,

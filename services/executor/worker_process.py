@@ -8,10 +8,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+
+import msgspec
 
 from services.errors import DataLoss
-from services.executor.ipc import AgentEnd, Configure, FromWorker, ToWorker
+from services.executor.ipc import AgentEnd, Configure, FromWorker, LoadingPack, ToWorker
 
 _STANDARD_ERROR = 2
 
@@ -28,11 +30,13 @@ class WorkerProcess:
     def __init__(self, process: asyncio.subprocess.Process, end: AgentEnd) -> None:
         self._process = process
         self._end = end
+        #: the pack of nodes that it is loading, empty when it is not
+        self.loading = ""
         self._killed_because = ""
 
     @classmethod
-    async def start(cls, configuration: Configure) -> WorkerProcess:
-        """Start a worker; it says `NodesLoaded` when it is ready to run prompts."""
+    async def start(cls, configuration: Configure, left_out: Mapping[str, str]) -> WorkerProcess:
+        """Start a worker without the packs `left_out`; it says `NodesLoaded` when it is ready to run prompts."""
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -50,7 +54,7 @@ class WorkerProcess:
                 env=_environment(),
             )
         worker = cls(process, await AgentEnd.over(ours))
-        worker.send(configuration)
+        worker.send(msgspec.structs.replace(configuration, left_out=dict(left_out)))
         return worker
 
     @property
@@ -75,7 +79,10 @@ class WorkerProcess:
         """
         try:
             while (message := await self._end.receive()) is not None:
-                yield message
+                if isinstance(message, LoadingPack):
+                    self.loading = message.name
+                else:
+                    yield message
         except DataLoss:
             self.kill("it does not speak our language")
             raise

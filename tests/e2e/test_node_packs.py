@@ -75,6 +75,7 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (web / "said.js").write_text("// listens\n")
     (web.parent / "__init__.py").write_text(TALKATIVE)
     (folder / "packs" / "broken.py").write_text("import a_library_that_nobody_has\n")
+    (folder / "packs" / "deadly.py").write_text("import os\nos._exit(2)\n")
     with running(folder / "data", custom_nodes=folder / "packs") as stack:
         wait_for(lambda: answers(stack), "the packs to be loaded")
         yield stack
@@ -124,9 +125,11 @@ def test_scripts_are_served_and_kept_with_the_files(talkative: Stack) -> None:
 def test_a_pack_that_cannot_be_loaded_is_named(talkative: Stack) -> None:
     packs = talkative.get("/health")["node_packs"]
     assert packs["loaded"] == ["talk-ative"]
-    (failed,) = packs["failed"]
-    assert failed["name"] == "broken"
-    assert "a_library_that_nobody_has" in failed["error"]
+    broken, deadly = packs["failed"]
+    assert broken["name"] == "broken"
+    assert "a_library_that_nobody_has" in broken["error"]
+    assert deadly["name"] == "deadly"
+    assert deadly["error"] == "while it was loaded, the worker ended with exit code 2"
 
 
 def test_a_handler_that_ends_its_worker_is_a_failed_service_and_the_next_one_answers(talkative: Stack) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,8 +171,8 @@ async def platform(
         workers: list[WorkerProcess] = []
         is_ready, stop = asyncio.Event(), asyncio.Event()
 
-        async def start_worker() -> WorkerProcess:
-            workers.append(await WorkerProcess.start(configuration))
+        async def start_worker(left_out: Mapping[str, str]) -> WorkerProcess:
+            workers.append(await WorkerProcess.start(configuration, left_out))
             return workers[-1]
 
         async def on_readiness(ready: bool) -> None:

@@ -16,6 +16,7 @@ from services.executor.custom.pack_host import PackHost
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.custom.packs import LoadedPacks, load_packs
 from services.executor.custom.web_files import ExtensionFiles, keep_publishing
+from services.executor.ipc import LoadingPack
 from services.graph.events import ExecutionEvent, NodeFinished
 from services.graph.model import Graph
 from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
@@ -23,7 +24,7 @@ from services.queue.packs import PackMessage, PackOrder, PackReport, PackRespons
 if TYPE_CHECKING:
     from services.executor.custom.pack_server import PackServer
 
-Say = Callable[[PackReport | PackMessage | PackResponse], None]
+Say = Callable[[LoadingPack | PackReport | PackMessage | PackResponse], None]
 
 
 class Packs:
@@ -32,6 +33,7 @@ class Packs:
     def __init__(
         self,
         custom_nodes: Sequence[Path],
+        left_out: Mapping[str, str],
         bundled: Mapping[str, Any],
         display_names: Mapping[str, str | None],
         models: PackModelFolders,
@@ -40,6 +42,7 @@ class Packs:
         say: Say,
     ) -> None:
         self._own = frozenset(bundled)
+        self._left_out = left_out
         self._folders: LocalFolders | None = None
         self._server: PackServer | None = None
         self.loaded = LoadedPacks(dict(bundled), dict(display_names))
@@ -75,7 +78,7 @@ class Packs:
                 web_directories=self.loaded.web_directories,
             )
         )
-        load_packs(custom_nodes, self.loaded)
+        load_packs(custom_nodes, self.loaded, self._left_out, lambda name: say(LoadingPack(name)))
         say(PackReport(tuple(self.loaded.packs), server.start(), tuple(self.loaded.web_directories)))
 
     @property

@@ -8,10 +8,10 @@ import inspect
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from services.executor.custom.modules.comfy_config_parser import extract_node_configuration
@@ -52,14 +52,25 @@ class _Pack:
     web_directories: Mapping[str, Path]
 
 
-def load_packs(folders: Sequence[Path], into: LoadedPacks | None = None) -> LoadedPacks:
+def load_packs(
+    folders: Sequence[Path],
+    into: LoadedPacks | None = None,
+    left_out: Mapping[str, str] = MappingProxyType({}),
+    announce: Callable[[str], None] = lambda name: None,
+) -> LoadedPacks:
     """Load every pack in `folders`, in the order of their names; one that fails is logged by name and skipped.
 
     Args:
         into: what there is already; names that are taken stay as they are, so that a pack replaces nothing.
+        left_out: packs not to load, and why.
+        announce: told the name of each pack before it is loaded, and "" in the end.
     """
     loaded = LoadedPacks() if into is None else into
     for path in (path for folder in folders for path in _packs_in(folder)):
+        if reason := left_out.get(_name_of(path)):
+            loaded.packs.append(NodePack(_name_of(path), 0, reason))
+            continue
+        announce(_name_of(path))
         began = time.monotonic()
         try:
             pack = _loaded(path)
@@ -75,6 +86,7 @@ def load_packs(folders: Sequence[Path], into: LoadedPacks | None = None) -> Load
             continue
         loaded.packs.append(NodePack(_name_of(path), len(pack.classes)))
         log.info("node pack %s: %d nodes in %.1f s", path.name, len(pack.classes), time.monotonic() - began)
+    announce("")
     return loaded
 
 

@@ -22,7 +22,7 @@ from services.executor.engine.caches.classic import ClassicCache
 from services.executor.engine.context import RunContext
 from services.executor.engine.run import Engine
 from services.executor.input_checks import check_inputs
-from services.executor.ipc import encode_frame
+from services.executor.ipc import LoadingPack, encode_frame
 from services.files.records import FileKind, FileName, OnConflict
 from services.graph.complaints import Complaint
 from services.graph.definitions import Catalogue
@@ -60,9 +60,10 @@ class PackBench:
         self.models = PackModelFolders([folder / "models"], custom_nodes)
         environment.install(environment.Environment(self.models, self._list_inputs))
         #: what the packs said to the queue
-        self.said: list[PackReport | PackMessage | PackResponse] = []
+        self.said: list[LoadingPack | PackReport | PackMessage | PackResponse] = []
         self.packs = Packs(
             custom_nodes,
+            {},
             nodes.NODE_CLASSES,
             nodes.DISPLAY_NAMES,
             self.models,
@@ -107,7 +108,7 @@ class PackBench:
 
         return await validate(graph, catalogue, None, ask)
 
-    def _say(self, message: PackReport | PackMessage | PackResponse) -> None:
+    def _say(self, message: LoadingPack | PackReport | PackMessage | PackResponse) -> None:
         encode_frame(message)  # as the worker does
         self.said.append(message)
 
