@@ -46,7 +46,8 @@ import comfy.model_patcher
 import comfy.model_sampling
 import comfy.samplers
 import comfy.patcher_extension
-from comfy.ldm.modules.attention import optimized_attention
+import comfy.model_base
+from comfy.ldm.modules.attention import BasicTransformerBlock, optimized_attention
 
 class OnModel:
     RETURN_TYPES = ("MODEL",)
@@ -71,6 +72,33 @@ class OwnAttention(OnModel):
             return optimized_attention(q, k, v, extra_options["n_heads"])
         for name, number in (("input", 1), ("middle", 0), ("output", 3)):
             m.set_model_attn1_replace(attention, name, number)
+        return (m,)
+
+class EveryBlock(OnModel):
+    # finds the transformers by their names in the network, and replaces the attention of each at that place
+    def patch(self, model):
+        m = model.clone()
+        inner = m.model
+        assert isinstance(inner, comfy.model_base.BaseModel) and not isinstance(inner, comfy.model_base.SDXL)
+        dtype = inner.manual_cast_dtype or inner.get_dtype()
+        asked = []
+        for name, module in inner.diffusion_model.named_modules():
+            if not isinstance(module, BasicTransformerBlock):
+                continue
+            stage, number, *_, depth = name.split(".")
+            stage = stage.split("_")[0]
+            number = 0 if stage == "middle" else int(number)
+            width = module.attn2.to_k.in_features
+            own_keys = module.attn2.to_k(torch.zeros(1, 77, width, dtype=dtype))
+
+            def attend(q, k, v, extra_options, place=(stage, number), own_keys=own_keys):
+                asked.append(place)
+                assert extra_options["block"] == place
+                assert q.dtype == own_keys.dtype and k.shape[2] == own_keys.shape[2]
+                return optimized_attention(q, k, v, extra_options["n_heads"], None)
+
+            m.set_model_attn2_replace(attend, stage, number, int(depth))
+        m.set_model_sampler_post_cfg_function(lambda args: args["denoised"] if asked else args["denoised"] * 0)
         return (m,)
 
 class SkipAttention(OnModel):
@@ -151,8 +179,8 @@ class Sample:
         return ({"samples": samples},)
 
 NODE_CLASS_MAPPINGS = {c.__name__: c for c in (
-    DoubleCfg, OwnAttention, SkipAttentionByNothing, SkipAttentionByALot, ZeroTerminal, Halved, MarginalWeights,
-    Encode, Sample)}
+    DoubleCfg, EveryBlock, OwnAttention, SkipAttentionByNothing, SkipAttentionByALot, ZeroTerminal, Halved,
+    MarginalWeights, Encode, Sample)}
 """
 
 
@@ -201,6 +229,7 @@ def test_a_pack_may_double_the_guidance(bench: PackBench) -> None:
 
 def test_a_pack_may_bring_its_own_attention(bench: PackBench) -> None:
     assert compared(bench, "OwnAttention", tolerance=1e-5)
+    assert compared(bench, "EveryBlock", tolerance=1e-5)
 
 
 def test_a_pack_may_guide_away_from_a_weaker_model(bench: PackBench) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -67,3 +69,15 @@ def test_a_module_of_a_pack_can_be_changed_as_well() -> None:
     assert patcher.add_patches({"weight": (torch.ones(2, 2),)}) == ["weight"]
     x = torch.ones(1, 2)
     torch.testing.assert_close(patcher.patched()(x), patcher.model(x) + 2)
+
+
+def test_a_deep_copy_can_be_changed_in_place(loaded: Loaded) -> None:
+    plain = loaded.sampled(loaded.model)
+    copied = copy.deepcopy(loaded.model)
+    assert torch.equal(loaded.sampled(copied), plain)
+    for module in copied.model.diffusion_model.modules():
+        if isinstance(module, torch.nn.Conv2d) and module.kernel_size == (3, 3):
+            module.padding_mode = "circular"  # pictures that can be laid side by side
+            module._reversed_padding_repeated_twice = [1, 1, 1, 1]
+    assert not torch.equal(loaded.sampled(copied), plain)
+    assert torch.equal(loaded.sampled(loaded.model), plain)

@@ -17,11 +17,12 @@ class Linear(nn.Linear):
 
 
 class Conv2d(nn.Conv2d):
-    """A convolution computing in its input's dtype, whatever dtype its weights have."""
+    """A convolution computing in its input's dtype, whatever dtype its weights have; any padding mode works."""
 
     def forward(self, input: Tensor) -> Tensor:
         weight, bias = _cast(self, input)
-        return functional.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        out: Tensor = self._conv_forward(input, weight, bias)
+        return out
 
 
 class GroupNorm(nn.GroupNorm):
