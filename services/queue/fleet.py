@@ -23,8 +23,8 @@ class Session:
         self.heard_at = clock.monotonic()
         #: digest of the catalogue it serves, empty until its worker has loaded
         self.catalogue_digest = hello.catalogue_digest
-        #: prompts that it is able to run at once, now
-        self.capacity = hello.slots if hello.catalogue_digest else 0
+        #: prompts that it is able to run at once, now; none before its leases are sorted out and its worker has loaded
+        self.capacity = 0
         #: the node packs that it found
         self.packs = PackReport()
         #: claims under way on its behalf

@@ -110,9 +110,10 @@ class WorkStreams:
     async def _welcome(self, session: Session, hello: Hello) -> None:
         known = self._catalogue.has(hello.catalogue_digest)
         session.send(Welcome(bool(hello.catalogue_digest) and not known, self._leases.duration))
+        await self._reconcile(session, hello.held_leases)
         if known:
             await self._catalogue.refer(hello.catalogue_digest, self._digests())
-        await self._reconcile(session, hello.held_leases)
+            session.has_loaded()
         self._scheduler.dispatch()
 
     async def _reconcile(self, session: Session, held: tuple[Lease, ...]) -> None:

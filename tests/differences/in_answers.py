@@ -114,7 +114,7 @@ def _related_outputs(outcome: Outcome) -> None:
 def _no_pictures(outcome: Outcome) -> None:
     *_, (_, data) = outcome["entry"]["status"]["messages"]
     (value,) = data["current_inputs"]["images"]
-    message = f"images: expected pictures, got a {type(value).__name__}\n"
+    message = f"images: expected pictures, got {type(value).__name__}\n"
     data |= {"exception_type": "ValueError", "exception_message": message}
 
 

@@ -44,7 +44,7 @@ def storable(images: object) -> Tensor:
         ValueError: it is something else; names the input `images`.
     """
     if not isinstance(images, Tensor):
-        raise ValueError(f"images: expected pictures, got a {type(images).__name__}")
+        raise ValueError(f"images: expected pictures, got {type(images).__name__}")
     if fault := _fault(images):
         raise ValueError(f"images: expected pictures (batch, height, width, 1 to 4 channels), got {fault}")
     if not images.isnan().any():
