@@ -78,16 +78,16 @@ class Worker:
                 models, self._list_inputs, str(self._device), self._list_inputs_below, self._list_input_folders
             )
         )
-        self._packs = Packs(
-            custom_nodes,
-            configuration.left_out,
-            nodes.NODE_CLASSES,
-            nodes.DISPLAY_NAMES,
-            models,
-            lambda: pack_folders(Path(configuration.cache), self._files),
-            self._device,
-            self._say,
-        )
+        self._packs = Packs(nodes.NODE_CLASSES, nodes.DISPLAY_NAMES, self._say)
+        if custom_nodes:
+            self._packs.load(
+                custom_nodes,
+                configuration.left_out,
+                models=models,
+                files=self._files,
+                folders=pack_folders(Path(configuration.cache), self._files),
+                device=self._device,
+            )
         classes = self._packs.classes
         self._engine = Engine(classes, chosen_cache(configuration.results, free_memory))
         self._upkeep = Upkeep(self._say, classes, self._packs.display_names, self._files, self._device)
@@ -100,7 +100,7 @@ class Worker:
         """Run prompts until the agent is gone."""
         threading.Thread(target=self._listen, name="agent", daemon=True).start()
         self._upkeep.start()
-        self._packs.publish_scripts(self._files)
+        self._packs.publish_scripts()
         gc.collect()
         gc.freeze()  # what torch and packs are made of stays: looking through it again would take 90 ms each time
         with torch.inference_mode():

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -16,6 +16,7 @@ from services.executor.custom.pack_host import PackHost
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.custom.packs import LoadedPacks, load_packs
 from services.executor.custom.web_files import ExtensionFiles, keep_publishing
+from services.executor.engine.context import NodeFiles
 from services.executor.ipc import LoadingPack
 from services.graph.events import ExecutionEvent, NodeFinished
 from services.graph.model import Graph
@@ -27,59 +28,58 @@ if TYPE_CHECKING:
 Say = Callable[[LoadingPack | PackReport | PackMessage | PackResponse], None]
 
 
-class Packs:
-    """The packs of a worker; without folders of them nothing is offered and nothing costs."""
+class PackFiles(NodeFiles, ExtensionFiles, Protocol):
+    """What is asked of the file service on behalf of packs."""
 
-    def __init__(
-        self,
-        custom_nodes: Sequence[Path],
-        left_out: Mapping[str, str],
-        bundled: Mapping[str, Any],
-        display_names: Mapping[str, str | None],
-        models: PackModelFolders,
-        open_folders: Callable[[], LocalFolders],
-        device: torch.device,
-        say: Say,
-    ) -> None:
+
+class Packs:
+    """The packs of a worker; until `load` nothing is offered and nothing costs."""
+
+    def __init__(self, bundled: Mapping[str, Any], display_names: Mapping[str, str | None], say: Say) -> None:
         self._own = frozenset(bundled)
-        self._left_out = left_out
+        self._say = say
+        self._files: PackFiles | None = None
         self._folders: LocalFolders | None = None
         self._server: PackServer | None = None
         self.loaded = LoadedPacks(dict(bundled), dict(display_names))
-        if custom_nodes:
-            self._folders = open_folders()
-            self._server = _pack_server(self._folders.top, say)
-            self._load(custom_nodes, models, self._folders, device, self._server, say)
 
-    def close(self) -> None:
-        """Serve no more handlers."""
-        if self._server:
-            self._server.close()
-
-    def _load(
+    def load(
         self,
         custom_nodes: Sequence[Path],
+        left_out: Mapping[str, str],
+        *,
         models: PackModelFolders,
+        files: PackFiles,
         folders: LocalFolders,
         device: torch.device,
-        server: PackServer,
-        say: Say,
     ) -> None:
+        """Load the packs in folders, without those that are `left_out` for a reason, and say what was found."""
+        # aiohttp takes a while to import, and is of no use to a worker without packs.
+        from services.executor.custom.pack_server import PackServer
+
+        self._files, self._folders = files, folders
+        self._server = PackServer(folders.top, self._say)
         offer(
             PackHost(
                 models=models,
+                files=files,
                 folders=folders,
                 device=device,
-                server=server,
-                tell=say,
+                server=self._server,
+                tell=self._say,
                 classes=self.loaded.classes,
                 display_names=self.loaded.display_names,
                 custom_nodes=tuple(custom_nodes),
                 web_directories=self.loaded.web_directories,
             )
         )
-        load_packs(custom_nodes, self.loaded, self._left_out, lambda name: say(LoadingPack(name)))
-        say(PackReport(tuple(self.loaded.packs), server.start(), tuple(self.loaded.web_directories)))
+        load_packs(custom_nodes, self.loaded, left_out, lambda name: self._say(LoadingPack(name)))
+        self._say(PackReport(tuple(self.loaded.packs), self._server.start(), tuple(self.loaded.web_directories)))
+
+    def close(self) -> None:
+        """Serve no more handlers."""
+        if self._server:
+            self._server.close()
 
     @property
     def classes(self) -> dict[str, Any]:
@@ -91,10 +91,10 @@ class Packs:
         """What canvases show; None where a node has no name of its own."""
         return self.loaded.display_names
 
-    def publish_scripts(self, files: ExtensionFiles) -> None:
+    def publish_scripts(self) -> None:
         """Have what packs bring for browsers in the file service, sooner or later."""
-        if directories := self.loaded.web_directories:
-            arguments = (dict(directories), files)
+        if self._files and (directories := self.loaded.web_directories):
+            arguments = (dict(directories), self._files)
             threading.Thread(target=keep_publishing, args=arguments, name="scripts", daemon=True).start()
 
     def obey(self, order: PackOrder) -> None:
@@ -135,13 +135,6 @@ class Packs:
         """
         if self._folders and isinstance(event, NodeFinished) and not event.reused:
             self._folders.publish(event.output_json)
-
-
-def _pack_server(folder: Path, say: Say) -> PackServer:
-    # aiohttp takes a while to import, and is of no use to a worker without packs.
-    from services.executor.custom.pack_server import PackServer
-
-    return PackServer(folder, say)
 
 
 def pack_folders(cache: Path, files: SharedFiles) -> LocalFolders:

@@ -11,6 +11,7 @@ import torch
 
 from services.executor.custom.local_folders import LocalFolders
 from services.executor.custom.pack_models import PackModelFolders
+from services.executor.engine.context import NodeFiles
 from services.queue.packs import PackMessage
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ class PackHost:
     """The worker as packs may know it."""
 
     models: PackModelFolders
+    #: the file service, for nodes that are asked outside of a prompt
+    files: NodeFiles
     folders: LocalFolders
     device: torch.device
     #: where their HTTP handlers are

@@ -23,7 +23,8 @@ from services.executor.engine.context import RunContext
 from services.executor.engine.run import Engine
 from services.executor.input_checks import check_inputs
 from services.executor.ipc import LoadingPack, encode_frame
-from services.files.records import FileKind, FileName, OnConflict
+from services.files.names import parse_path
+from services.files.records import FileInfo, FileKind, FileName, OnConflict
 from services.graph.complaints import Complaint
 from services.graph.definitions import Catalogue
 from services.graph.events import ExecutionEvent, ExecutionFailed, NodeFinished
@@ -39,7 +40,7 @@ Prompt = dict[str, tuple[str, dict[str, Any]]]
 
 
 class SharedFolder(FolderFiles):
-    """Fulfils `SharedFiles` as well."""
+    """Fulfils `SharedFiles` and `ExtensionFiles` as well."""
 
     def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
         target = self.folder / str(name)
@@ -47,6 +48,17 @@ class SharedFolder(FolderFiles):
             raise AlreadyExists(f"{name} is there already")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
+
+    def list_tree(self, kind: FileKind, subfolder: str) -> list[FileInfo]:
+        top = self.folder / kind.value
+        paths = [path for path in (top / subfolder).rglob("*") if path.is_file()]
+        return [
+            FileInfo(parse_path(kind, path.relative_to(top).as_posix()), path.stat().st_size, None, 0.0)
+            for path in paths
+        ]
+
+    def delete(self, name: FileName) -> None:
+        (self.folder / str(name)).unlink()
 
 
 class PackBench:
@@ -61,15 +73,14 @@ class PackBench:
         environment.install(environment.Environment(self.models, self._list_inputs))
         #: what the packs said to the queue
         self.said: list[LoadingPack | PackReport | PackMessage | PackResponse] = []
-        self.packs = Packs(
+        self.packs = Packs(nodes.NODE_CLASSES, nodes.DISPLAY_NAMES, self._say)
+        self.packs.load(
             custom_nodes,
             {},
-            nodes.NODE_CLASSES,
-            nodes.DISPLAY_NAMES,
-            self.models,
-            lambda: self.folders,
-            torch.device("cpu"),
-            self._say,
+            models=self.models,
+            files=self.files,
+            folders=self.folders,
+            device=torch.device("cpu"),
         )
         self.context = RunContext(prompt_id="p", files=self.files)
         self._engine = Engine(self.packs.classes, ClassicCache())
