@@ -142,14 +142,12 @@ async def _first_refusal(tasks: dict[str, asyncio.Task[int]]) -> str:
 
 
 async def _until_answering(url: str, failed: asyncio.Task[str]) -> None:
+    """Return once the gateway answers and reaches the other services."""
+
     async def poll() -> None:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            while True:
-                try:
-                    await client.get(f"{url}/health", timeout=2.0)
-                    return
-                except httpx.HTTPError:
-                    await asyncio.sleep(0.05)
+        async with httpx.AsyncClient(base_url=url, timeout=2.0, trust_env=False) as client:
+            while not await _is_well(client):
+                await asyncio.sleep(0.05)
 
     polling = asyncio.create_task(poll())
     done, _ = await asyncio.wait([polling, failed], timeout=START_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
@@ -157,4 +155,11 @@ async def _until_answering(url: str, failed: asyncio.Task[str]) -> None:
     if failed in done:
         raise InvalidArgument(f"{failed.result()} did not start, see its message above")
     if not done:
-        raise Unavailable(f"the gateway did not answer at {url} within {START_TIMEOUT:.0f} s")
+        raise Unavailable(f"the services did not all answer at {url} within {START_TIMEOUT:.0f} s")
+
+
+async def _is_well(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/health")).is_success
+    except httpx.HTTPError:
+        return False

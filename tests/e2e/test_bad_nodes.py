@@ -180,11 +180,11 @@ def test_the_log_names_the_node_that_was_given_no_numbers(stack: Stack) -> None:
         ("picture with five sides", "a tensor of shape (1, 1, 8, 8, 3)"),
         ("picture without data", "a tensor without data"),
         ("picture that is sparse", "a tensor of layout torch.sparse_coo"),
-        ("picture that is a list", "a list"),
-        ("picture that is a text", "a str"),
-        ("picture that is None", "a NoneType"),
-        ("picture that is a dict", "a dict"),
-        ("return a hostile output", "a Hostile"),
+        ("picture that is a list", "list"),
+        ("picture that is a text", "str"),
+        ("picture that is None", "NoneType"),
+        ("picture that is a dict", "dict"),
+        ("return a hostile output", "Hostile"),
     ],
 )
 def test_a_picture_that_cannot_be_stored_is_the_error_of_the_node_that_would_store_it(

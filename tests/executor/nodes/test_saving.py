@@ -100,8 +100,8 @@ def test_what_is_no_number_is_black_and_the_log_names_the_node(
 @pytest.mark.parametrize(
     ("images", "fault"),
     [
-        ([[1.0]], "a list"),
-        (None, "a NoneType"),
+        ([[1.0]], "list"),
+        (None, "NoneType"),
         (torch.ones(1, 2, 2, 5), r"shape \(1, 2, 2, 5\)"),
         (torch.ones(1, 0, 2, 3), r"shape \(1, 0, 2, 3\)"),
         (torch.ones(2, 3), r"shape \(2, 3\)"),
