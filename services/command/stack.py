@@ -146,7 +146,9 @@ async def _until_answering(url: str, failed: asyncio.Task[str]) -> None:
 
     async def poll() -> None:
         async with httpx.AsyncClient(base_url=url, timeout=2.0, trust_env=False) as client:
-            while not await _is_well(client):
+            while True:
+                if await _is_well(client):
+                    return
                 await asyncio.sleep(0.05)
 
     polling = asyncio.create_task(poll())
