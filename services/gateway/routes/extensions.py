@@ -14,6 +14,7 @@ from services.files.names import parse_path
 from services.files.records import FileKind, FileName
 from services.gateway.backends import Backends
 from services.gateway.content_types import script_headers
+from services.gateway.resource import not_found
 from services.gateway.responses import json_response
 from services.gateway.stored_files import stored_file
 
@@ -30,12 +31,12 @@ async def list_scripts(backends: Backends, request: Request) -> Response:
 
 
 async def show(backends: Backends, request: Request) -> Response:
-    """One file of a pack."""
+    """One file of a pack; what is not there is answered as every static file that is not."""
     try:
         name = parse_path(FileKind.EXTENSIONS, request.path_params["path"])
-    except InvalidArgument as error:
-        raise NotFound(error.message) from error
-    return await stored_file(backends.files, request, name, script_headers(name.filename))
+        return await stored_file(backends.files, request, name, script_headers(name.filename))
+    except (InvalidArgument, NotFound):
+        return await not_found(backends, request)
 
 
 async def _names(backends: Backends) -> AsyncIterator[FileName]:

@@ -70,4 +70,6 @@ async def test_an_unchanged_script_is_not_sent_again(scripted: Gateway) -> None:
 
 @pytest.mark.parametrize("path", ["mine/nothing.js", "nobody/x.js", "%2e%2e/input/x.js", "..%2f..%2fetc/passwd", "%00"])
 async def test_what_is_not_there_is_not_found(scripted: Gateway, path: str) -> None:
-    assert (await scripted.http.get(f"/extensions/{path}")).status_code == 404
+    answer = await scripted.http.get(f"/extensions/{path}")
+    assert (answer.status_code, answer.content) == (404, b"")
+    assert answer.headers["content-type"] == "application/octet-stream"
