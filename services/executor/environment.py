@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from services.executor.embeddings import Embeddings
 from services.executor.loaded_checkpoints import LoadedCheckpoints
 from services.executor.model_folders import ModelFolders
 
@@ -27,7 +28,7 @@ class Environment:
         list_input_folders: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self.models = models
-        self.checkpoints = LoadedCheckpoints(device)
+        self.checkpoints = LoadedCheckpoints(device, Embeddings(models))
         self._list_inputs = list_inputs
         self._list_inputs_below = list_inputs_below
         self._list_input_folders = list_input_folders

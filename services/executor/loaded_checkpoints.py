@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.executor.diffusion.checkpoints import Checkpoint, load_checkpoint
+from services.executor.embeddings import Embeddings
 from services.executor.patching.base_model import BaseModel
 from services.executor.patching.clip import CLIP
 from services.executor.patching.model_patcher import ModelPatcher
@@ -34,8 +35,9 @@ class Models:
 class LoadedCheckpoints:
     """Checkpoints by file; a file that was replaced is loaded anew."""
 
-    def __init__(self, device: str, kept: int = KEPT) -> None:
+    def __init__(self, device: str, embeddings: Embeddings | None = None, kept: int = KEPT) -> None:
         self._device = device
+        self._embeddings = embeddings
         self._kept = kept
         self._loaded: OrderedDict[_Key, Models] = OrderedDict()
 
@@ -49,6 +51,9 @@ class LoadedCheckpoints:
         key = (str(path), status.st_mtime_ns, status.st_size)
         if key not in self._loaded:
             checkpoint = load_checkpoint(path)
+            if checkpoint.clip and self._embeddings:
+                width = checkpoint.clip.model.spec.width
+                checkpoint.clip.find_embedding = self._embeddings.of_width(width)
             while len(self._loaded) >= self._kept:
                 self._loaded.popitem(last=False)
             self._loaded[key] = _as_nodes_know_it(_moved(checkpoint, self._device))

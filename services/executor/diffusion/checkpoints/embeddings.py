@@ -1,0 +1,54 @@
+"""Reading textual inversions: the vectors that stand for a word of their own in prompts.
+
+Gal et al., "An Image is Worth One Word", https://arxiv.org/abs/2208.01618. The files have the layouts of the programs
+that train them: `emb_params`, `string_to_param`, or one tensor under the word itself.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from services.executor.diffusion.checkpoints.errors import CheckpointError
+
+#: What torch raises over bytes that are no pickle, or the wrong one.
+_DAMAGE = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
+_SAFETENSORS = frozenset({".safetensors", ".sft"})
+
+
+def load_embedding(path: Path) -> Tensor:
+    """The vectors (count, width) float32 in a file; other formats than safetensors are read without running their code.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds no vectors.
+    """
+    try:
+        content: Any = (
+            load_file(path)
+            if path.suffix.lower() in _SAFETENSORS
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except (*_DAMAGE, SafetensorError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path.name} is not a textual inversion: {error}") from error
+    vectors = _vectors(content)
+    if vectors is None:
+        raise CheckpointError(f"{path.name} is not a textual inversion: it holds no vectors of one width")
+    return vectors.float()
+
+
+def _vectors(content: Any) -> Tensor | None:
+    """The first tensor of one or two dimensions, under the names that are known or any other."""
+    if isinstance(content, Tensor) and 1 <= content.dim() <= 2 and content.is_floating_point():
+        return content.reshape(-1, content.shape[-1])
+    if isinstance(content, Mapping):
+        known = [content[key] for key in ("string_to_param", "emb_params") if key in content]
+        return next((found for value in known or content.values() if (found := _vectors(value)) is not None), None)
+    return None
