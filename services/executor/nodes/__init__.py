@@ -42,6 +42,7 @@ from services.executor.nodes import (
     morphology,
     noise,
     outpainting,
+    patches,
     picture_sets,
     preview_any,
     primitives,
@@ -138,10 +139,11 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     published_schedules.NODES,
     switch.NODES,
     model_sigmas.NODES,
+    patches.NODES,
 )
 
 NODE_CLASSES: Mapping[str, type] = {
-    cls.__name__: cls
+    getattr(cls, "NODE_ID", cls.__name__): cls
     for cls in (
         KSampler,
         CheckpointLoaderSimple,

@@ -33,19 +33,19 @@ class _Predicts:
 
     def calculate_input(self, sigma: Tensor, noise: Tensor) -> Tensor:
         """Scale a noisy latent (batch, channels, ...) to what the network sees."""
-        return self._prediction().model_input(noise, _beside(sigma, noise))
+        return self._prediction().model_input(noise, beside(sigma, noise))
 
     def calculate_denoised(self, sigma: Tensor, model_output: Tensor, model_input: Tensor) -> Tensor:
         """The clean latent; `model_input` is the noisy one, not scaled."""
-        return self._prediction().denoised(model_output, model_input, _beside(sigma, model_output))
+        return self._prediction().denoised(model_output, model_input, beside(sigma, model_output))
 
     def noise_scaling(self, sigma: Tensor, noise: Tensor, latent_image: Tensor, max_denoise: bool = False) -> Tensor:
         """Bring a clean latent to a noise level; `max_denoise` says that it is the highest."""
-        return self._prediction().add_noise(_beside(sigma, noise), noise, latent_image, is_maximum=max_denoise)
+        return self._prediction().add_noise(beside(sigma, noise), noise, latent_image, is_maximum=max_denoise)
 
     def inverse_noise_scaling(self, sigma: Tensor, latent: Tensor) -> Tensor:
         """Undo the scaling on a latent that was left at a noise level."""
-        return self._prediction().finish(_beside(sigma, latent), latent)
+        return self._prediction().finish(beside(sigma, latent), latent)
 
 
 class EPS(_Predicts):
@@ -318,6 +318,6 @@ def _rows(sigma: Tensor, x: Tensor) -> Tensor:
     return sigma.reshape(-1).to(x.device)
 
 
-def _beside(sigma: Tensor, x: Tensor) -> Tensor:
+def beside(sigma: Tensor, x: Tensor) -> Tensor:
     """Sigmas so that they go with latents; 0-dim ones go with all and may stay where they are."""
     return sigma if sigma.dim() == 0 else sigma.reshape(-1, *[1] * (x.dim() - 1))
