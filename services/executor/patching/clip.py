@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from services.executor.diffusion.models.clip_text import ClipText
@@ -98,7 +99,13 @@ class SDClipModel(nn.Module):
 
 
 class SD1ClipModel(nn.Module):
-    """The encoders of a model that has one."""
+    """The encoders of a model that has one.
+
+    Attributes:
+        manual_cast_dtype: what it computes in, whatever the dtype of its weights.
+    """
+
+    manual_cast_dtype = torch.float32
 
     def __init__(self, transformer: ClipText) -> None:
         super().__init__()

@@ -170,7 +170,9 @@ class ModelPatcher(ModelFunctions, ModelStages):
             return self.model
         if self._changed is None or self._changed[0] is not self.model:
             known = self.model.state_dict()
-            changed = {key: weights.patched(known[key], patches, key) for key, patches in self.patches.items()}
+            # Rounded to fewer digits than it computes with, small changes would be lost.
+            dtype = getattr(self.model, "manual_cast_dtype", None)
+            changed = {key: weights.patched(known[key], patches, key, dtype) for key, patches in self.patches.items()}
             self._changed = (self.model, weights.with_parts(self.model, {**changed, **self.object_patches}))
         return self._changed[1]
 

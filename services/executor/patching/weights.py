@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from services.executor.diffusion.adapters.adapter import Adapter
+
 logger = logging.getLogger(__name__)
 
-#: What is added to a weight: ("diff", (tensor,)) or (tensor,); ("set", (tensor,)) takes its place; a list stands for a
-#: whole weight of another model with its patches, see `key_patches`.
+#: What is added to a weight: ("diff", (tensor,)) or (tensor,), or an `Adapter`; ("set", (tensor,)) takes its place; a
+#: list stands for a whole weight of another model with its patches, see `key_patches`.
 Value = Any
 
 
@@ -32,8 +34,8 @@ class WeightPatch(NamedTuple):
     function: Callable[[Tensor], Tensor] | None = None
 
 
-def patched(weight: Tensor, patches: Iterable[WeightPatch], key: str) -> Tensor:
-    """A weight with its patches, in its own dtype; they are applied in float32.
+def patched(weight: Tensor, patches: Iterable[WeightPatch], key: str, dtype: torch.dtype | None = None) -> Tensor:
+    """A weight with its patches, in a dtype, its own unless one is given; they are applied in float32.
 
     Raises:
         ValueError: a patch is of a kind that is not known here.
@@ -43,7 +45,7 @@ def patched(weight: Tensor, patches: Iterable[WeightPatch], key: str) -> Tensor:
         part = result if patch.offset is None else result.narrow(*patch.offset)
         if patch.strength_model != 1.0:
             part.mul_(patch.strength_model)
-        kind, value = _resolved(patch.value, key)
+        kind, value = _resolved(patch.value, part, key)
         value = value.to(result)
         if patch.function is not None:
             value = patch.function(value)
@@ -54,7 +56,7 @@ def patched(weight: Tensor, patches: Iterable[WeightPatch], key: str) -> Tensor:
             part.copy_(value)
         elif patch.strength:
             part.add_(patch.strength * value)
-    return result.to(weight.dtype)
+    return result.to(dtype or weight.dtype)
 
 
 def key_patches(weights: Mapping[str, Tensor], patches: Mapping[str, Sequence[WeightPatch]]) -> dict[str, list[Any]]:
@@ -62,10 +64,12 @@ def key_patches(weights: Mapping[str, Tensor], patches: Mapping[str, Sequence[We
     return {key: [(weight, _unchanged), *patches.get(key, ())] for key, weight in weights.items()}
 
 
-def _resolved(value: Value, key: str) -> tuple[str, Tensor]:
+def _resolved(value: Value, weight: Tensor, key: str) -> tuple[str, Tensor]:
+    if isinstance(value, Adapter):
+        return "diff", value.change(weight)
     if isinstance(value, list):
-        (weight, convert), *patches = value
-        return "diff", patched(convert(weight.clone()), patches, key)
+        (original, convert), *patches = value
+        return "diff", patched(convert(original.clone()), patches, key, torch.float32)
     kind, content = ("diff", value) if len(value) == 1 else value
     if kind not in ("diff", "set"):
         raise ValueError(f"the patch of {key} is of the kind {kind!r}; this platform offers diff and set")

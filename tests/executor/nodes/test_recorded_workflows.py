@@ -17,7 +17,8 @@ from services.graph.events import NodeRef
 from tests.executor.diffusion.golden import GOLDEN, table, tensors
 from tests.executor.nodes.conftest import FolderFiles
 
-CASES = {case["name"]: case for case in table("workflows")["cases"]}
+#: A case and the file of its numbers, by the name of the case.
+CASES = {case["name"]: (case, file) for file in ("workflows", "loras") for case in table(file)["cases"]}
 MIN_TOLERANCE = 2e-4  # of the largest value
 NOISE_MARGIN = 5  # times the difference between two runs of the reference
 
@@ -65,12 +66,12 @@ def part_of(output: Any, part: str) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_workflow_gives_what_was_recorded(name: str) -> None:
-    case = CASES[name]
+    case, file = CASES[name]
     workflow = Workflow(case["prompt"])
     for recorded in case["outputs"].values():
         output = workflow.outputs(recorded["node"])[recorded["slot"]]
         for part, key in recorded["tensors"].items():
             found = part_of(output, part)
-            expected = tensors("workflows")[key]
+            expected = tensors(file)[key]
             tolerance = max(MIN_TOLERANCE, NOISE_MARGIN * case.get("noise_rel", 0)) * float(expected.abs().max())
             torch.testing.assert_close(found, expected, rtol=0, atol=tolerance)

@@ -57,7 +57,7 @@ def test_weights_are_changed_in_a_clone_alone(loaded: Loaded) -> None:
     assert clone.add_patches({WEIGHT: (torch.ones_like(weight),)}, 0.5) == [WEIGHT]
     before = loaded.clip.encode(PROMPT)
     assert not torch.equal(clone.encode(PROMPT), before)
-    torch.testing.assert_close(clone.get_sd()[WEIGHT], weight + 0.5)
+    torch.testing.assert_close(clone.get_sd()[WEIGHT], weight.float() + 0.5)
     assert torch.equal(loaded.clip.encode(PROMPT), before)
     assert WEIGHT in clone.get_key_patches()
     assert clone.patcher.is_clone(loaded.clip.patcher)

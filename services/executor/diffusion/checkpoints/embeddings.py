@@ -6,22 +6,14 @@ that train them: `emb_params`, `string_to_param`, or one tensor under the word i
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-
-#: What torch raises over bytes that are no pickle, or the wrong one.
-_DAMAGE = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
-
-_SAFETENSORS = frozenset({".safetensors", ".sft"})
+from services.executor.diffusion.checkpoints.weights_file import load_weights_file
 
 
 def load_embedding(path: Path) -> Tensor:
@@ -30,14 +22,7 @@ def load_embedding(path: Path) -> Tensor:
     Raises:
         CheckpointError: the file is damaged, or holds no vectors.
     """
-    try:
-        content: Any = (
-            load_file(path)
-            if path.suffix.lower() in _SAFETENSORS
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
-    except (*_DAMAGE, SafetensorError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path.name} is not a textual inversion: {error}") from error
+    content = load_weights_file(path, "a textual inversion")
     vectors = _vectors(content)
     if vectors is None:
         raise CheckpointError(f"{path.name} is not a textual inversion: it holds no vectors of one width")

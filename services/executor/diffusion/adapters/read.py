@@ -1,0 +1,71 @@
+"""Finding the adapters in what a LoRA file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from services.executor.diffusion.adapters import loha, lokr, lora
+from services.executor.diffusion.adapters.adapter import Adapter
+
+_LOHA = (*loha.NEEDED, *loha.CORES)
+_LOKR = (*lokr.FACTORS, *(f"{name}_{part}" for name in lokr.FACTORS for part in "ab"), "lokr_t2")
+
+#: Whole changes of a weight and of a bias: what is added to it, or takes its place.
+_WHOLE = {
+    ".diff": ("weight", "diff"),
+    ".diff_b": ("bias", "diff"),
+    ".w_norm": ("weight", "diff"),
+    ".b_norm": ("bias", "diff"),
+    ".set_weight": ("weight", "set"),
+}
+
+
+class Change(NamedTuple):
+    """What a file says of one weight.
+
+    Attributes:
+        layer, parameter: which; the parameter is "weight" or "bias".
+        value: an `Adapter`, or ("diff" or "set", (tensor,)).
+        keys: where it stands in the file.
+    """
+
+    layer: str
+    parameter: str
+    value: Any
+    keys: tuple[str, ...]
+
+
+def adapters(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> Iterator[Change]:
+    """The changes of layers, whose names are given by what a file calls them."""
+    for name, layer in names.items():
+        yield from _adapter(tensors, name, layer)
+        for suffix, (parameter, kind) in _WHOLE.items():
+            key = name + suffix
+            if key in tensors:
+                yield Change(layer, parameter, (kind, (tensors[key],)), (key,))
+
+
+def _adapter(tensors: Mapping[str, Tensor], name: str, layer: str) -> Iterator[Change]:
+    for keys, make in _kinds(tensors, name):
+        extras = {extra: f"{name}.{extra}" for extra in ("alpha", "dora_scale") if f"{name}.{extra}" in tensors}
+        alpha = float(tensors[extras["alpha"]].item()) if "alpha" in extras else None
+        magnitude = tensors[extras["dora_scale"]] if "dora_scale" in extras else None
+        adapter = Adapter({part: tensors[key] for part, key in keys.items()}, make, alpha, magnitude)
+        yield Change(layer, "weight", adapter, (*keys.values(), *extras.values()))
+
+
+def _kinds(tensors: Mapping[str, Tensor], name: str) -> Iterator[tuple[dict[str, str], Any]]:
+    for up, down in lora.SPELLINGS:
+        keys = {"up": name + up, "down": name + down, "mid": name + lora.MIDDLE}
+        present = {part: key for part, key in keys.items() if key in tensors}
+        if {"up", "down"} <= present.keys():
+            yield present, lora.make
+    hada = {part: f"{name}.{part}" for part in _LOHA if f"{name}.{part}" in tensors}
+    if all(part in hada for part in loha.NEEDED):
+        yield hada, loha.make
+    kron = {part: f"{name}.{part}" for part in _LOKR if f"{name}.{part}" in tensors}
+    if lokr.is_whole({part: tensors[key] for part, key in kron.items()}):
+        yield kron, lokr.make

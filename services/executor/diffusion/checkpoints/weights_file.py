@@ -1,0 +1,32 @@
+"""Reading small files of weights, whose names and shapes nobody knows beforehand."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from services.executor.diffusion.checkpoints.errors import CheckpointError
+
+#: What torch raises over bytes that are no pickle, or the wrong one.
+_DAMAGE = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
+_SAFETENSORS = frozenset({".safetensors", ".sft"})
+
+
+def load_weights_file(path: Path, kind: str) -> Any:
+    """What is in a file, on the CPU; other formats than safetensors are read without running their code.
+
+    Raises:
+        CheckpointError: the file is damaged; the message says what `kind` of file ("a LoRA") it was taken for.
+    """
+    try:
+        if path.suffix.lower() in _SAFETENSORS:
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (*_DAMAGE, SafetensorError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path.name} is not {kind}: {error}") from error

@@ -1,0 +1,57 @@
+"""What LoRA files call the layers of a model and of a text encoder.
+
+`lora_unet_` and `lora_te_` with underscores for dots are the names of kohya's scripts; a UNet's layers have in them the
+names of the LDM layout or, mostly, those of diffusers. Files of diffusers itself (`unet.…`) are known as its earlier
+versions wrote them, `….processor.to_q_lora.…` in attention; ComfyUI does not know today's `….to_q.lora_A.…` either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.executor.diffusion.adapters.unet_names import diffusers_names
+
+UNET = "diffusion_model."
+UNET_PREFIX = "lora_unet_"
+TEXT = "clip_l.transformer."
+TEXT_PREFIX = "lora_te_"
+_WEIGHT = ".weight"
+
+
+def unet_names(model: Any) -> dict[str, str]:
+    """Layers of a BaseModel (`diffusion_model.…`) by what files call them."""
+    diffusers = diffusers_names(model.diffusion_model.spec)
+    names = {}
+    for layer in _layers(model, UNET):
+        names[UNET + layer] = names[UNET_PREFIX + _underscored(layer)] = UNET + layer
+        other = _in_diffusers(layer, diffusers)
+        if other is not None:
+            names[UNET_PREFIX + _underscored(other)] = UNET + layer
+            earlier = other.replace(".to_", ".processor.to_").removesuffix(".0") if ".to_" in other else other
+            names[earlier] = names[f"unet.{earlier}"] = UNET + layer
+    return names
+
+
+def text_names(model: Any) -> dict[str, str]:
+    """Layers of a text encoder (`clip_l.transformer.…`) by what files call them."""
+    return {TEXT_PREFIX + _underscored(layer): TEXT + layer for layer in _layers(model, TEXT)}
+
+
+def _layers(model: Any, prefix: str) -> Iterator[str]:
+    for key in model.state_dict():
+        if key.startswith(prefix) and key.endswith(_WEIGHT):
+            yield key.removeprefix(prefix).removesuffix(_WEIGHT)
+
+
+def _in_diffusers(layer: str, names: Mapping[str, str]) -> str | None:
+    parts = layer.split(".")
+    for length in range(len(parts), 0, -1):
+        beginning = ".".join(parts[:length])
+        if beginning in names:
+            return ".".join([names[beginning], *parts[length:]])
+    return None
+
+
+def _underscored(name: str) -> str:
+    return name.replace(".", "_")
