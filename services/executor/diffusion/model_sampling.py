@@ -86,6 +86,24 @@ class DiscreteSampling(ModelSampling):
         return self.sigma(torch.tensor((1.0 - percent) * (TIMESTEPS - 1))).item()
 
 
+class DistilledSampling(DiscreteSampling):
+    """Every n-th level of a table, for a model that was distilled to these `stages` (Luo et al. 2023, "Latent
+    Consistency Models", 4.3); timesteps go on being those of the whole table.
+    """
+
+    def __init__(self, sigmas: Tensor, prediction: Prediction, stages: int = 50) -> None:
+        self._stride = len(sigmas) // stages
+        super().__init__(sigmas[self._stride - 1 :: self._stride], prediction)
+
+    def timestep(self, sigma: Tensor) -> Tensor:
+        """Return the timestep of the nearest level in log sigma."""
+        return super().timestep(sigma) * self._stride + self._stride - 1
+
+    def sigma(self, timestep: Tensor) -> Tensor:
+        """Interpolate log sigma between the neighbouring levels."""
+        return super().sigma((timestep.float() - (self._stride - 1)) / self._stride)
+
+
 class LogarithmicSampling(ModelSampling):
     """Continuous levels, evenly spaced in log sigma; the network sees log(sigma) / 4 (Karras et al. 2022, table 1)."""
 

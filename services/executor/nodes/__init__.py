@@ -18,6 +18,7 @@ from services.executor.nodes import (
     conditioning_properties,
     conditioning_regions,
     custom_sampling,
+    dual_guider,
     empty_latents,
     growing_batches,
     guiders,
@@ -27,6 +28,7 @@ from services.executor.nodes import (
     image_scaling,
     image_stitch,
     image_transforms,
+    inpainting,
     latent_arithmetic,
     latent_batch,
     latent_composite,
@@ -142,6 +144,8 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     switch.NODES,
     model_sigmas.NODES,
     patches.NODES,
+    dual_guider.NODES,
+    inpainting.NODES,
 )
 
 NODE_CLASSES: Mapping[str, type] = {

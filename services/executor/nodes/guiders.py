@@ -42,7 +42,7 @@ class BasicGuider(GuiderNode):
         Raises:
             ValueError: the model is missing.
         """
-        made = OneSided(_required(model))
+        made = OneSided(required(model))
         made.set_conds(conditioning)
         return (made,)
 
@@ -70,13 +70,18 @@ class CFGGuider(GuiderNode):
         Raises:
             ValueError: the model is missing.
         """
-        made = guider.CFGGuider(_required(model))
+        made = guider.CFGGuider(required(model))
         made.set_conds(positive, negative)
         made.set_cfg(cfg)
         return (made,)
 
 
-def _required(model: ModelPatcher | None) -> ModelPatcher:
+def required(model: ModelPatcher | None) -> ModelPatcher:
+    """The model.
+
+    Raises:
+        ValueError: it is missing.
+    """
     if model is None:
         raise ValueError("model: the checkpoint holds no diffusion model")
     return model

@@ -76,6 +76,14 @@ class X0(EPS):
         return Sample(self.sigma_data)
 
 
+class IMG_TO_IMG(X0):
+    """The network predicts the clean latent, of a noisy one that is not scaled."""
+
+    def calculate_input(self, sigma: Tensor, noise: Tensor) -> Tensor:
+        """Return the noisy latent."""
+        return noise
+
+
 class CONST(_Predicts):
     """The network predicts the velocity of a rectified flow."""
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from services.executor.nodes.patches import (
     attention_guidance,
+    attention_strength,
+    deep_shrink,
+    differential,
     epsilon_scaling,
     freeu,
     frequency_guidance,
     guidance_norm,
     mahiro,
+    perpendicular_negative,
     projected_guidance,
     rescaled_guidance,
+    sampling_levels,
     tangential_damping,
     zero_star,
 )
@@ -26,4 +31,9 @@ NODES: tuple[type, ...] = (
     *epsilon_scaling.NODES,
     *frequency_guidance.NODES,
     *attention_guidance.NODES,
+    *attention_strength.NODES,
+    *deep_shrink.NODES,
+    *differential.NODES,
+    *sampling_levels.NODES,
+    *perpendicular_negative.NODES,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.executor.nodes.declarations import Declaration
+from services.executor.nodes.guiders import required
 from services.executor.nodes.schema_node import SchemaNode
 from services.executor.patching.model_patcher import ModelPatcher
 
@@ -33,6 +34,4 @@ def copy_of(model: ModelPatcher | None) -> ModelPatcher:
     Raises:
         ValueError: the model is missing.
     """
-    if model is None:
-        raise ValueError("model: the checkpoint holds no diffusion model")
-    return model.clone()
+    return required(model).clone()
