@@ -35,6 +35,7 @@ MODULES: Mapping[str, str | None] = {
     "comfy.ldm.modules.attention": "comfy_attention",
     "comfy.ldm.modules.diffusionmodules": None,
     "comfy.ldm.modules.diffusionmodules.openaimodel": "comfy_openaimodel",
+    "comfy.lora": "comfy_lora",
     "comfy.model_base": "comfy_model_base",
     "comfy.model_management": "comfy_model_management",
     "comfy.model_patcher": "comfy_model_patcher",

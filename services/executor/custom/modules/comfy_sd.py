@@ -1,13 +1,18 @@
-"""`comfy.sd`: checkpoints, loaded and kept as the loader node does."""
+"""`comfy.sd`: checkpoints, loaded and kept as the loader node does, and LoRA over them."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from services.executor.environment import environment
 from services.executor.patching.clip import CLIP as CLIP
+from services.executor.patching.lora import with_lora
+from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.vae import VAE as VAE
 
 
@@ -45,3 +50,14 @@ def load_checkpoint_guess_config(
         checkpoint.vae if output_vae else None,
         None,
     )
+
+
+def load_lora_for_models(
+    model: ModelPatcher | None,
+    clip: CLIP | None,
+    lora: Mapping[str, Tensor],
+    strength_model: float,
+    strength_clip: float,
+) -> tuple[ModelPatcher | None, CLIP | None]:
+    """Clones of a MODEL and a CLIP, either of which may be None, with the changes of what a LoRA file holds."""
+    return with_lora(model, clip, lora, strength_model, strength_clip)
