@@ -16,6 +16,7 @@ from services.executor.nodes.patches import (
     projected_guidance,
     rescaled_guidance,
     sampling_levels,
+    self_attention_guidance,
     tangential_damping,
     zero_star,
 )
@@ -36,4 +37,5 @@ NODES: tuple[type, ...] = (
     *differential.NODES,
     *sampling_levels.NODES,
     *perpendicular_negative.NODES,
+    *self_attention_guidance.NODES,
 )
