@@ -24,9 +24,6 @@ CHUNK_BYTES = 512 << 10
 #: Bytes of local copies; the ones used longest ago go first.
 CACHE_BYTES = 2 << 30
 
-#: Files in one answer to a question for a list.
-LIST_PAGE = 10_000
-
 #: Seconds that a node waits for a file service that is away, before it fails.
 OUTAGE_PATIENCE = 30.0
 #: Seconds between tries.
@@ -160,15 +157,7 @@ class RemoteFiles:
         return list(asyncio.run_coroutine_threadsafe(self._client.list_folders(kind), self._loop).result())
 
     async def _list(self, kind: FileKind, subfolder: str, *, recursive: bool = False) -> list[FileInfo]:
-        files: list[FileInfo] = []
-        token = ""
-        while True:
-            page, token = await self._client.list(
-                kind, subfolder, recursive=recursive, page_size=LIST_PAGE, page_token=token
-            )
-            files += page
-            if not token:
-                return files
+        return [info async for info in self._client.walk(kind, subfolder, recursive=recursive)]
 
     def _download(self, digest: str, size: int, path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as copy:

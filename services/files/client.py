@@ -17,6 +17,9 @@ from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from silverprint.files.v1 import files_pb2 as pb
 from silverprint.files.v1 import files_pb2_grpc
 
+#: Files in one answer when all are wanted.
+WALK_PAGE = 10_000
+
 #: Seconds that the digest of a file may take to compute: a large checkpoint on a slow disk.
 HASH_TIMEOUT = 600.0
 
@@ -106,6 +109,18 @@ class FileClient(FileStore):
             )
         response = await call(self._stub.List(request, timeout=CALL_TIMEOUT))
         return [convert.info_from_message(file) for file in response.files], response.next_page_token
+
+    async def walk(self, kind: FileKind, subfolder: str = "", *, recursive: bool = False) -> AsyncIterator[FileInfo]:
+        """All that `list` has, page after page."""
+        page_token = ""
+        while True:
+            page, page_token = await self.list(
+                kind, subfolder, recursive=recursive, page_size=WALK_PAGE, page_token=page_token
+            )
+            for info in page:
+                yield info
+            if not page_token:
+                return
 
     async def list_folders(self, kind: FileKind, subfolder: str = "") -> Sequence[str]:
         with convert.message_errors():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -23,9 +22,9 @@ async def list_scripts(backends: Backends, request: Request) -> Response:
     """The paths of all scripts, for the web UI to load."""
     known = await backends.packs.get()
     scripts = [
-        f"/extensions/{quote(name.path)}"
-        async for name in _names(backends)
-        if name.filename.endswith(".js") and known.has_extension(_top(name))
+        f"/extensions/{quote(info.name.path)}"
+        async for info in backends.files.walk(FileKind.EXTENSIONS, recursive=True)
+        if info.name.filename.endswith(".js") and known.has_extension(_top(info.name))
     ]
     return json_response(scripts)
 
@@ -37,16 +36,6 @@ async def show(backends: Backends, request: Request) -> Response:
         return await stored_file(backends.files, request, name, script_headers(name.filename))
     except (InvalidArgument, NotFound):
         return await not_found(backends, request)
-
-
-async def _names(backends: Backends) -> AsyncIterator[FileName]:
-    token = ""
-    while True:
-        page, token = await backends.files.list(FileKind.EXTENSIONS, recursive=True, page_token=token)
-        for info in page:
-            yield info.name
-        if not token:
-            return
 
 
 def _top(name: FileName) -> str:

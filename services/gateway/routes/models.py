@@ -38,13 +38,8 @@ async def list_embeddings(backends: Backends, request: Request) -> Response:
 
 
 async def _names(backends: Backends, folder: str) -> list[str]:
-    found: list[str] = []
-    token = ""
-    while True:
-        try:
-            files, token = await backends.files.list(FileKind.MODELS, folder, recursive=True, page_token=token)
-        except NotFound:
-            return []
-        found += [file.name.path.removeprefix(f"{folder}/") for file in files if is_model(folder, file.name.filename)]
-        if not token:
-            return sorted(found)
+    try:
+        names = [info.name async for info in backends.files.walk(FileKind.MODELS, folder, recursive=True)]
+    except NotFound:
+        return []
+    return sorted(name.path.removeprefix(f"{folder}/") for name in names if is_model(folder, name.filename))
