@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.files.client import FileClient
-from services.gateway.catalogue import CatalogueCache
+from services.gateway.catalogue import Catalogue
 from services.gateway.metrics import Metrics
-from services.gateway.packs import PackCache
+from services.gateway.momentary import Momentary
+from services.gateway.packs import KnownPacks
 from services.gateway.pictures import PictureConverter
 from services.gateway.sockets.hub import Hub
 from services.queue.client import QueueClient
@@ -20,8 +21,8 @@ class Backends:
     queue: QueueClient
     files: FileClient
     hub: Hub
-    catalogue: CatalogueCache
-    packs: PackCache
+    catalogue: Momentary[Catalogue]
+    packs: Momentary[KnownPacks]
     metrics: Metrics
     pictures: PictureConverter
     #: the longest upload

@@ -1,18 +1,14 @@
-"""What the gateway knows of the node packs of all executors, asked anew every moment."""
+"""What the gateway knows of the node packs of all executors."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.gateway.momentary import Momentary
 from services.queue.client import QueueClient
 from services.queue.packs import ON_PROMPT
 from services.queue.records import Executor
-
-#: Seconds for which the queue is not asked again.
-FRESH = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,23 +31,10 @@ class KnownPacks:
         return self.answer("POST", ON_PROMPT)
 
 
-class PackCache:
-    """What is known; one question to the queue serves all that ask meanwhile."""
+def packs_of(queue: QueueClient) -> Momentary[KnownPacks]:
+    """The packs of now; asking raises `Unavailable` while the queue cannot be reached."""
 
-    def __init__(self, queue: QueueClient) -> None:
-        self._queue = queue
-        self._known = KnownPacks(())
-        self._fresh_until = 0.0
-        self._asking = asyncio.Lock()
+    async def ask(known: KnownPacks | None) -> KnownPacks:
+        return KnownPacks(await queue.executors())
 
-    async def get(self) -> KnownPacks:
-        """The packs of now, or of a moment ago.
-
-        Raises:
-            Unavailable: the queue cannot be reached.
-        """
-        async with self._asking:
-            if time.monotonic() >= self._fresh_until:
-                self._known = KnownPacks(await self._queue.executors())
-                self._fresh_until = time.monotonic() + FRESH
-            return self._known
+    return Momentary(ask)

@@ -15,9 +15,9 @@ from services.errors import InvalidArgument, Unavailable
 from services.files.client import FileClient
 from services.gateway.app import build_app
 from services.gateway.backends import Backends
-from services.gateway.catalogue import CatalogueCache
+from services.gateway.catalogue import catalogue_of
 from services.gateway.metrics import Metrics
-from services.gateway.packs import PackCache
+from services.gateway.packs import packs_of
 from services.gateway.pictures import PictureConverter
 from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.hub import Hub
@@ -91,8 +91,8 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 queue=queue,
                 files=files,
                 hub=hub,
-                catalogue=CatalogueCache(queue),
-                packs=PackCache(queue),
+                catalogue=catalogue_of(queue),
+                packs=packs_of(queue),
                 metrics=metrics,
                 pictures=PictureConverter(),
                 max_upload_bytes=settings.max_upload_mb << 20,

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.files.records import FileKind
-from services.gateway.packs import FRESH
+from services.gateway.momentary import FRESH
 from services.queue.packs import NodePack, PackReport
 from tests.gateway.stack import Gateway, gateway
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from services.gateway.packs import FRESH
+from services.gateway.momentary import FRESH
 from services.queue.packs import (
     MAX_REQUEST_BYTES,
     ON_PROMPT,
