@@ -17,9 +17,15 @@ MAX_REQUEST_BYTES = 30 << 20
 PART_BYTES = 512 << 10
 WINDOW_BYTES = 2 << 20
 
+#: What handlers for platforms, rather than for their clients, begin with.
+PLATFORM_PATHS = "/silverprint/"
+
 #: The handler by which packs change prompts before they are submitted: JSON of `POST /prompt` in, the same out.
-#: It is there when a pack wants to, and for platforms rather than for their clients.
-ON_PROMPT = "/silverprint/on_prompt"
+#: It is there when a pack wants to.
+ON_PROMPT = f"{PLATFORM_PATHS}on_prompt"
+
+#: Headers about one connection rather than about a message (RFC 9110, 7.6.1): not passed on.
+OF_CONNECTION = frozenset({"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"})
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 

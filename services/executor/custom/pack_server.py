@@ -23,6 +23,7 @@ from yarl import URL
 from services.executor.engine.failure import message_of
 from services.queue.packs import (
     MAX_REQUEST_BYTES,
+    OF_CONNECTION,
     ON_PROMPT,
     PART_BYTES,
     WINDOW_BYTES,
@@ -44,9 +45,6 @@ _MAX_SOCKET_PATH = 100
 
 #: Seconds that handlers have to end when the worker does.
 SHUTDOWN_GRACE = 0.5
-
-#: Headers about one connection rather than about a message (RFC 9110, 7.6.1).
-_OF_CONNECTION = frozenset({"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"})
 
 PromptHandler = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -208,7 +206,7 @@ def _routes(app: web.Application) -> Iterator[PackRoute]:
 
 
 def _of_message(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(str(name), str(value)) for name, value in headers if name.lower() not in _OF_CONNECTION]
+    return [(str(name), str(value)) for name, value in headers if name.lower() not in OF_CONNECTION]
 
 
 def _socket_path(folder: Path) -> Path:

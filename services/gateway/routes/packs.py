@@ -16,7 +16,9 @@ from services.gateway.bodies import whole
 from services.gateway.errors import error_response
 from services.queue.packs import (
     MAX_REQUEST_BYTES,
+    OF_CONNECTION,
     ON_PROMPT,
+    PLATFORM_PATHS,
     Headers,
     HttpData,
     HttpHead,
@@ -29,14 +31,9 @@ log = logging.getLogger(__name__)
 #: Seconds that packs have to change a prompt.
 CHANGE_TIMEOUT = 10.0
 
-#: What begins like this is for platforms to ask, not for their clients.
-_OURS = "/silverprint/"
-
-#: Headers that are not passed on: about one connection, or credentials, which are no business of a node.
-_KEPT_FROM_PACKS = frozenset(
-    {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
-    | {"authorization", "cookie", "x-api-key"}
-)
+#: Headers that are not passed on beside those of a connection: the length is that of the body, which travels whole, and
+#: credentials are no business of a node.
+_KEPT_FROM_PACKS = OF_CONNECTION | {"content-length", "authorization", "cookie", "x-api-key"}
 #: What our own server says itself.
 _KEPT_FROM_CLIENTS = frozenset({"date", "server"})
 
@@ -48,7 +45,7 @@ async def answer(backends: Backends, request: Request, prefix: str) -> Response 
         prefix: every handler also answers under it.
     """
     path = _path(request, prefix)
-    if path.startswith(_OURS) or not await _may_answer(backends, request.method, path):
+    if path.startswith(PLATFORM_PATHS) or not await _may_answer(backends, request.method, path):
         return None
     try:
         asked = HttpRequest(
