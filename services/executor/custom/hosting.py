@@ -6,30 +6,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import torch
 
 from services.executor.custom.local_folders import LocalFolders, SharedFiles, own_folder
 from services.executor.custom.offered import offer
-from services.executor.custom.pack_host import PackHost
+from services.executor.custom.pack_host import PackFiles, PackHost
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.custom.packs import LoadedPacks, load_packs
-from services.executor.custom.web_files import ExtensionFiles, keep_publishing
-from services.executor.engine.context import NodeFiles
+from services.executor.custom.web_files import keep_publishing
 from services.executor.ipc import LoadingPack
 from services.graph.events import ExecutionEvent, NodeFinished
 from services.graph.model import Graph
 from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
 
-if TYPE_CHECKING:
-    from services.executor.custom.pack_server import PackServer
-
 Say = Callable[[LoadingPack | PackReport | PackMessage | PackResponse], None]
-
-
-class PackFiles(NodeFiles, ExtensionFiles, Protocol):
-    """What is asked of the file service on behalf of packs."""
 
 
 class Packs:
@@ -38,9 +30,7 @@ class Packs:
     def __init__(self, bundled: Mapping[str, Any], display_names: Mapping[str, str | None], say: Say) -> None:
         self._own = frozenset(bundled)
         self._say = say
-        self._files: PackFiles | None = None
-        self._folders: LocalFolders | None = None
-        self._server: PackServer | None = None
+        self._host: PackHost | None = None
         self.loaded = LoadedPacks(dict(bundled), dict(display_names))
 
     def load(
@@ -57,29 +47,26 @@ class Packs:
         # aiohttp takes a while to import, and is of no use to a worker without packs.
         from services.executor.custom.pack_server import PackServer
 
-        self._files, self._folders = files, folders
-        self._server = PackServer(folders.top, self._say)
-        offer(
-            PackHost(
-                models=models,
-                files=files,
-                folders=folders,
-                device=device,
-                server=self._server,
-                tell=self._say,
-                classes=self.loaded.classes,
-                display_names=self.loaded.display_names,
-                custom_nodes=tuple(custom_nodes),
-                web_directories=self.loaded.web_directories,
-            )
+        self._host = host = PackHost(
+            models=models,
+            files=files,
+            folders=folders,
+            device=device,
+            server=PackServer(folders.top, self._say),
+            tell=self._say,
+            classes=self.loaded.classes,
+            display_names=self.loaded.display_names,
+            custom_nodes=tuple(custom_nodes),
+            web_directories=self.loaded.web_directories,
         )
+        offer(host)
         load_packs(custom_nodes, self.loaded, left_out, lambda name: self._say(LoadingPack(name)))
-        self._say(PackReport(tuple(self.loaded.packs), self._server.start(), tuple(self.loaded.web_directories)))
+        self._say(PackReport(tuple(self.loaded.packs), host.server.start(), tuple(self.loaded.web_directories)))
 
     def close(self) -> None:
         """Serve no more handlers."""
-        if self._server:
-            self._server.close()
+        if self._host:
+            self._host.server.close()
 
     @property
     def classes(self) -> dict[str, Any]:
@@ -93,24 +80,24 @@ class Packs:
 
     def publish_scripts(self) -> None:
         """Have what packs bring for browsers in the file service, sooner or later."""
-        if self._files and (directories := self.loaded.web_directories):
-            arguments = (dict(directories), self._files)
+        if self._host and (directories := self.loaded.web_directories):
+            arguments = (dict(directories), self._host.files)
             threading.Thread(target=keep_publishing, args=arguments, name="scripts", daemon=True).start()
 
     def obey(self, order: PackOrder) -> None:
         """Pass on a request for a handler, or what is said about one."""
-        if self._server:
-            self._server.obey(order)
+        if self._host:
+            self._host.server.obey(order)
 
     def show_inputs(self, names: Iterable[str]) -> None:
         """Let packs see which inputs there are."""
-        if self._folders:
-            self._folders.show_inputs(names)
+        if self._host:
+            self._host.folders.show_inputs(names)
 
     def show_folders(self, names: Iterable[str]) -> None:
         """Let packs see which folders of inputs there are."""
-        if self._folders:
-            self._folders.show_folders(names)
+        if self._host:
+            self._host.folders.show_folders(names)
 
     def prepare(self, graph: Graph) -> None:
         """Have the inputs here that nodes of packs name; called before a prompt runs.
@@ -118,8 +105,8 @@ class Packs:
         Raises:
             ServiceError: the file service is away.
         """
-        if self._folders:
-            self._folders.fetch_named(
+        if self._host:
+            self._host.folders.fetch_named(
                 value
                 for node in graph.nodes.values()
                 if node.class_type not in self._own
@@ -133,8 +120,8 @@ class Packs:
         Raises:
             ServiceError: the file service does not take one.
         """
-        if self._folders and isinstance(event, NodeFinished) and not event.reused:
-            self._folders.publish(event.output_json)
+        if self._host and isinstance(event, NodeFinished) and not event.reused:
+            self._host.folders.publish(event.output_json)
 
 
 def pack_folders(cache: Path, files: SharedFiles) -> LocalFolders:

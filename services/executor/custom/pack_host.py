@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 from services.executor.custom.local_folders import LocalFolders
 from services.executor.custom.pack_models import PackModelFolders
+from services.executor.custom.web_files import ExtensionFiles
 from services.executor.engine.context import NodeFiles
 from services.queue.packs import PackMessage
 
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
     from services.executor.custom.pack_server import PackServer
 
 
+class PackFiles(NodeFiles, ExtensionFiles, Protocol):
+    """What is asked of the file service on behalf of packs."""
+
+
 @dataclass(frozen=True)
 class PackHost:
     """The worker as packs may know it."""
 
     models: PackModelFolders
-    #: the file service, for nodes that are asked outside of a prompt
-    files: NodeFiles
+    files: PackFiles
     folders: LocalFolders
     device: torch.device
     #: where their HTTP handlers are
