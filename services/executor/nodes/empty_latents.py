@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -23,13 +23,18 @@ SONG_RATE = 44100  # samples a second
 SONG_STEP = 4096  # samples that one step of time stands for
 
 
-class EmptySD3LatentImage(SchemaNode):
-    """Empty latents of 16 channels, as Stable Diffusion 3 and Flux take them."""
+class EmptyPictureLatent(SchemaNode):
+    """Zeros in the shape of a family's latents.
+
+    Attributes:
+        CHANNELS: of a cell.
+        CELL: pixels a side that one cell stands for.
+    """
 
     RETURN_TYPES = ("LATENT",)
     FUNCTION = "execute"
-    CATEGORY = "latent/sd3"
-    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_sd3"
+    CHANNELS: ClassVar[int]
+    CELL: ClassVar[int]
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -38,8 +43,20 @@ class EmptySD3LatentImage(SchemaNode):
         return {"required": {"width": side, "height": side, "batch_size": BATCH}}
 
     def execute(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
-        """Return zeros (batch, 16, height / 8, width / 8)."""
-        return ({"samples": zeros(SIZES, batch_size, 16, height // 8, width // 8)},)
+        """Return zeros (batch, channels, height, width) of the latent.
+
+        Raises:
+            ValueError: they could not be held.
+        """
+        return ({"samples": zeros(SIZES, batch_size, self.CHANNELS, height // self.CELL, width // self.CELL)},)
+
+
+class EmptySD3LatentImage(EmptyPictureLatent):
+    """Empty latents of 16 channels, as Stable Diffusion 3 and Flux take them."""
+
+    CATEGORY = "latent/sd3"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_sd3"
+    CHANNELS, CELL = 16, 8
 
 
 class EmptyHunyuanImageLatent:
@@ -61,25 +78,14 @@ class EmptyHunyuanImageLatent:
         return ({"samples": zeros(SIZES, batch_size, 64, height // 32, width // 32)},)
 
 
-class EmptyFlux2LatentImage(SchemaNode):
+class EmptyFlux2LatentImage(EmptyPictureLatent):
     """Empty latents of 128 channels, as Flux 2 takes them."""
 
     DISPLAY_NAME = "Empty Flux 2 Latent"
-    RETURN_TYPES = ("LATENT",)
     OUTPUT_MATCHTYPES = None
-    FUNCTION = "execute"
     CATEGORY = "latent"
     RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_flux"
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        """Size of the pictures in pixels, and their number."""
-        side = whole(1024, 16, LONGEST_SIDE, step=16)
-        return {"required": {"width": side, "height": side, "batch_size": BATCH}}
-
-    def execute(self, width: int, height: int, batch_size: int = 1) -> tuple[Latent]:
-        """Return zeros (batch, 128, height / 16, width / 16)."""
-        return ({"samples": zeros(SIZES, batch_size, 128, height // 16, width // 16)},)
+    CHANNELS, CELL = 128, 16
 
 
 class EmptyChromaRadianceLatentImage(SchemaNode):
