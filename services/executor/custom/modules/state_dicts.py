@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-SAFETENSORS = frozenset({".safetensors", ".sft"})
+from services.executor.diffusion.checkpoints.weights_file import SAFETENSORS
 
 StateDict = dict[str, Any]
 

@@ -15,7 +15,8 @@ from services.executor.diffusion.checkpoints.errors import CheckpointError
 #: What torch raises over bytes that are no pickle, or the wrong one.
 _DAMAGE = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
-_SAFETENSORS = frozenset({".safetensors", ".sft"})
+#: Extensions of files that hold weights and nothing that could run.
+SAFETENSORS = frozenset({".safetensors", ".sft"})
 
 
 def load_weights_file(path: Path, kind: str) -> Any:
@@ -25,7 +26,7 @@ def load_weights_file(path: Path, kind: str) -> Any:
         CheckpointError: the file is damaged; the message says what `kind` of file ("a LoRA") it was taken for.
     """
     try:
-        if path.suffix.lower() in _SAFETENSORS:
+        if path.suffix.lower() in SAFETENSORS:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except (*_DAMAGE, SafetensorError, pickle.UnpicklingError) as error:
