@@ -17,8 +17,12 @@ from services.graph.events import NodeRef
 from tests.executor.diffusion.golden import GOLDEN, table, tensors
 from tests.executor.nodes.conftest import FolderFiles
 
-#: A case and the file of its numbers, by the name of the case.
-CASES = {case["name"]: (case, file) for file in ("workflows", "loras") for case in table(file)["cases"]}
+CASES = {case["name"]: case for case in table("pipelines")["cases"]}
+#: Groups of cases whose nodes or models are still to come.
+TO_COME = (
+    *("sdxl/", "clip/sdxl_", "controlnet/", "inpaint/inpaintmodelconditioning"),
+    *("patch/hypertile", "patch/tome", "vae/roundtrip"),
+)
 MIN_TOLERANCE = 2e-4  # of the largest value
 NOISE_MARGIN = 5  # times the difference between two runs of the reference
 
@@ -54,7 +58,9 @@ class Workflow:
 
 
 def part_of(output: Any, part: str) -> torch.Tensor:
-    """A tensor of a LATENT by its key, or of a CONDITIONING by its entry and name."""
+    """A tensor of a LATENT by its key, of a CONDITIONING by its entry and name, or an IMAGE itself."""
+    if isinstance(output, torch.Tensor):
+        return output
     if isinstance(output, dict):
         tensor: torch.Tensor = output[part]
         return tensor
@@ -64,14 +70,19 @@ def part_of(output: Any, part: str) -> torch.Tensor:
     return parts[name]
 
 
-@pytest.mark.parametrize("name", CASES)
+def _marked(name: str) -> Any:
+    marks = [pytest.mark.xfail(strict=True)] if name.startswith(TO_COME) else []
+    return pytest.param(name, marks=marks)
+
+
+@pytest.mark.parametrize("name", map(_marked, CASES))
 def test_a_workflow_gives_what_was_recorded(name: str) -> None:
-    case, file = CASES[name]
+    case = CASES[name]
     workflow = Workflow(case["prompt"])
     for recorded in case["outputs"].values():
         output = workflow.outputs(recorded["node"])[recorded["slot"]]
         for part, key in recorded["tensors"].items():
             found = part_of(output, part)
-            expected = tensors(file)[key]
+            expected = tensors("pipelines")[key]
             tolerance = max(MIN_TOLERANCE, NOISE_MARGIN * case.get("noise_rel", 0)) * float(expected.abs().max())
             torch.testing.assert_close(found, expected, rtol=0, atol=tolerance)
