@@ -75,7 +75,7 @@ def _marked(name: str) -> Any:
     return pytest.param(name, marks=marks)
 
 
-@pytest.mark.parametrize("name", map(_marked, CASES))
+@pytest.mark.parametrize("name", [_marked(name) for name in CASES])
 def test_a_workflow_gives_what_was_recorded(name: str) -> None:
     case = CASES[name]
     workflow = Workflow(case["prompt"])
