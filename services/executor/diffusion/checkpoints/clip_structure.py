@@ -7,7 +7,8 @@ from typing import Any
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.structure import Shapes, count, even_share, shape_of
-from services.executor.diffusion.models.clip_text import ACTIVATIONS, ClipTextSpec
+from services.executor.diffusion.models.clip_text import ClipTextSpec
+from services.executor.diffusion.models.clip_transformer import ACTIVATIONS
 
 HEAD_CHANNELS = 64
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,19 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.executor.diffusion.models.layers import LayerNorm, Linear, attention
+from services.executor.diffusion.models.clip_transformer import ClipTransformer, ClipTransformerSpec
+from services.executor.diffusion.models.layers import LayerNorm, Linear
 
 
 @dataclass(frozen=True)
-class ClipTextSpec:
+class ClipTextSpec(ClipTransformerSpec):
     """The sizes of a text encoder."""
 
-    width: int
-    inner_width: int
-    heads: int
-    layers: int
-    activation: str = "quick_gelu"
-    """`quick_gelu` (OpenAI's CLIP-L) or `gelu` (OpenCLIP)."""
     projection_dim: int | None = None
     """Width of the projected pooled output, None where the file holds no projection."""
     vocabulary: int = 49408
@@ -84,13 +79,14 @@ class _TextModel(nn.Module):
     def __init__(self, spec: ClipTextSpec) -> None:
         super().__init__()
         self.embeddings = _Embeddings(spec)
-        self.encoder = _Encoder(spec)
+        self.encoder = ClipTransformer(spec)
         self.final_layer_norm = LayerNorm(spec.width)
 
     def forward(self, embeddings: Tensor) -> Sequence[Tensor]:
         tokens = embeddings.shape[1]
         positions = self.embeddings.position_embedding.weight[:tokens]
-        states: Sequence[Tensor] = self.encoder(embeddings + positions.to(embeddings.dtype))
+        causal = torch.full((tokens, tokens), float("-inf"), dtype=embeddings.dtype, device=embeddings.device).triu(1)
+        states: Sequence[Tensor] = self.encoder(embeddings + positions.to(embeddings.dtype), causal)
         return states
 
 
@@ -99,67 +95,3 @@ class _Embeddings(nn.Module):
         super().__init__()
         self.token_embedding = nn.Embedding(spec.vocabulary, spec.width)
         self.position_embedding = nn.Embedding(spec.positions, spec.width)
-
-
-class _Encoder(nn.Module):
-    def __init__(self, spec: ClipTextSpec) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(_Layer(spec) for _ in range(spec.layers))
-
-    def forward(self, hidden: Tensor) -> list[Tensor]:
-        """The embeddings, then the output of every layer."""
-        tokens = hidden.shape[1]
-        mask = torch.full((tokens, tokens), float("-inf"), dtype=hidden.dtype, device=hidden.device).triu(1)
-        states = [hidden]
-        for layer in self.layers:
-            states.append(layer(states[-1], mask))
-        return states
-
-
-class _Layer(nn.Module):
-    def __init__(self, spec: ClipTextSpec) -> None:
-        super().__init__()
-        self.self_attn = _SelfAttention(spec)
-        self.layer_norm1 = LayerNorm(spec.width)
-        self.mlp = _Perceptron(spec)
-        self.layer_norm2 = LayerNorm(spec.width)
-
-    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        hidden = hidden + self.self_attn(self.layer_norm1(hidden), mask)
-        out: Tensor = hidden + self.mlp(self.layer_norm2(hidden))
-        return out
-
-
-class _SelfAttention(nn.Module):
-    def __init__(self, spec: ClipTextSpec) -> None:
-        super().__init__()
-        self.heads = spec.heads
-        self.q_proj = Linear(spec.width, spec.width)
-        self.k_proj = Linear(spec.width, spec.width)
-        self.v_proj = Linear(spec.width, spec.width)
-        self.out_proj = Linear(spec.width, spec.width)
-
-    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        mixed = attention(self.q_proj(hidden), self.k_proj(hidden), self.v_proj(hidden), self.heads, mask)
-        out: Tensor = self.out_proj(mixed)
-        return out
-
-
-class _Perceptron(nn.Module):
-    def __init__(self, spec: ClipTextSpec) -> None:
-        super().__init__()
-        self.activation = ACTIVATIONS[spec.activation]
-        self.fc1 = Linear(spec.width, spec.inner_width)
-        self.fc2 = Linear(spec.inner_width, spec.width)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        out: Tensor = self.fc2(self.activation(self.fc1(hidden)))
-        return out
-
-
-def quick_gelu(hidden: Tensor) -> Tensor:
-    """The sigmoid approximation of GELU that OpenAI's CLIP was trained with."""
-    return hidden * torch.sigmoid(1.702 * hidden)
-
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"quick_gelu": quick_gelu, "gelu": functional.gelu}
