@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from services.executor.diffusion.checkpoints.clip_structure import clip_text_spec
 from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.checkpoints.errors import CheckpointError
+from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
 from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.sampling_settings import latent_format, model_sampling
 from services.executor.diffusion.checkpoints.structure import Shapes, under
@@ -31,8 +32,6 @@ UNET_PREFIX = "model.diffusion_model."
 VAE_PREFIX = "first_stage_model."
 TEXT_PREFIXES = ("cond_stage_model.transformer.", "cond_stage_model.")
 """Files differ in whether `text_model.` stands directly below the conditioner or below a `transformer.` in it."""
-
-Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +73,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _diffusion_model(weights: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> LatentDiffusionModel:
-    own = _under(weights, UNET_PREFIX)
-    spec = unet_spec(_shapes(own), configuration.get("unet", {}))
+    own = below(weights, UNET_PREFIX)
+    spec = unet_spec(shapes_of(own), configuration.get("unet", {}))
     if (family := later_family(spec)) is not None:
         raise CheckpointError(f"this is a checkpoint of {family}; only those of Stable Diffusion 1 can be loaded")
     with torch.device("meta"):
         unet = UNet(spec)
     return LatentDiffusionModel(
-        _filled(unet, own, UNET_PREFIX), model_sampling(spec, configuration), latent_format(spec, configuration)
+        filled(unet, own, UNET_PREFIX), model_sampling(spec, configuration), latent_format(spec, configuration)
     )
 
 
@@ -91,33 +90,20 @@ def autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any],
     Raises:
         CheckpointError: there is none, or not all of it.
     """
-    own = _under(weights, prefix)
-    spec = vae_spec(_shapes(own), configuration.get("vae", {}))
+    own = below(weights, prefix)
+    spec = vae_spec(shapes_of(own), configuration.get("vae", {}))
     with torch.device("meta"):
         vae = Vae(spec)
-    return Autoencoder(_filled(vae, own, prefix))
+    return Autoencoder(filled(vae, own, prefix))
 
 
 def _text_encoder(weights: Mapping[str, Tensor], prefix: str, configuration: Mapping[str, Any]) -> TextEncoder:
     # ComfyUI holds text encoders in fp16 and computes in float32 on CPUs; other roundings move every picture a little.
-    own = {name: tensor.half() for name, tensor in _under(weights, prefix).items() if tensor.is_floating_point()}
-    spec = clip_text_spec(_shapes(own), configuration.get("clip_l", {}))
+    own = {name: tensor.half() for name, tensor in below(weights, prefix).items() if tensor.is_floating_point()}
+    spec = clip_text_spec(shapes_of(own), configuration.get("clip_l", {}))
     with torch.device("meta"):
         text = ClipText(spec)
-    return TextEncoder(_filled(text, own, prefix))
-
-
-def _filled(module: Module, weights: Mapping[str, Tensor], prefix: str) -> Module:
-    """The module (on the meta device) with the weights themselves in place of its parameters."""
-    wanted = {name: parameter.shape for name, parameter in module.named_parameters()}
-    for name, shape in wanted.items():
-        if name not in weights:
-            raise CheckpointError(f"the weight {prefix}{name} is missing")
-        if weights[name].shape != shape:
-            found = list(weights[name].shape)
-            raise CheckpointError(f"the weight {prefix}{name} has the shape {found}, {list(shape)} was expected")
-    module.load_state_dict({name: weights[name] for name in wanted}, assign=True)
-    return module.eval().requires_grad_(False)
+    return TextEncoder(filled(text, own, prefix))
 
 
 def _mapped(path: Path) -> dict[str, Tensor]:
@@ -125,14 +111,6 @@ def _mapped(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path.name} is not a safetensors file: {error}") from error
-
-
-def _shapes(weights: Mapping[str, Tensor]) -> Shapes:
-    return {name: tuple(tensor.shape) for name, tensor in weights.items()}
-
-
-def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: tensor for name, tensor in weights.items() if name.startswith(prefix)}
 
 
 def _described(shapes: Shapes, limit: int = 8) -> str:
