@@ -53,7 +53,7 @@ def in_tiles(
         for corner in _corners(sizes, tile, overlaps):
             piece = item
             for axis, (start, length) in enumerate(zip(corner, tile, strict=True)):
-                piece = piece.narrow(axis + 2, start, min(length, sizes[axis]))
+                piece = piece.narrow(axis + 2, start, min(length, sizes[axis] - start))
             done = function(piece).to(device)
             feather = _feather(done.shape[2:], widths).to(done)
             place = [slice(None), slice(None)]
@@ -89,18 +89,15 @@ def _corners(sizes: Sequence[int], tile: Sequence[int], overlaps: Sequence[int])
 
 
 def _starts(size: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin so that they cover a side; the last one ends with it."""
-    if size <= tile:
-        return [0]
-    stride = max(1, tile - overlap)
-    return [min(start, size - tile) for start in range(0, size - overlap, stride)]
+    """Where tiles begin so that they cover a side; the last one may be shorter."""
+    return [0] if size <= tile else list(range(0, max(1, size - overlap), max(1, tile - overlap)))
 
 
 def _feather(sizes: Sequence[int], widths: Sequence[int]) -> Tensor:
     """Weights that rise from the edges of a tile over `widths`, never zero."""
     weights = torch.ones(1, 1, *sizes)
     for axis, (size, width) in enumerate(zip(sizes, widths, strict=True)):
-        distance = torch.minimum(torch.arange(size), torch.arange(size).flip(0)) + 1
-        ramp = (distance / max(1, width)).clamp(max=1.0)
+        rising = (torch.arange(1, size + 1) / max(1, width)).clamp(max=1.0)
+        ramp = rising * rising.flip(0)
         weights = weights * ramp.reshape([1, 1, *(size if axis == other else 1 for other in range(len(sizes)))])
     return weights
