@@ -90,7 +90,8 @@ def _corners(sizes: Sequence[int], tile: Sequence[int], overlaps: Sequence[int])
 
 def _starts(size: int, tile: int, overlap: int) -> list[int]:
     """Where tiles begin so that they cover a side; the last one may be shorter."""
-    return [0] if size <= tile else list(range(0, max(1, size - overlap), max(1, tile - overlap)))
+    overlap = min(overlap, tile - 1)
+    return [0] if size <= tile else list(range(0, size - overlap, tile - overlap))
 
 
 def _feather(sizes: Sequence[int], widths: Sequence[int]) -> Tensor:
