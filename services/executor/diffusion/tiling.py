@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -70,6 +71,30 @@ def in_tiles(
     return torch.cat(results)
 
 
+def in_tiles_of_three_shapes(
+    samples: Tensor,
+    function: TileFunction,
+    tile: tuple[int, int],
+    overlap: int,
+    *,
+    scale: Scale,
+    channels: int,
+    step: int = 1,
+) -> Tensor:
+    """As `in_tiles` over (batch, channels, height, width): the mean of tall, wide and given tiles, all of one area.
+
+    Their edges lie in different places, which hides what is left of them. ComfyUI's tiled VAE nodes do the same.
+    Sides of tiles are multiples of `step`.
+    """
+    height, width = tile
+    shapes = (height * 2, width // 2), (height // 2, width * 2), tile
+    results = (
+        in_tiles(samples, function, [_whole(side, step) for side in shape], overlap, scale=scale, channels=channels)
+        for shape in shapes
+    )
+    return functools.reduce(torch.add, results) / len(shapes)
+
+
 def tile_count(sizes: Sequence[int], tile: Sequence[int], overlap: int | Sequence[int]) -> int:
     """How many tiles one item takes."""
     return len(list(_corners(sizes, tile, _each(overlap, len(sizes)))))
@@ -78,6 +103,10 @@ def tile_count(sizes: Sequence[int], tile: Sequence[int], overlap: int | Sequenc
 def _each(value: T | Sequence[T], count: int) -> Sequence[T]:
     """What is given for each of so many dimensions, or for all alike."""
     return value if isinstance(value, Sequence) else [value] * count
+
+
+def _whole(length: int, step: int) -> int:
+    return max(step, length // step * step)
 
 
 def _scaled(length: int, scale: Scale) -> int:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints import autoencoder
 from services.executor.diffusion.checkpoints.configuration import read_configuration
-from services.executor.diffusion.models.autoencoder import Autoencoder
+from services.executor.diffusion.models.autoencoder import Autoencoder, to_unit_range
 from services.executor.diffusion.models.vae import Vae
-from services.executor.diffusion.tiling import in_tiles
+from services.executor.diffusion.tiling import in_tiles_of_three_shapes
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.weights import dtype_of
 
@@ -91,27 +91,22 @@ class VAE:
         tile_t: int | None = None,
         overlap_t: int | None = None,
     ) -> Tensor:
-        """As `decode`, in tiles.
+        """As `decode`, in tiles of three shapes.
 
         Args:
             tile_x, tile_y: width and height of a tile in cells.
             overlap: of neighbouring tiles, in cells.
             tile_t, overlap_t: for latents with time, which this one has not.
         """
-        whole = self._autoencoder()
-
-        def decoded(tile: Tensor) -> Tensor:
-            return whole.decode(tile).movedim(-1, 1)
-
-        pictures = in_tiles(
+        pixels = in_tiles_of_three_shapes(
             samples,
-            decoded,
+            self._autoencoder().decoded,
             (tile_y or DECODED_TILE, tile_x or DECODED_TILE),
             DECODED_TILE * 2 // OVERLAP_SHARE if overlap is None else overlap,
             scale=self.upscale_ratio,
             channels=self.output_channels,
         )
-        return pictures.movedim(1, -1).contiguous()
+        return to_unit_range(pixels).movedim(1, -1).contiguous()
 
     def encode_tiled(
         self,
@@ -122,7 +117,7 @@ class VAE:
         tile_t: int | None = None,
         overlap_t: int | None = None,
     ) -> Tensor:
-        """As `encode`, in tiles.
+        """As `encode`, in tiles of three shapes.
 
         Args:
             tile_x, tile_y: width and height of a tile in pixels; what is over a whole number of cells is left out.
@@ -131,16 +126,19 @@ class VAE:
         """
         whole = self._autoencoder()
 
+        overlap = ENCODED_TILE // OVERLAP_SHARE if overlap is None else overlap
+
         def encoded(tile: Tensor) -> Tensor:
             return whole.encode(tile.movedim(1, -1))
 
-        return in_tiles(
+        return in_tiles_of_three_shapes(
             whole.cropped(pixel_samples[..., : self.output_channels]).movedim(-1, 1),
             encoded,
-            (self._whole(tile_y or ENCODED_TILE), self._whole(tile_x or ENCODED_TILE)),
-            self._whole(ENCODED_TILE // OVERLAP_SHARE if overlap is None else overlap, least=0),
+            (tile_y or ENCODED_TILE, tile_x or ENCODED_TILE),
+            overlap // self.downscale_ratio * self.downscale_ratio,
             scale=1 / self.downscale_ratio,
             channels=self.latent_channels,
+            step=self.downscale_ratio,
         )
 
     def vae_encode_crop_pixels(self, pixels: Tensor) -> Tensor:
@@ -153,7 +151,7 @@ class VAE:
 
     def process_output(self, pixels: Tensor) -> Tensor:
         """What the network gives as pictures in 0..1."""
-        return ((pixels + 1) / 2).clamp(0, 1)
+        return to_unit_range(pixels)
 
     def spacial_compression_encode(self) -> int:
         """Pixels along one side of a cell; the spelling is ComfyUI's."""
@@ -188,6 +186,3 @@ class VAE:
 
     def _autoencoder(self) -> Autoencoder:
         return Autoencoder(self.patcher.patched())
-
-    def _whole(self, pixels: int, least: int = 1) -> int:
-        return max(least, pixels // self.downscale_ratio) * self.downscale_ratio

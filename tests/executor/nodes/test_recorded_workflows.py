@@ -21,7 +21,7 @@ CASES = {case["name"]: case for case in table("pipelines")["cases"]}
 #: Groups of cases whose nodes or models are still to come.
 TO_COME = (
     *("sdxl/", "clip/sdxl_", "controlnet/", "inpaint/inpaintmodelconditioning"),
-    *("patch/hypertile", "patch/tome", "vae/roundtrip"),
+    *("patch/hypertile", "patch/tome"),
 )
 MIN_TOLERANCE = 2e-4  # of the largest value
 NOISE_MARGIN = 5  # times the difference between two runs of the reference

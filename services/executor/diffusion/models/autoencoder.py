@@ -26,8 +26,13 @@ class Autoencoder:
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures (batch, height*8, width*8, 3) of latents (batch, 4, height, width)."""
-        pictures = [self._decode_one(latent[None]) for latent in latents]
+        pictures = [to_unit_range(self.decoded(latent[None])) for latent in latents]
         return torch.cat(pictures).movedim(1, -1).contiguous()
+
+    @torch.inference_mode()
+    def decoded(self, latents: Tensor) -> Tensor:
+        """Pixels (batch, 3, height*8, width*8), about -1..1, float32 on the CPU, of latents."""
+        return self.vae.decode(latents.to(self.device, torch.float32)).float().cpu()
 
     @torch.inference_mode()
     def encode(self, pictures: Tensor) -> Tensor:
@@ -38,10 +43,6 @@ class Autoencoder:
         pixels = self.cropped(pictures).movedim(-1, 1) * 2 - 1
         latents = [self.vae.encode(picture[None].to(self.device, torch.float32)).float().cpu() for picture in pixels]
         return torch.cat(latents)
-
-    def _decode_one(self, latent: Tensor) -> Tensor:
-        pixels = self.vae.decode(latent.to(self.device, torch.float32))
-        return ((pixels.float() + 1) / 2).clamp(0, 1).cpu()
 
     def cropped(self, pictures: Tensor) -> Tensor:
         """Pictures without what is over a whole number of cells, half of it on either side.
@@ -56,3 +57,8 @@ class Autoencoder:
                 raise ValueError(f"pictures of {pictures.shape[2]}x{pictures.shape[1]} pixels have no latent")
             pictures = pictures.narrow(dimension, (pictures.shape[dimension] - kept) // 2, kept)
         return pictures
+
+
+def to_unit_range(pixels: Tensor) -> Tensor:
+    """Pixels of about -1..1 as those of a picture, in 0..1."""
+    return ((pixels + 1) / 2).clamp(0, 1)
