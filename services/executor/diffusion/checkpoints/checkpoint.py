@@ -18,7 +18,7 @@ from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
 from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.sampling_settings import latent_format, model_sampling
-from services.executor.diffusion.checkpoints.structure import Shapes, under
+from services.executor.diffusion.checkpoints.structure import described, under
 from services.executor.diffusion.checkpoints.unet_structure import later_family, unet_spec
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
 from services.executor.diffusion.models.autoencoder import Autoencoder
@@ -55,7 +55,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     has_unet = f"{UNET_PREFIX}input_blocks.0.0.weight" in header.shapes
     has_vae = f"{VAE_PREFIX}decoder.conv_in.weight" in header.shapes
     if not (has_unet or has_vae or text_prefix):
-        raise CheckpointError(f"{path.name} holds no known model; its weights are of {_described(header.shapes)}")
+        raise CheckpointError(f"{path.name} holds no known model; its weights are of {described(header.shapes)}")
     weights = _mapped(path)
     try:
         return Checkpoint(
@@ -111,9 +111,3 @@ def _mapped(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path.name} is not a safetensors file: {error}") from error
-
-
-def _described(shapes: Shapes, limit: int = 8) -> str:
-    tops = sorted({name.split(".")[0] for name in shapes})
-    shown = ", ".join(tops[:limit]) or "nothing"
-    return shown if len(tops) <= limit else f"{shown} and {len(tops) - limit} more"
