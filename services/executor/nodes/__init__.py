@@ -40,6 +40,7 @@ from services.executor.nodes import (
     mask_preview,
     mask_shapes,
     masks,
+    merging,
     meshes,
     model_sigmas,
     morphology,
@@ -146,6 +147,7 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     patches.NODES,
     dual_guider.NODES,
     inpainting.NODES,
+    merging.NODES,
 )
 
 NODE_CLASSES: Mapping[str, type] = {

@@ -43,9 +43,8 @@ def patched(weight: Tensor, patches: Iterable[WeightPatch], key: str, dtype: tor
     result = weight.float().clone()
     for patch in patches:
         part = result if patch.offset is None else result.narrow(*patch.offset)
-        if patch.strength_model != 1.0:
-            part.mul_(patch.strength_model)
-        kind, value = _resolved(patch.value, part, key)
+        kept = part if patch.strength_model == 1.0 else part * patch.strength_model
+        kind, value = _resolved(patch.value, kept, key)
         value = value.to(result)
         if patch.function is not None:
             value = patch.function(value)
@@ -54,8 +53,8 @@ def patched(weight: Tensor, patches: Iterable[WeightPatch], key: str, dtype: tor
             logger.warning("the patch of %s has the shape %s, it is left out", key, shapes)
         elif kind == "set":
             part.copy_(value)
-        elif patch.strength:
-            part.add_(patch.strength * value)
+        else:
+            part.copy_(kept + patch.strength * value if patch.strength else kept)
     return result.to(dtype or weight.dtype)
 
 

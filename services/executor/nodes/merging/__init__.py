@@ -1,0 +1,7 @@
+"""Nodes that make one model of two, each kind in a file of its own."""
+
+from __future__ import annotations
+
+from services.executor.nodes.merging import encoders, families, models
+
+NODES: tuple[type, ...] = (*models.NODES, *encoders.NODES, *families.NODES)
