@@ -14,7 +14,7 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.clip_structure import clip_text_spec
 from services.executor.diffusion.checkpoints.configuration import read_configuration
-from services.executor.diffusion.checkpoints.errors import CheckpointError
+from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
 from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
 from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.sampling_settings import latent_format, model_sampling
@@ -57,19 +57,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not (has_unet or has_vae or text_prefix):
         raise CheckpointError(f"{path.name} holds no known model; its weights are of {described(header.shapes)}")
     weights = _mapped(path)
-    try:
+    with told_of(path.name):
         return Checkpoint(
             model=_diffusion_model(weights, configuration) if has_unet else None,
             clip=_text_encoder(weights, text_prefix, configuration) if text_prefix else None,
             vae=autoencoder(weights, configuration, VAE_PREFIX) if has_vae else None,
         )
-    except CheckpointError as error:
-        raise CheckpointError(f"{path.name}: {error.message}") from error
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        # Sizes that contradict each other surface wherever they are first used.
-        raise CheckpointError(
-            f"{path.name} holds weights or a configuration that fit no known model: {error}"
-        ) from error
 
 
 def _diffusion_model(weights: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> LatentDiffusionModel:
