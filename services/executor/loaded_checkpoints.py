@@ -8,8 +8,8 @@ from pathlib import Path
 
 from services.executor.diffusion.checkpoints import Checkpoint, load_checkpoint
 from services.executor.embeddings import Embeddings
-from services.executor.patching.base_model import BaseModel
 from services.executor.patching.clip import CLIP
+from services.executor.patching.model_families import as_nodes_know_it
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.vae import VAE
 
@@ -77,7 +77,7 @@ def _moved(checkpoint: Checkpoint, device: str) -> Checkpoint:
 
 def _as_nodes_know_it(checkpoint: Checkpoint) -> Models:
     return Models(
-        ModelPatcher(BaseModel(checkpoint.model)) if checkpoint.model else None,
+        ModelPatcher(as_nodes_know_it(checkpoint.model)) if checkpoint.model else None,
         CLIP(checkpoint.clip) if checkpoint.clip else None,
         VAE.of(checkpoint.vae) if checkpoint.vae else None,
     )

@@ -14,12 +14,14 @@ class LatentFormat:
     """How latents of a family relate to what its network sees and to colours.
 
     Attributes:
+        name: of the family that made it, empty when it is nobody's.
         channels: of a latent.
         scale_factor: multiplies encoded pictures to unit variance before sampling.
         rgb_factors: for each channel what it adds to red, green and blue in -1..1, None when not known.
         rgb_bias: the colour of a latent of zeros in -1..1.
     """
 
+    name: str = ""
     channels: int = 4
     scale_factor: float = 1.0
     rgb_factors: RgbFactors | None = None
@@ -36,12 +38,14 @@ class LatentFormat:
 
 # Fitted by Keturn (2022) in "Decoding latents to RGB without upscaling", discuss.huggingface.co topic 23204.
 SD1_LATENTS = LatentFormat(
+    name="Stable Diffusion 1",
     scale_factor=0.18215,
     rgb_factors=((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
 )
 
 # Fitted by Vass (2024) in "Explaining the SDXL latent space", on 0..255: 60 there is 60 * 2 / 255 here.
 SDXL_LATENTS = LatentFormat(
+    name="Stable Diffusion XL",
     scale_factor=0.13025,
     rgb_factors=(
         (0.4706, 0.4706, 0.4706),

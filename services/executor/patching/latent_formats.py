@@ -109,9 +109,13 @@ class SC_B(LatentFormat):
     scale_factor = 1.0 / 0.43
 
 
+_CLASSES: dict[str, type[LatentFormat]] = {known.SD1_LATENTS.name: SD15, known.SDXL_LATENTS.name: SDXL}
+
+
 def as_nodes_know_it(own: known.LatentFormat) -> LatentFormat:
     """A model's own latent space in the classes above."""
-    made = SD15(own.scale_factor)
+    made = _CLASSES.get(own.name, LatentFormat)()
+    made.scale_factor = own.scale_factor
     made.latent_channels = own.channels
     made.latent_rgb_factors = own.rgb_factors
     made.latent_rgb_factors_bias = own.rgb_bias
@@ -121,8 +125,8 @@ def as_nodes_know_it(own: known.LatentFormat) -> LatentFormat:
 def as_previews_know_it(given: LatentFormat) -> known.LatentFormat:
     """What previews have to know of a latent space."""
     return known.LatentFormat(
-        given.latent_channels,
-        given.scale_factor,
-        given.latent_rgb_factors,
-        given.latent_rgb_factors_bias or (0.0, 0.0, 0.0),
+        channels=given.latent_channels,
+        scale_factor=given.scale_factor,
+        rgb_factors=given.latent_rgb_factors,
+        rgb_bias=given.latent_rgb_factors_bias or (0.0, 0.0, 0.0),
     )

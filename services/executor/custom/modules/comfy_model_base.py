@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from services.executor.custom.modules.later_families import later as _later
 from services.executor.patching.base_model import BaseModel, ModelType
+from services.executor.patching.model_families import SDXL, SDXLRefiner
 
-__all__ = ["BaseModel", "ModelType"]
+__all__ = ["SDXL", "BaseModel", "ModelType", "SDXLRefiner"]
 
 _LATER = (
-    *("SDXL", "SDXLRefiner", "SDXL_instructpix2pix", "SD21UNCLIP", "SVD_img2vid", "SV3D_u", "SV3D_p", "SD_X4Upscaler"),
+    *("SDXL_instructpix2pix", "SD21UNCLIP", "SVD_img2vid", "SV3D_u", "SV3D_p", "SD_X4Upscaler"),
     *("SD15_instructpix2pix", "IP2P", "StableCascade_C", "StableCascade_B", "SD3", "AuraFlow", "PixArt", "Flux"),
     *("HunyuanDiT", "HunyuanVideo", "LTXV", "Lumina2", "WAN21", "HiDream", "Chroma", "QwenImage", "StableAudio1"),
 )

@@ -19,8 +19,9 @@ from services.executor.diffusion.checkpoints.filling import below, filled, shape
 from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.sampling_settings import latent_format, model_sampling
 from services.executor.diffusion.checkpoints.structure import described, under
-from services.executor.diffusion.checkpoints.unet_structure import later_family, unet_spec
+from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
+from services.executor.diffusion.families import FAMILIES, family_of
 from services.executor.diffusion.models.autoencoder import Autoencoder
 from services.executor.diffusion.models.clip_text import ClipText
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
@@ -44,7 +45,7 @@ class Checkpoint:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """The models in a Stable Diffusion 1 checkpoint, their weights being pages of the file.
+    """The models in a Stable Diffusion checkpoint, their weights being pages of the file.
 
     Raises:
         CheckpointError: the file is no safetensors file, is damaged, or holds none of the models this product knows.
@@ -68,13 +69,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def _diffusion_model(weights: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> LatentDiffusionModel:
     own = below(weights, UNET_PREFIX)
     spec = unet_spec(shapes_of(own), configuration.get("unet", {}))
-    if (family := later_family(spec)) is not None:
-        raise CheckpointError(f"this is a checkpoint of {family}; only those of Stable Diffusion 1 can be loaded")
+    family = family_of(spec)
+    if family is None:
+        known = ", ".join(family.name for family in FAMILIES)
+        raise CheckpointError(f"its UNet is of no family that is known ({known})")
     with torch.device("meta"):
         unet = UNet(spec)
-    return LatentDiffusionModel(
-        filled(unet, own, UNET_PREFIX), model_sampling(spec, configuration), latent_format(spec, configuration)
-    )
+    unet = filled(unet, own, UNET_PREFIX)
+    return LatentDiffusionModel(unet, model_sampling(configuration), latent_format(family, configuration), family)
 
 
 def autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], prefix: str = "") -> Autoencoder:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.latent_format import SD1_LATENTS, LatentFormat
+from services.executor.diffusion.families import Family
+from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import ModelSampling, stable_diffusion_sampling
-from services.executor.diffusion.models.unet_spec import UNetSpec
 from services.executor.diffusion.prediction import Epsilon, Prediction, Velocity
 
 PREDICTIONS: dict[str, type[Prediction]] = {"eps": Epsilon, "v": Velocity}
 
 
-def model_sampling(spec: UNetSpec, configuration: Mapping[str, Any]) -> ModelSampling:
+def model_sampling(configuration: Mapping[str, Any]) -> ModelSampling:
     """Stable Diffusion's noise levels; `prediction` and `zero_terminal_snr` may say that it is not noise prediction."""
     name = configuration.get("prediction", "eps")
     if name not in PREDICTIONS:
@@ -24,9 +24,10 @@ def model_sampling(spec: UNetSpec, configuration: Mapping[str, Any]) -> ModelSam
     return stable_diffusion_sampling(PREDICTIONS[name](), zero_terminal_snr=zero_terminal_snr)
 
 
-def latent_format(spec: UNetSpec, configuration: Mapping[str, Any]) -> LatentFormat:
-    """The latent space of Stable Diffusion 1, with the scale and the preview colours that the file gives."""
-    given = replace(SD1_LATENTS, scale_factor=float(configuration.get("latent_scale", SD1_LATENTS.scale_factor)))
+def latent_format(family: Family, configuration: Mapping[str, Any]) -> LatentFormat:
+    """The latent space of a family, with the scale and the preview colours that the file gives."""
+    usual = family.latent_format
+    given = replace(usual, scale_factor=float(configuration.get("latent_scale", usual.scale_factor)))
     colours = configuration.get("latent_rgb")
     if colours is None:
         return given

@@ -52,14 +52,6 @@ def unet_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> UNetSpec:
     )
 
 
-def later_family(spec: UNetSpec) -> str | None:
-    """The name of the family after Stable Diffusion 1 that a UNet belongs to, None if it is of the first."""
-    if spec.adm_channels is not None:
-        return "Stable Diffusion XL"
-    layers = [layer for block in spec.input_blocks for layer in block if isinstance(layer, TransformerSpec)]
-    return "Stable Diffusion 2" if any(layer.linear_projection for layer in layers) else None
-
-
 class _Reader:
     def __init__(self, shapes: Shapes, configuration: Mapping[str, Any]) -> None:
         self._shapes = shapes

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from services.executor.diffusion.families import Family
 from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.patches import UNPATCHED, UNetPatches
+
+CELL_PIXELS = 8
+"""Height and width of a latent's cell."""
 
 
 class LatentDiffusionModel:
@@ -20,10 +25,12 @@ class LatentDiffusionModel:
         unet: the network, its weights in the dtype of the file.
         model_sampling: the noise levels it was trained on and what it predicts.
         latent_format: the latent space it works in.
+        family: what it is one of.
     """
 
-    def __init__(self, unet: UNet, model_sampling: ModelSampling, latent_format: LatentFormat) -> None:
+    def __init__(self, unet: UNet, model_sampling: ModelSampling, latent_format: LatentFormat, family: Family) -> None:
         self.unet = unet
+        self.family = family
         self.model_sampling = model_sampling
         self.latent_format = latent_format
 
@@ -39,9 +46,16 @@ class LatentDiffusionModel:
             return torch.float32
         return next(self.unet.parameters()).dtype
 
-    def vector(self, options: dict[str, Any], height: int, width: int) -> Tensor | None:
-        """None: this family has no pooled conditioning."""
-        return None
+    def vector(self, options: Mapping[str, Any], height: int, width: int) -> Tensor | None:
+        """The vector condition (batch, channels) for a latent of a size in cells, None where the family has none.
+
+        Raises:
+            ValueError: the condition lacks what it is made of.
+        """
+        if self.family.vector is None:
+            return None
+        pixels = {"height": height * CELL_PIXELS, "width": width * CELL_PIXELS}
+        return self.family.vector.vector({**pixels, **options}, self.unet.spec.adm_channels or 0)
 
     def apply_model(
         self,

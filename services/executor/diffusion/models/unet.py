@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -12,6 +11,7 @@ from torch.nn import functional
 
 from services.executor.diffusion.models.attention import SpatialTransformer
 from services.executor.diffusion.models.layers import Conv2d, GroupNorm, Linear
+from services.executor.diffusion.models.timesteps import timestep_embedding
 from services.executor.diffusion.models.unet_spec import (
     BlockSpec,
     ConvSpec,
@@ -26,7 +26,6 @@ from services.executor.diffusion.patches import UNPATCHED, BlockPlace, UNetPatch
 
 MIDDLE = BlockPlace("middle", 0)
 RES_NORM_EPS = 1e-5
-TIMESTEP_MAX_PERIOD = 10000.0  # timesteps
 
 
 class ResBlock(nn.Module):
@@ -141,15 +140,6 @@ class UNet(nn.Module):
                 raise ValueError(f"this UNet needs a vector condition of width {self.spec.adm_channels}")
             embedding = embedding + self.label_emb(vector.to(latent.dtype))
         return embedding
-
-
-def timestep_embedding(timesteps: Tensor, width: int) -> Tensor:
-    """Cosines then sines of the timesteps (batch) at geometrically falling frequencies: (batch, width)."""
-    half = width // 2
-    exponents = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
-    angles = timesteps[:, None].float() * torch.exp(-math.log(TIMESTEP_MAX_PERIOD) * exponents)[None]
-    waves = torch.cat([torch.cos(angles), torch.sin(angles)], dim=-1)
-    return functional.pad(waves, (0, width % 2))
 
 
 def _run(

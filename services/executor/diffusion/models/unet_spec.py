@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 
@@ -74,3 +75,17 @@ class UNetSpec:
     def embedding_dim(self) -> int:
         """Width of the timestep embedding."""
         return self.model_channels * 4
+
+    @property
+    def linear_projection(self) -> bool:
+        """Whether linear layers stand around its transformers."""
+        layers = itertools.chain(*self.input_blocks, self.middle_block, *self.output_blocks)
+        return any(layer.linear_projection for layer in layers if isinstance(layer, TransformerSpec))
+
+    @property
+    def attends_before_downsampling(self) -> bool:
+        """Whether it has transformers where features are as large as the latent."""
+        for layer in itertools.chain(*self.input_blocks):
+            if isinstance(layer, TransformerSpec | DownsampleSpec):
+                return isinstance(layer, TransformerSpec)
+        return False

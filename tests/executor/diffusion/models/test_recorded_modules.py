@@ -16,6 +16,7 @@ from tests.executor.diffusion.golden import GOLDEN, tensors
 RECORDED = tensors("modules")
 TOLERANCE = 2e-5  # of the largest value
 CHECKPOINT = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
+XL = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sdxl_small.safetensors")
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,13 @@ def _assert_close(actual: Tensor, expected: Tensor) -> None:
 def test_the_unet_predicts_as_recorded(case: int) -> None:
     x, t, context = (RECORDED[f"unet/sd15/{case}/{name}"] for name in ("x", "t", "context"))
     _assert_close(_model().apply_model(x, t, context), RECORDED[f"unet/sd15/{case}/out"])
+
+
+@pytest.mark.parametrize("case", [0, 1])
+def test_the_unet_with_a_vector_condition_predicts_as_recorded(case: int) -> None:
+    x, t, context, y = (RECORDED[f"unet/sdxl/{case}/{name}"] for name in ("x", "t", "context", "y"))
+    assert XL.model is not None
+    _assert_close(XL.model.apply_model(x, t, context, y=y), RECORDED[f"unet/sdxl/{case}/out"])
 
 
 def test_the_decoder_decodes_as_recorded() -> None:

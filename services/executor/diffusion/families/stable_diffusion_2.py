@@ -1,0 +1,14 @@
+"""Stable Diffusion 2: another text encoder, and linear layers around its transformers."""
+
+from __future__ import annotations
+
+from services.executor.diffusion.families.family import Family
+from services.executor.diffusion.latent_format import SD1_LATENTS
+from services.executor.diffusion.models.unet_spec import UNetSpec
+
+
+def _fits(spec: UNetSpec) -> bool:
+    return spec.adm_channels is None and spec.linear_projection and spec.attends_before_downsampling
+
+
+STABLE_DIFFUSION_2 = Family("Stable Diffusion 2", _fits, SD1_LATENTS)

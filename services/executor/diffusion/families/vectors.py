@@ -1,0 +1,67 @@
+"""Vector conditions: a pooled text embedding and numbers about the picture, side by side.
+
+Podell et al., "SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis", 2023, section 2.2: each
+number is given as Fourier features, as timesteps are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from services.executor.diffusion.models.timesteps import timestep_embedding
+
+NUMBER_CHANNELS = 256
+AESTHETIC_SCORES = {"positive": 6.0, "negative": 2.5}
+"""What a picture's aesthetic score is said to be where nobody says it: what the makers of the refiner did."""
+
+_SAME_AS = {"target_width": "width", "target_height": "height"}
+
+
+@dataclass(frozen=True)
+class VectorLayout:
+    """Pooled text, then numbers.
+
+    Attributes:
+        numbers: names of the options of a condition that hold them, in order.
+    """
+
+    numbers: tuple[str, ...]
+
+    @property
+    def number_channels(self) -> int:
+        """The channels that the numbers take."""
+        return NUMBER_CHANNELS * len(self.numbers)
+
+    def vector(self, options: Mapping[str, Any], channels: int) -> Tensor:
+        """The vector (batch, channels) of a condition.
+
+        Args:
+            options: those of a condition; `pooled_output` (batch, width), `width` and `height` in pixels must be there.
+            channels: those that the network takes.
+
+        Raises:
+            ValueError: the condition has no pooled text embedding, or one of another width.
+        """
+        width = channels - self.number_channels
+        pooled = options.get("pooled_output")
+        if pooled is None:
+            raise ValueError(f"pooled_output: this model needs a pooled text embedding of width {width}, there is none")
+        if pooled.shape[-1] != width:
+            raise ValueError(
+                f"pooled_output: this model needs a pooled text embedding of width {width}, "
+                f"that of the conditioning has {pooled.shape[-1]}; was it made by another model's text encoder?"
+            )
+        numbers = torch.tensor([_number(options, name) for name in self.numbers])
+        features = timestep_embedding(numbers, NUMBER_CHANNELS).flatten()[None]
+        return torch.cat([pooled.float(), features.to(pooled.device).expand(len(pooled), -1)], dim=1)
+
+
+def _number(options: Mapping[str, Any], name: str) -> float:
+    if name == "aesthetic_score":
+        return float(options.get(name, AESTHETIC_SCORES[options.get("prompt_type", "positive")]))
+    return float(options.get(name, options[_SAME_AS[name]] if name in _SAME_AS else 0))
