@@ -28,6 +28,7 @@ class Environment:
         list_input_folders: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self.models = models
+        self.device = device
         self.checkpoints = LoadedCheckpoints(device, Embeddings(models))
         self._list_inputs = list_inputs
         self._list_inputs_below = list_inputs_below

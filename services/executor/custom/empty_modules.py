@@ -7,7 +7,7 @@ from __future__ import annotations
 
 EMPTY_MODULES = (
     *("comfy.audio_encoders", "comfy.audio_encoders.audio_encoders", "comfy.checkpoint_pickle", "comfy.cldm"),
-    *("comfy.cldm.cldm", "comfy.cldm.control_types", "comfy.clip_model", "comfy.clip_vision", "comfy.context_windows"),
+    *("comfy.cldm.cldm", "comfy.cldm.control_types", "comfy.clip_model", "comfy.context_windows"),
     *("comfy.diffusers_convert", "comfy.diffusers_load", "comfy.extra_samplers"),
     *("comfy.extra_samplers.uni_pc", "comfy.float", "comfy.gligen", "comfy.k_diffusion.deis"),
     *("comfy.k_diffusion.sa_solver", "comfy.k_diffusion.utils", "comfy.ldm.common_dit", "comfy.ldm.flux"),

@@ -22,6 +22,7 @@ _IMPLEMENTATIONS = f"{__package__}.modules"
 MODULES: Mapping[str, str | None] = {
     "comfy": None,
     "comfy.cli_args": "comfy_cli_args",
+    "comfy.clip_vision": "comfy_clip_vision",
     "comfy.comfy_types": "comfy_types",
     "comfy.comfy_types.node_typing": "comfy_types",
     "comfy.conds": "comfy_conds",

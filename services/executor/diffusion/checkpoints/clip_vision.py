@@ -1,0 +1,80 @@
+"""Reading CLIP's encoder of pictures, from a file of its own or from a checkpoint that has one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from services.executor.diffusion.checkpoints.clip_vision_structure import clip_vision_spec
+from services.executor.diffusion.checkpoints.configuration import read_configuration
+from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
+from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.header import read_header
+from services.executor.diffusion.checkpoints.openclip_names import transformer_weights
+from services.executor.diffusion.checkpoints.structure import described
+from services.executor.diffusion.checkpoints.weights_file import SAFETENSORS, load_weights_file
+from services.executor.diffusion.models.clip_vision import ClipVision
+
+CONFIGURATION = "clip_vision"
+OPENCLIP = "visual."
+
+_OPENCLIP_NAMES = {
+    "class_embedding": "embeddings.class_embedding",
+    "conv1.weight": "embeddings.patch_embedding.weight",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "ln_pre.weight": "pre_layrnorm.weight",
+    "ln_pre.bias": "pre_layrnorm.bias",
+    "ln_post.weight": "post_layernorm.weight",
+    "ln_post.bias": "post_layernorm.bias",
+}
+_MARKS = ("vision_model.embeddings.patch_embedding.weight", f"{OPENCLIP}conv1.weight")
+
+
+def load_clip_vision(path: Path) -> ClipVision:
+    """The encoder in a file, its weights in their dtype.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds no encoder that is known.
+    """
+    is_mapped = path.suffix.lower() in SAFETENSORS
+    configuration = read_configuration(read_header(path).metadata) if is_mapped else {}
+    content = load_weights_file(path, "a CLIP vision model")
+    with told_of(path.name):
+        return clip_vision(content, configuration.get(CONFIGURATION, {}))
+
+
+def clip_vision(content: Any, configuration: Mapping[str, Any] | None = None) -> ClipVision:
+    """The encoder with these weights, which have the names of Hugging Face or of OpenCLIP.
+
+    Raises:
+        CheckpointError: there is none, or not all of it.
+    """
+    weights = _named(content)
+    if not any(mark in weights for mark in _MARKS):
+        raise CheckpointError(f"this is no CLIP vision model; its weights are of {described(shapes_of(weights))}")
+    if _MARKS[0] not in weights:
+        weights = _from_openclip(below(weights, OPENCLIP))
+    spec = clip_vision_spec(shapes_of(weights), configuration or {})
+    with torch.device("meta"):
+        network = ClipVision(spec)
+    return filled(network, weights)
+
+
+def _named(content: Any) -> dict[str, Tensor]:
+    """The tensors of a file by name; some are below one that says what they are."""
+    if not isinstance(content, Mapping):
+        return {}
+    content = content.get("state_dict", content)
+    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def _from_openclip(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    named = {f"vision_model.{_OPENCLIP_NAMES[name]}": weights[name] for name in _OPENCLIP_NAMES if name in weights}
+    named |= {f"vision_model.{name}": tensor for name, tensor in transformer_weights(weights)}
+    if "proj" in weights:
+        named["visual_projection.weight"] = weights["proj"].T.contiguous()
+    return named

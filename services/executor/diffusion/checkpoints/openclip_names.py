@@ -1,0 +1,36 @@
+"""OpenCLIP's names for the weights of a CLIP transformer, brought to those of Hugging Face checkpoints.
+
+OpenCLIP keeps the projections to queries, keys and values of a layer in one weight.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor
+
+LAYERS = "transformer.resblocks."
+
+_PARTS = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+    "attn.out_proj": "self_attn.out_proj",
+}
+_LAYER = re.compile(re.escape(LAYERS) + r"(\d+)\.(.+)[._](weight|bias)$")
+
+
+def transformer_weights(weights: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Names from `encoder.layers.` on, and weights, of what is below `transformer.resblocks.`."""
+    for name, tensor in weights.items():
+        if (match := _LAYER.match(name)) is None:
+            continue
+        number, part, kind = match.groups()
+        layer = f"encoder.layers.{number}"
+        if part == "attn.in_proj":
+            for projection, own in zip("qkv", tensor.chunk(3), strict=False):
+                yield f"{layer}.self_attn.{projection}_proj.{kind}", own
+        elif part in _PARTS:
+            yield f"{layer}.{_PARTS[part]}.{kind}", tensor

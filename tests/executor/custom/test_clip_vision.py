@@ -1,0 +1,51 @@
+"""Packs that show pictures to an encoder themselves, as those for image prompts do."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from tests.executor.custom.conftest import Load
+from tests.executor.diffusion.golden import GOLDEN
+
+FILE = GOLDEN / "models" / "clip_vision" / "cv_small.safetensors"
+
+
+@pytest.fixture
+def offered(load: Load) -> Callable[[str], Any]:
+    load()
+    return importlib.import_module
+
+
+@torch.inference_mode()
+def test_the_network_by_hand_gives_what_the_encoder_gives(offered: Callable[[str], Any]) -> None:
+    vision, management = offered("comfy.clip_vision"), offered("comfy.model_management")
+    encoder = vision.load(str(FILE))
+    pictures = torch.rand(2, 40, 60, 3)
+    management.load_model_gpu(encoder.patcher)
+    pixels = vision.clip_preprocess(pictures.to(encoder.load_device), size=encoder.image_size).float()
+    last, penultimate, embeds = encoder.model(pixel_values=pixels, intermediate_output=-2)[:3]
+    by_hand = vision.Output()
+    by_hand["image_embeds"] = embeds
+    by_hand.last_hidden_state, by_hand.penultimate_hidden_states = last, penultimate
+    seen = encoder.encode_image(pictures)
+    for name in ("image_embeds", "last_hidden_state", "penultimate_hidden_states"):
+        assert torch.equal(getattr(by_hand, name), seen[name])
+
+
+@torch.inference_mode()
+def test_an_encoder_can_be_made_of_the_weights_of_another(offered: Callable[[str], Any]) -> None:
+    vision = offered("comfy.clip_vision")
+    encoder = vision.load(FILE)
+    below = {f"image_encoder.{name}": weight for name, weight in encoder.get_sd().items()}
+    made = vision.load_clipvision_from_sd(below, prefix="image_encoder.")
+    assert all(torch.equal(weight, encoder.get_sd()[name]) for name, weight in made.get_sd().items())
+
+
+def test_what_was_not_seen_is_not_there(offered: Callable[[str], Any]) -> None:
+    with pytest.raises(AttributeError, match="image_embeds"):
+        offered("comfy.clip_vision").Output()["image_embeds"]
