@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from services.executor.diffusion.control.residuals import NO_CONTROL
 from services.executor.diffusion.denoiser import denoised_by
 from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
@@ -86,11 +87,7 @@ class UNetModel(UNet):
         transformer_options: TransformerOptions | None = None,
         **kwargs: Any,
     ) -> Tensor:
-        """The raw prediction; see `UNet.forward`.
-
-        Raises:
-            ValueError: it is given residuals of a control network, which are not offered.
-        """
+        """The raw prediction; see `UNet.forward`. `control` is what a network beside it adds, see `residuals.py`."""
         options = dict(transformer_options or {})
         run = wrapped(WrappersMP.DIFFUSION_MODEL, self._predicted, options, owner=self)
         predicted: Tensor = run(x, timesteps, context, y, control, options, **kwargs)
@@ -106,11 +103,9 @@ class UNetModel(UNet):
         transformer_options: TransformerOptions | None = None,
         **kwargs: Any,
     ) -> Tensor:
-        if control is not None:
-            raise ValueError("this platform does not offer control networks yet")
         options = transformer_options or {}
         options["original_shape"] = list(x.shape)
-        return super().forward(x, timesteps, context, y, patches_in(options))
+        return super().forward(x, timesteps, context, y, patches_in(options), control or NO_CONTROL)
 
 
 class BaseModel(nn.Module):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.executor.diffusion.models.unet import Downsample, ResBlock, Upsample
+from services.executor.diffusion.models.unet_blocks import Downsample, ResBlock, Upsample
 from services.executor.patching.base_model import UNetModel
 
 __all__ = ["Downsample", "ResBlock", "UNetModel", "Upsample"]

@@ -11,6 +11,7 @@ from services.executor.diffusion.models.unet_spec import (
     BlockSpec,
     ConvSpec,
     DownsampleSpec,
+    EncoderSpec,
     LayerSpec,
     ResBlockSpec,
     TransformerSpec,
@@ -32,21 +33,28 @@ def unet_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> UNetSpec:
     Raises:
         CheckpointError: this is no UNet of the LDM layout.
     """
+    encoder = encoder_spec(shapes, configuration)
+    return UNetSpec(
+        **vars(encoder),
+        out_channels=shape_of(shapes, "out.2.weight", 4)[0],
+        output_blocks=_Reader(shapes, configuration).blocks("output_blocks."),
+    )
+
+
+def encoder_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> EncoderSpec:
+    """The structure of the half of a UNet that makes its features smaller; arguments and errors as in `unet_spec`."""
     if "input_blocks.0.0.weight" not in shapes:
         found = ", ".join(_top_names(shapes)) or "nothing"
         raise CheckpointError(f"unknown architecture: no input_blocks among {found}")
     reader = _Reader(shapes, configuration)
     first = shape_of(shapes, "input_blocks.0.0.weight", 4)
-    last = shape_of(shapes, "out.2.weight", 4)
     vector = shape_of(shapes, VECTOR_WEIGHT, 2) if VECTOR_WEIGHT in shapes else None
-    return UNetSpec(
+    return EncoderSpec(
         in_channels=first[1],
-        out_channels=last[0],
         model_channels=first[0],
         context_dim=reader.context_dim(),
         input_blocks=reader.blocks("input_blocks."),
         middle_block=reader.block("middle_block."),
-        output_blocks=reader.blocks("output_blocks."),
         adm_channels=None if vector is None else vector[1],
         group_width=reader.group_width,
     )

@@ -56,17 +56,15 @@ LayerSpec = ConvSpec | ResBlockSpec | TransformerSpec | DownsampleSpec | Upsampl
 BlockSpec = tuple[LayerSpec, ...]
 
 
-@dataclass(frozen=True)
-class UNetSpec:
-    """A whole UNet in the LDM layout."""
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec:
+    """The half of a UNet that makes its features smaller, with the middle."""
 
     in_channels: int
-    out_channels: int
     model_channels: int
     context_dim: int
     input_blocks: tuple[BlockSpec, ...]
     middle_block: BlockSpec
-    output_blocks: tuple[BlockSpec, ...]
     adm_channels: int | None = None
     """Width of the vector condition (SDXL: pooled text and sizes), None where the model takes none."""
     group_width: int = 1
@@ -79,7 +77,7 @@ class UNetSpec:
     @property
     def linear_projection(self) -> bool:
         """Whether linear layers stand around its transformers."""
-        layers = itertools.chain(*self.input_blocks, self.middle_block, *self.output_blocks)
+        layers = itertools.chain(*self.input_blocks, self.middle_block)
         return any(layer.linear_projection for layer in layers if isinstance(layer, TransformerSpec))
 
     @property
@@ -89,3 +87,11 @@ class UNetSpec:
             if isinstance(layer, TransformerSpec | DownsampleSpec):
                 return isinstance(layer, TransformerSpec)
         return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetSpec(EncoderSpec):
+    """A whole UNet in the LDM layout."""
+
+    out_channels: int
+    output_blocks: tuple[BlockSpec, ...]

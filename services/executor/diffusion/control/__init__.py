@@ -1,0 +1,1 @@
+"""Networks that steer a UNet from beside it."""
