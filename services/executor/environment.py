@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from services.executor.embeddings import Embeddings
 from services.executor.loaded_checkpoints import LoadedCheckpoints
 from services.executor.model_folders import ModelFolders
+from services.executor.previews.choice import USUAL, PreviewSettings
+from services.executor.previews.previewers import Previewers
 
 
 class Environment:
@@ -26,10 +28,12 @@ class Environment:
         device: str = "cpu",
         list_inputs_below: Callable[[str], Sequence[str]] = lambda folder: (),
         list_input_folders: Callable[[], Sequence[str]] = lambda: (),
+        previews: PreviewSettings = USUAL,
     ) -> None:
         self.models = models
         self.device = device
         self.checkpoints = LoadedCheckpoints(device, Embeddings(models))
+        self.previews = Previewers(models, previews)
         self._list_inputs = list_inputs
         self._list_inputs_below = list_inputs_below
         self._list_input_folders = list_input_folders

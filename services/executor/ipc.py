@@ -42,6 +42,10 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     left_out: dict[str, str] = {}
     #: what is remembered of prompts: "classic", "lru:N", "none" or "ram:GB"
     results: str = "classic"
+    #: what makes pictures of unfinished latents: "none", "auto", "latent2rgb" or "taesd"
+    preview_method: str = "auto"
+    #: the longest side of such a picture in pixels
+    preview_size: int = 512
 
 
 class RunPrompt(msgspec.Struct, frozen=True, kw_only=True, tag=True):

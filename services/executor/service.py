@@ -14,6 +14,7 @@ from services.executor.agent import Agent
 from services.executor.engine.caches.choice import chosen_cache
 from services.executor.host import host_name
 from services.executor.ipc import Configure
+from services.executor.previews.choice import preview_settings
 from services.executor.worker_process import WorkerProcess
 from services.queue.client import QueueClient
 from services.rpc.server import serve
@@ -44,6 +45,12 @@ class Settings:
         help="results to keep: classic (the last prompt's), lru:N (the last N), ram:GB (as long as so much memory is"
         " free) or none",
     )
+    preview_method: str = setting(
+        default="auto",
+        help="pictures of unfinished latents: none, auto (taesd where its weights are in vae_approx), latent2rgb or"
+        " taesd; a prompt may ask for another in its extra_data",
+    )
+    preview_size: int = setting(default=512, help="longest side of such a picture in pixels")
     interrupt_seconds: float = setting(
         default=5.0, help="seconds that a node has to stop when its prompt is interrupted, before its worker is killed"
     )
@@ -58,7 +65,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Health says SERVING while the queue is connected and the worker has loaded its nodes.
 
     Raises:
-        InvalidArgument: the device or the cache is not one, a time is none, or a directory cannot be read.
+        InvalidArgument: the device, the cache or the kind of previews is not one, a time is none, or a directory cannot
+            be read.
         FailedPrecondition: the worker cannot work with these settings.
         Unavailable: the address cannot be listened on.
     """
@@ -81,9 +89,11 @@ def worker_configuration(settings: Settings) -> Configure:
     """What a worker is to work with.
 
     Raises:
-        InvalidArgument: the device or the cache is not one, a time is none, or a directory cannot be read.
+        InvalidArgument: the device, the cache or the kind of previews is not one, a time is none, or a directory cannot
+            be read.
     """
     chosen_cache(settings.cache, lambda: 0)
+    preview_settings(settings.preview_method, settings.preview_size)
     if not 0 <= settings.interrupt_seconds < math.inf:
         raise InvalidArgument(f"interrupt-seconds must be zero or more, not {settings.interrupt_seconds}")
     if not _DEVICE.fullmatch(settings.device):
@@ -102,4 +112,6 @@ def worker_configuration(settings: Settings) -> Configure:
         custom_nodes=tuple(str(path.absolute()) for path in settings.custom_nodes),
         device=settings.device,
         results=settings.cache,
+        preview_method=settings.preview_method,
+        preview_size=settings.preview_size,
     )

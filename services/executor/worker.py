@@ -34,6 +34,7 @@ from services.executor.engine.run import Engine
 from services.executor.free_memory import free_memory
 from services.executor.node_files import RemoteFiles
 from services.executor.out_of_memory import be_ended_first, says_out_of_memory
+from services.executor.previews.choice import asked_for, preview_settings
 from services.executor.shared_state import SharedState
 from services.executor.upkeep import Upkeep
 from services.executor.worker_process import MISCONFIGURED
@@ -75,7 +76,12 @@ class Worker:
         models = PackModelFolders([*map(Path, configuration.models), BUNDLED_MODELS], custom_nodes)
         environment.install(
             environment.Environment(
-                models, self._list_inputs, str(self._device), self._list_inputs_below, self._list_input_folders
+                models,
+                self._list_inputs,
+                str(self._device),
+                self._list_inputs_below,
+                self._list_input_folders,
+                preview_settings(configuration.preview_method, configuration.preview_size),
             )
         )
         self._packs = Packs(nodes.NODE_CLASSES, nodes.DISPLAY_NAMES, self._say)
@@ -126,10 +132,10 @@ class Worker:
 
         context = self._contexts[request.run]
         try:
-            with in_run(context):
-                graph = parse_graph(request.graph_json)
+            graph, extra_data = parse_graph(request.graph_json), json.loads(request.extra_data_json)
+            with in_run(context), asked_for(extra_data.get("preview_method")):
                 self._packs.prepare(graph)
-                self._engine.run(graph, json.loads(request.extra_data_json), request.output_node_ids, context, emit)
+                self._engine.run(graph, extra_data, request.output_node_ids, context, emit)
         except Interrupted:
             emit(ExecutionInterrupted("", ""))
         except (Exception, KeyboardInterrupt) as error:
@@ -153,6 +159,7 @@ class Worker:
 
     def _release_memory(self, results: bool) -> None:
         environment.environment().checkpoints.unload()
+        environment.environment().previews.unload()
         if results:
             self._engine.free()
         gc.collect()

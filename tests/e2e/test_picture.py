@@ -24,12 +24,12 @@ ROOT = Path(__file__).resolve().parents[2]
 Frame = dict[str, Any] | bytes
 
 
-def run_and_listen(stack: Stack, graph: dict[str, Any]) -> tuple[str, list[Frame]]:
+def run_and_listen(stack: Stack, graph: dict[str, Any], **more: Any) -> tuple[str, list[Frame]]:
     """Submit as a ComfyUI client does; everything that came over the socket, up to the last message of the prompt."""
     client_id = uuid.uuid4().hex
     with connect(f"{stack.url.replace('http', 'ws')}/ws?clientId={client_id}", max_size=None) as socket:
         socket.send(json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}}))
-        prompt_id = stack.submit(graph, client_id=client_id)
+        prompt_id = stack.submit(graph, client_id=client_id, **more)
         frames: list[Frame] = []
         while True:
             frame = socket.recv(timeout=60)

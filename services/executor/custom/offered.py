@@ -49,6 +49,7 @@ MODULES: Mapping[str, str | None] = {
     "comfy.sd": "comfy_sd",
     "comfy.sd1_clip": "comfy_sd1_clip",
     "comfy.sdxl_clip": "comfy_sdxl_clip",
+    "comfy.taesd.taesd": "comfy_taesd",
     "comfy.utils": "comfy_utils",
     "comfy_api": None,
     "comfy_api.input": "comfy_api_input",

@@ -19,6 +19,7 @@ class LatentFormat:
         scale_factor: multiplies encoded pictures to unit variance before sampling.
         rgb_factors: for each channel what it adds to red, green and blue in -1..1, None when not known.
         rgb_bias: the colour of a latent of zeros in -1..1.
+        taesd_decoder: the name, without extension, of the file with the family's tiny decoder, None when there is none.
     """
 
     name: str = ""
@@ -26,6 +27,7 @@ class LatentFormat:
     scale_factor: float = 1.0
     rgb_factors: RgbFactors | None = None
     rgb_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    taesd_decoder: str | None = None
 
     def to_model(self, latent: Tensor) -> Tensor:
         """Scale a latent of the autoencoder to the network's space."""
@@ -41,6 +43,7 @@ SD1_LATENTS = LatentFormat(
     name="Stable Diffusion 1",
     scale_factor=0.18215,
     rgb_factors=((0.298, 0.207, 0.208), (0.187, 0.286, 0.173), (-0.158, 0.189, 0.264), (-0.184, -0.271, -0.473)),
+    taesd_decoder="taesd_decoder",
 )
 
 # Fitted by Vass (2024) in "Explaining the SDXL latent space", on 0..255: 60 there is 60 * 2 / 255 here.
@@ -54,4 +57,5 @@ SDXL_LATENTS = LatentFormat(
         (-0.5490, -0.3922, -0.2745),
     ),
     rgb_bias=(0.1765, 0.0980, 0.0196),
+    taesd_decoder="taesdxl_decoder",
 )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-from functools import partial
+from functools import cache
 
+import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from services.executor.diffusion.preview import LARGEST_SIDE, latent_preview
 from services.executor.diffusion.sampling import HasLevels, Progress
 from services.executor.engine.context import PreviewImage, current_context
+from services.executor.environment import environment
 from services.executor.nodes.latent import CELL
+from services.executor.previews.previewers import Previewer
 
 JPEG_QUALITY = 90
 
@@ -22,18 +24,24 @@ def report_steps(model: HasLevels) -> Progress:
     Without watchers the preview is not made, so that the device is not waited for.
     """
     context = current_context()
+    previews = environment().previews
+
+    @cache
+    def previewer(device: torch.device) -> Previewer | None:
+        return previews.of(model.latent_format, device)
 
     def report(step: int, steps: int, noisy: Tensor, denoised: Tensor) -> None:
-        preview = PreviewImage("image/jpeg", partial(preview_jpeg, model, denoised), provisional=True)
-        context.progress(step + 1, steps, preview)
+        preview = None
+        if context.previews_wanted and (show := previewer(denoised.device)):
+            side = min(previews.settings.size, CELL * max(denoised.shape[-2:]))
+            preview = PreviewImage("image/jpeg", lambda: jpeg(show(denoised), side), provisional=True)
+        context.progress(min(step + 1, steps), steps, preview)  # adaptive samplers take more than were asked for
 
     return report
 
 
-def preview_jpeg(model: HasLevels, latent: Tensor) -> bytes:
-    """The first latent of a batch (in the model's space) as a JPEG of the picture's size, at most 512 pixels a side."""
-    cells = latent_preview(latent, model.latent_format)
-    side = min(LARGEST_SIDE, CELL * max(cells.size))
+def jpeg(picture: Image.Image, side: int) -> bytes:
+    """A picture as a JPEG whose longer side has so many pixels."""
     buffer = io.BytesIO()
-    ImageOps.contain(cells, (side, side), Image.Resampling.BILINEAR).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    ImageOps.contain(picture, (side, side), Image.Resampling.BILINEAR).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()

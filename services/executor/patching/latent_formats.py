@@ -36,7 +36,7 @@ class SD15(LatentFormat):
     """Stable Diffusion 1 and 2."""
 
     latent_rgb_factors = known.SD1_LATENTS.rgb_factors
-    taesd_decoder_name = "taesd_decoder"
+    taesd_decoder_name = known.SD1_LATENTS.taesd_decoder
 
     def __init__(self, scale_factor: float = known.SD1_LATENTS.scale_factor) -> None:
         self.scale_factor = scale_factor
@@ -48,7 +48,7 @@ class SDXL(LatentFormat):
     scale_factor = known.SDXL_LATENTS.scale_factor
     latent_rgb_factors = known.SDXL_LATENTS.rgb_factors
     latent_rgb_factors_bias = known.SDXL_LATENTS.rgb_bias
-    taesd_decoder_name = "taesdxl_decoder"
+    taesd_decoder_name = known.SDXL_LATENTS.taesd_decoder
 
 
 class SDXL_Playground_2_5(SDXL):
@@ -119,6 +119,7 @@ def as_nodes_know_it(own: known.LatentFormat) -> LatentFormat:
     made.latent_channels = own.channels
     made.latent_rgb_factors = own.rgb_factors
     made.latent_rgb_factors_bias = own.rgb_bias
+    made.taesd_decoder_name = own.taesd_decoder
     return made
 
 
@@ -129,4 +130,5 @@ def as_previews_know_it(given: LatentFormat) -> known.LatentFormat:
         scale_factor=given.scale_factor,
         rgb_factors=given.latent_rgb_factors,
         rgb_bias=given.latent_rgb_factors_bias or (0.0, 0.0, 0.0),
+        taesd_decoder=given.taesd_decoder_name,
     )

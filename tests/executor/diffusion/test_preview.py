@@ -23,8 +23,13 @@ def test_the_first_of_a_batch_is_shown() -> None:
     assert latent_preview(latent, PLAIN_RGB).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_a_large_latent_is_scaled_down_and_keeps_its_proportions() -> None:
-    assert latent_preview(torch.zeros(1, 4, 1024, 768), PLAIN_RGB).size == (384, 512)
+def test_the_first_picture_of_a_video_is_shown() -> None:
+    latent = torch.stack([torch.full((1, 4, 2, 2), -1.0), torch.full((1, 4, 2, 2), 1.0)], dim=2)
+    assert latent_preview(latent, PLAIN_RGB).getpixel((0, 0)) == (0, 0, 0)
+
+
+def test_a_latent_of_few_channels_shows_those_that_it_has() -> None:
+    assert latent_preview(torch.ones(1, 1, 2, 2), PLAIN_RGB).getpixel((1, 1)) == (255, 127, 127)
 
 
 def test_the_known_families_show_an_empty_latent_as_a_middle_tone() -> None:

@@ -17,7 +17,7 @@ from services.executor.custom.modules import (
 from services.executor.custom.modules.progress_bar import Preview, report
 from services.executor.custom.v3.extension import ComfyExtension
 from services.executor.custom.v3.pictures import pillow_of
-from services.executor.diffusion.preview import LARGEST_SIDE
+from services.executor.previews.choice import LARGEST_SIDE
 
 __all__ = ["IO", "UI", "ComfyAPI", "ComfyAPISync", "ComfyExtension", "Input", "InputImpl", "Types", "comfy_io"]
 

@@ -14,6 +14,11 @@ class LatentPreviewMethod(enum.Enum):
     Latent2RGB = "latent2rgb"
     TAESD = "taesd"
 
+    @classmethod
+    def from_string(cls, value: str) -> LatentPreviewMethod | None:
+        """The method of a name, None where there is none."""
+        return next((method for method in cls if method.value == value), None)
+
 
 args = Namespace(
     base_directory=None,
@@ -41,7 +46,7 @@ args = Namespace(
     temp_directory=None,
     user_directory=None,
     port=8188,
-    preview_method=LatentPreviewMethod.Latent2RGB,
+    preview_method=LatentPreviewMethod.Auto,
     preview_size=512,
     quick_test_for_ci=False,
     use_pytorch_cross_attention=True,
