@@ -92,6 +92,9 @@ class _NoFiles:
     def save(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, data: bytes) -> FileName:
         raise NotImplementedError
 
+    def save_file(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, source: Path) -> FileName:
+        raise NotImplementedError
+
 
 def chain(nodes: int) -> bytes:
     """A prompt of so many nodes in a row, the first an image and the last an output."""

@@ -99,6 +99,14 @@ class RemoteFiles:
         numbered = OnConflict.NUMBER
         return self._wait(lambda: self._client.put(prefix, data, numbered, numbered_extension=extension)).name
 
+    def save_file(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, source: Path) -> FileName:
+        """As `save`, with the content of a local file, which need not fit into memory."""
+        prefix = FileName(kind, subfolder, filename_prefix)
+        numbered = OnConflict.NUMBER
+        return self._wait(
+            lambda: self._client.write(prefix, _content(source), numbered, numbered_extension=extension)
+        ).name
+
     def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
         """Send a file under a name.
 

@@ -61,6 +61,15 @@ async def test_saved_files_are_numbered(files: RemoteFiles) -> None:
     assert (await asyncio.to_thread(files.fetch, name)).read_bytes() == data
 
 
+async def test_local_files_are_saved_and_numbered_alike(files: RemoteFiles, tmp_path: Path) -> None:
+    source = tmp_path / "content"
+    source.write_bytes(b"x" * (2 * CHUNK_BYTES + 1))
+    for number in (1, 2):
+        name = await asyncio.to_thread(files.save_file, FileKind.OUTPUT, "deep", "made", ".bin", source)
+        assert name == FileName(FileKind.OUTPUT, "deep", f"made_{number:05}_.bin")
+        assert (await asyncio.to_thread(files.fetch, name)).read_bytes() == source.read_bytes()
+
+
 async def test_only_what_is_there_exists(files: RemoteFiles) -> None:
     def exists(*name: str) -> bool:
         return files.exists(FileName(FileKind.INPUT, *name))

@@ -62,6 +62,10 @@ class NodeFiles(Protocol):
         """Write a new file `PREFIX_00001_.EXTENSION`, numbered after those that are there."""
         ...
 
+    def save_file(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, source: Path) -> FileName:
+        """The same, with the content of a local file."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunContext:

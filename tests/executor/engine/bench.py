@@ -37,6 +37,9 @@ class NoFiles:
     def save(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, data: bytes) -> FileName:
         raise AssertionError(filename_prefix)
 
+    def save_file(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, source: Path) -> FileName:
+        raise AssertionError(filename_prefix)
+
 
 def run_context() -> RunContext:
     """The context of a prompt that nobody watches."""

@@ -48,6 +48,9 @@ class FolderFiles:
         path.write_bytes(data)
         return name
 
+    def save_file(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, source: Path) -> FileName:
+        return self.save(kind, subfolder, filename_prefix, extension, source.read_bytes())
+
 
 @dataclass
 class Surroundings:

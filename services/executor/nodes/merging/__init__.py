@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.executor.nodes.merging import encoders, families, models
+from services.executor.nodes.merging import encoders, families, models, saving
 
-NODES: tuple[type, ...] = (*models.NODES, *encoders.NODES, *families.NODES)
+NODES: tuple[type, ...] = (*models.NODES, *encoders.NODES, *families.NODES, *saving.NODES)

@@ -1,0 +1,179 @@
+"""Nodes that keep models in files."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from services.executor.diffusion.checkpoints.configuration import CONFIGURATION_KEY
+from services.executor.diffusion.checkpoints.writing import StoredWeight, write_weights
+from services.executor.diffusion.prediction import Velocity
+from services.executor.engine.context import current_context
+from services.executor.nodes.filename_prefix import name_to_number
+from services.executor.nodes.saving import HIDDEN
+from services.executor.nodes.stored_files import workflow_texts
+from services.executor.patching.clip import CLIP
+from services.executor.patching.model_patcher import ModelPatcher
+from services.executor.patching.stored import (
+    StoredModel,
+    encoder_names,
+    stored_encoder,
+    stored_encoders,
+    stored_model,
+    stored_vae,
+)
+from services.executor.patching.vae import VAE
+from services.files.records import FileKind
+
+SUFFIX = ".safetensors"
+UNNAMED_SIDE = 512  # stands for the size of the picture, which a model's name does not tell
+
+#: By family, what ModelSpec (https://github.com/Stability-AI/ModelSpec, version 1.0.0) calls its networks.
+ARCHITECTURES = {
+    "Stable Diffusion 1": "stable-diffusion-v1",
+    "Stable Diffusion 2": "stable-diffusion-v2",
+    "Stable Diffusion XL": "stable-diffusion-xl-v1-base",
+    "Stable Diffusion XL refiner": "stable-diffusion-xl-v1-refiner",
+}
+
+#: A weight without values, by which ComfyUI knows a network that predicts v.
+VELOCITY_MARK = "v_pred"
+
+Part = TypeVar("Part")
+Extra = Mapping[str, Any] | None
+
+
+class SavingNode:
+    """A node that keeps models in the output folder, with the workflow inside."""
+
+    RETURN_TYPES = ()
+    FUNCTION = "save"
+    OUTPUT_NODE = True
+    CATEGORY = "advanced/model_merging"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_model_merging"
+    PARTS: Mapping[str, str] = {}
+    PREFIX = ""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The models and what the file's name begins with."""
+        parts = {name: (kind,) for name, kind in cls.PARTS.items()}
+        return {"required": {**parts, "filename_prefix": ("STRING", {"default": cls.PREFIX})}, "hidden": HIDDEN}
+
+
+class CheckpointSave(SavingNode):
+    """A diffusion model, its text encoder and its autoencoder in one file."""
+
+    DISPLAY_NAME = "Save Checkpoint"
+    PARTS: Mapping[str, str] = {"model": "MODEL", "clip": "CLIP", "vae": "VAE"}
+    PREFIX = "checkpoints/ComfyUI"
+
+    def save(
+        self,
+        model: ModelPatcher | None,
+        clip: CLIP | None,
+        vae: VAE | None,
+        filename_prefix: str,
+        prompt: object = None,
+        extra_pnginfo: Extra = None,
+    ) -> dict[str, Any]:
+        """Store them.
+
+        Raises:
+            InvalidArgument: the prefix leads out of the folder.
+            ResourceExhausted: the disk is full.
+            ValueError: one of them is missing.
+        """
+        whole = stored_model(_present("model", model))
+        whole = whole.beside(stored_encoders(_present("clip", clip))).beside(stored_vae(_present("vae", vae)))
+        _keep_network(model, whole, filename_prefix, workflow_texts(prompt, extra_pnginfo))
+        return {}
+
+
+class ModelSave(SavingNode):
+    """A diffusion model alone."""
+
+    PARTS: Mapping[str, str] = {"model": "MODEL"}
+    PREFIX = "diffusion_models/ComfyUI"
+
+    def save(
+        self, model: ModelPatcher | None, filename_prefix: str, prompt: object = None, extra_pnginfo: Extra = None
+    ) -> dict[str, Any]:
+        """Store it; raises as `CheckpointSave`."""
+        stored = stored_model(_present("model", model))
+        _keep_network(model, stored, filename_prefix, workflow_texts(prompt, extra_pnginfo))
+        return {}
+
+
+class CLIPSave(SavingNode):
+    """A text encoder; one that consists of several gets a file for each, named after it."""
+
+    PARTS: Mapping[str, str] = {"clip": "CLIP"}
+    PREFIX = "clip/ComfyUI"
+
+    def save(
+        self, clip: CLIP | None, filename_prefix: str, prompt: object = None, extra_pnginfo: Extra = None
+    ) -> dict[str, Any]:
+        """Store it; raises as `CheckpointSave`."""
+        encoders = _present("clip", clip)
+        for name in encoder_names(encoders):
+            texts = workflow_texts(prompt, extra_pnginfo)
+            _keep(stored_encoder(encoders, name), f"{filename_prefix}_{name}", texts, {"format": "pt"})
+        return {}
+
+
+class VAESave(SavingNode):
+    """An autoencoder."""
+
+    PARTS: Mapping[str, str] = {"vae": "VAE"}
+    PREFIX = "vae/ComfyUI_vae"
+
+    def save(
+        self, vae: VAE | None, filename_prefix: str, prompt: object = None, extra_pnginfo: Extra = None
+    ) -> dict[str, Any]:
+        """Store it; raises as `CheckpointSave`."""
+        _keep(stored_vae(_present("vae", vae), prefix=""), filename_prefix, workflow_texts(prompt, extra_pnginfo))
+        return {}
+
+
+def _present(name: str, part: Part | None) -> Part:
+    if part is None:
+        raise ValueError(f"{name}: the checkpoint holds no such model")
+    return part
+
+
+def _keep_network(model: ModelPatcher | None, stored: StoredModel, prefix: str, texts: Mapping[str, Any]) -> None:
+    model = _present("model", model)
+    is_velocity = isinstance(model.model_sampling.prediction, Velocity)
+    spec = {
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": ARCHITECTURES[model.model.network.family.name],
+        "modelspec.implementation": "sgm",
+        "modelspec.title": prefix.rpartition("/")[2],
+        "modelspec.predict_key": "v" if is_velocity else "epsilon",
+        "modelspec.prediction_type": "v" if is_velocity else "epsilon",
+    }
+    mark = {VELOCITY_MARK: StoredWeight.of(torch.tensor([]))} if is_velocity else {}
+    _keep(StoredModel(stored.weights | mark, stored.configuration), prefix, texts, spec)
+
+
+def _keep(stored: StoredModel, prefix: str, texts: Mapping[str, Any], spec: Mapping[str, str] | None = None) -> None:
+    """Write a new file, numbered after those that are there; it is put together on the disk and not in memory."""
+    here = current_context()
+    place = name_to_number(FileKind.OUTPUT, prefix, UNNAMED_SIDE, UNNAMED_SIDE, datetime.now())
+    metadata = {**(spec or {}), **{key: json.dumps(value) for key, value in texts.items()}}
+    if stored.configuration:
+        metadata[CONFIGURATION_KEY] = json.dumps(stored.configuration)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        write_weights(path, stored.weights, metadata, before_each=here.raise_if_interrupted)
+        here.files.save_file(place.kind, place.subfolder, place.filename, SUFFIX, path)
+
+
+NODES: tuple[type, ...] = (CheckpointSave, ModelSave, CLIPSave, VAESave)
