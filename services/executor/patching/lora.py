@@ -12,7 +12,7 @@ from torch import Tensor
 from services.executor.diffusion.adapters.adapter import Adapter
 from services.executor.diffusion.adapters.read import adapters
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.weights_file import load_weights_file
+from services.executor.diffusion.checkpoints.weights_file import named_weights
 from services.executor.patching.adapter_names import TEXT_PREFIX, text_names, unet_names
 from services.executor.patching.clip import CLIP
 from services.executor.patching.model_patcher import ModelPatcher
@@ -26,9 +26,7 @@ def load_lora(path: Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: the file is damaged, or holds no tensors by name.
     """
-    content = load_weights_file(path, "a LoRA")
-    content = content.get("state_dict", content) if isinstance(content, Mapping) else {}
-    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = named_weights(path, "a LoRA")
     if not tensors:
         raise CheckpointError(f"{path.name} is not a LoRA: it holds no tensors by name")
     return tensors

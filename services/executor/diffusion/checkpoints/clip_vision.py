@@ -16,7 +16,7 @@ from services.executor.diffusion.checkpoints.filling import below, filled, shape
 from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.openclip_names import transformer_weights
 from services.executor.diffusion.checkpoints.structure import described
-from services.executor.diffusion.checkpoints.weights_file import SAFETENSORS, load_weights_file
+from services.executor.diffusion.checkpoints.weights_file import SAFETENSORS, named_weights
 from services.executor.diffusion.models.clip_vision import ClipVision
 
 CONFIGURATION = "clip_vision"
@@ -42,18 +42,17 @@ def load_clip_vision(path: Path) -> ClipVision:
     """
     is_mapped = path.suffix.lower() in SAFETENSORS
     configuration = read_configuration(read_header(path).metadata) if is_mapped else {}
-    content = load_weights_file(path, "a CLIP vision model")
+    weights = named_weights(path, "a CLIP vision model")
     with told_of(path.name):
-        return clip_vision(content, configuration.get(CONFIGURATION, {}))
+        return clip_vision(weights, configuration.get(CONFIGURATION, {}))
 
 
-def clip_vision(content: Any, configuration: Mapping[str, Any] | None = None) -> ClipVision:
+def clip_vision(weights: Mapping[str, Tensor], configuration: Mapping[str, Any] | None = None) -> ClipVision:
     """The encoder with these weights, which have the names of Hugging Face or of OpenCLIP.
 
     Raises:
         CheckpointError: there is none, or not all of it.
     """
-    weights = _named(content)
     if not any(mark in weights for mark in _MARKS):
         raise CheckpointError(f"this is no CLIP vision model; its weights are of {described(shapes_of(weights))}")
     if _MARKS[0] not in weights:
@@ -64,17 +63,9 @@ def clip_vision(content: Any, configuration: Mapping[str, Any] | None = None) ->
     return filled(network, weights)
 
 
-def _named(content: Any) -> dict[str, Tensor]:
-    """The tensors of a file by name; some are below one that says what they are."""
-    if not isinstance(content, Mapping):
-        return {}
-    content = content.get("state_dict", content)
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
-
-
 def _from_openclip(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     named = {f"vision_model.{_OPENCLIP_NAMES[name]}": weights[name] for name in _OPENCLIP_NAMES if name in weights}
-    named |= {f"vision_model.{name}": tensor for name, tensor in transformer_weights(weights)}
+    named |= {f"vision_model.encoder.{name}": tensor for name, tensor in transformer_weights(weights)}
     if "proj" in weights:
         named["visual_projection.weight"] = weights["proj"].T.contiguous()
     return named

@@ -19,16 +19,16 @@ _PARTS = {
     "mlp.c_proj": "mlp.fc2",
     "attn.out_proj": "self_attn.out_proj",
 }
-_LAYER = re.compile(re.escape(LAYERS) + r"(\d+)\.(.+)[._](weight|bias)$")
+_LAYER = re.compile(r"(\d+)\.(.+)[._](weight|bias)$")
 
 
-def transformer_weights(weights: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Names from `encoder.layers.` on, and weights, of what is below `transformer.resblocks.`."""
+def transformer_weights(weights: Mapping[str, Tensor], prefix: str = LAYERS) -> Iterator[tuple[str, Tensor]]:
+    """Names from `layers.` on, and weights, of the layers below a prefix."""
     for name, tensor in weights.items():
-        if (match := _LAYER.match(name)) is None:
+        if not name.startswith(prefix) or (match := _LAYER.match(name, len(prefix))) is None:
             continue
         number, part, kind = match.groups()
-        layer = f"encoder.layers.{number}"
+        layer = f"layers.{number}"
         if part == "attn.in_proj":
             for projection, own in zip("qkv", tensor.chunk(3), strict=False):
                 yield f"{layer}.self_attn.{projection}_proj.{kind}", own

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 
@@ -31,3 +33,16 @@ def load_weights_file(path: Path, kind: str) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (*_DAMAGE, SafetensorError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path.name} is not {kind}: {error}") from error
+
+
+def named_weights(path: Path, kind: str) -> dict[str, Tensor]:
+    """The tensors in a file by name; some files have them below a `state_dict`.
+
+    Raises:
+        CheckpointError: the file is damaged; none in it is no error here.
+    """
+    content = load_weights_file(path, kind)
+    content = content.get("state_dict", content) if isinstance(content, Mapping) else {}
+    if not isinstance(content, Mapping):
+        return {}
+    return {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
