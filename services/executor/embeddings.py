@@ -26,8 +26,9 @@ class Embeddings:
     def __init__(self, models: ModelFolders) -> None:
         self._models = models
 
-    def of_width(self, width: int) -> Callable[[str], Tensor | None]:
-        """Finds the vectors (count, width) behind a name; those of another width are of no use, and are not found.
+    def of_encoder(self, encoder: str, width: int) -> Callable[[str], Tensor | None]:
+        """Finds the vectors (count, width) for a text encoder ("l") behind a name; those of another width are of no
+        use, and are not found.
 
         What it returns raises `CheckpointError` for a file that cannot be read.
         """
@@ -36,7 +37,7 @@ class Embeddings:
             path = self._path(name)
             if path is None:
                 return None
-            vectors = load_embedding(path)
+            vectors = load_embedding(path, encoder)
             if vectors.shape[1] == width:
                 return vectors
             log.warning(

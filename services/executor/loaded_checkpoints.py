@@ -37,7 +37,7 @@ class LoadedCheckpoints:
 
     def __init__(self, device: str, embeddings: Embeddings | None = None, kept: int = KEPT) -> None:
         self._device = device
-        self._embeddings = embeddings
+        self._find_embeddings = embeddings.of_encoder if embeddings else None
         self._kept = kept
         self._loaded: OrderedDict[_Key, Models] = OrderedDict()
 
@@ -51,14 +51,18 @@ class LoadedCheckpoints:
         key = (str(path), status.st_mtime_ns, status.st_size)
         if key not in self._loaded:
             checkpoint = load_checkpoint(path)
-            if checkpoint.clip and self._embeddings:
-                width = checkpoint.clip.model.spec.width
-                checkpoint.clip.find_embedding = self._embeddings.of_width(width)
             while len(self._loaded) >= self._kept:
                 self._loaded.popitem(last=False)
-            self._loaded[key] = _as_nodes_know_it(_moved(checkpoint, self._device))
+            self._loaded[key] = self._as_nodes_know_it(_moved(checkpoint, self._device))
         self._loaded.move_to_end(key)
         return self._loaded[key].cloned()
+
+    def _as_nodes_know_it(self, checkpoint: Checkpoint) -> Models:
+        return Models(
+            ModelPatcher(as_nodes_know_it(checkpoint.model)) if checkpoint.model else None,
+            CLIP(checkpoint.clip, self._find_embeddings) if checkpoint.clip else None,
+            VAE.of(checkpoint.vae) if checkpoint.vae else None,
+        )
 
     def unload(self) -> None:
         """Let go of all of them."""
@@ -69,15 +73,8 @@ def _moved(checkpoint: Checkpoint, device: str) -> Checkpoint:
     if checkpoint.model:
         checkpoint.model.unet.to(device)
     if checkpoint.clip:
-        checkpoint.clip.model.to(device)
+        for encoder in checkpoint.clip.encoders:
+            encoder.model.to(device)
     if checkpoint.vae:
         checkpoint.vae.vae.to(device)
     return checkpoint
-
-
-def _as_nodes_know_it(checkpoint: Checkpoint) -> Models:
-    return Models(
-        ModelPatcher(as_nodes_know_it(checkpoint.model)) if checkpoint.model else None,
-        CLIP(checkpoint.clip) if checkpoint.clip else None,
-        VAE.of(checkpoint.vae) if checkpoint.vae else None,
-    )

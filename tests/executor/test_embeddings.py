@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def find(folder: Path) -> Callable[[str], Tensor | None]:
-    return Embeddings(ModelFolders([folder.parent])).of_width(4)
+    return Embeddings(ModelFolders([folder.parent])).of_encoder("l", 4)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from services.executor.diffusion.checkpoints.checkpoint import TEXT_PREFIXES, UNET_PREFIX, VAE_PREFIX
+from services.executor.diffusion.checkpoints.checkpoint import UNET_PREFIX, VAE_PREFIX
 from services.executor.diffusion.checkpoints.configuration import CONFIGURATION_KEY
 from services.executor.diffusion.models.clip_text import ClipText
 from services.executor.diffusion.models.unet import UNet
@@ -17,12 +17,13 @@ from services.executor.diffusion.models.vae import Vae
 from tools.train_tiny import text, unet, vae
 from tools.train_tiny.drawing import LATENT_MEAN, LATENT_STD
 
+TEXT_PREFIX = "cond_stage_model.transformer."
 DESCRIPTION = "Silverprint's tiny model: one shape of a colour at a place on a plain background; see docs/tiny-model.md"
 
 
 def export(text_encoder: ClipText, denoiser: UNet, autoencoder: Vae, path: Path) -> None:
     """Write the checkpoint, its weights in fp16."""
-    weights = _named(text_encoder, TEXT_PREFIXES[0]) | _named(denoiser, UNET_PREFIX) | _named(autoencoder, VAE_PREFIX)
+    weights = _named(text_encoder, TEXT_PREFIX) | _named(denoiser, UNET_PREFIX) | _named(autoencoder, VAE_PREFIX)
     metadata = {
         "format": "pt",
         "modelspec.title": "silverprint-tiny",

@@ -43,15 +43,11 @@ class Padding:
     token: int = END_TOKEN
 
 
-def no_embeddings(name: str) -> Tensor | None:
-    """Find no embedding of any name."""
-    return None
-
-
-def tokenize(prompt: str, padding: Padding = Padding(), find_embedding: FindEmbedding = no_embeddings) -> list[Chunk]:
+def tokenize(prompt: str, padding: Padding = Padding(), find_embedding: FindEmbedding | None = None) -> list[Chunk]:
     """Chunks of CHUNK_TOKENS tokens each; at least one.
 
-    Short parts of a prompt are kept in one chunk, as far as they fit.
+    Short parts of a prompt are kept in one chunk, as far as they fit. Without `find_embedding` the names of
+    embeddings are words as any other.
     """
     chunks: list[Chunk] = []
     current = [Token(START_TOKEN)]
@@ -71,7 +67,7 @@ def _finished(chunk: Chunk, padding: Padding) -> Chunk:
     return [*chunk, Token(END_TOKEN), *[fill] * (CHUNK_TOKENS - 1 - len(chunk))]
 
 
-def _parts(prompt: str, find_embedding: FindEmbedding) -> Iterator[Chunk]:
+def _parts(prompt: str, find_embedding: FindEmbedding | None) -> Iterator[Chunk]:
     number = _NO_PART
     for text, weight in weighted_parts(prompt):
         for values in _values(text, find_embedding):
@@ -79,13 +75,16 @@ def _parts(prompt: str, find_embedding: FindEmbedding) -> Iterator[Chunk]:
             yield [Token(value, weight, number) for value in values]
 
 
-def _values(text: str, find_embedding: FindEmbedding) -> Iterator[list[int | Tensor]]:
+def _values(text: str, find_embedding: FindEmbedding | None) -> Iterator[list[int | Tensor]]:
     first, *named = text.replace("\n", " ").split(f" {EMBEDDING_PREFIX}")
     if first.startswith(EMBEDDING_PREFIX):
         named = [first.removeprefix(EMBEDDING_PREFIX), *named]
     elif first:
         yield list(clip_bpe().encode(first))
     for words in named:
+        if find_embedding is None:
+            yield list(clip_bpe().encode(EMBEDDING_PREFIX + words))
+            continue
         vectors, rest = _embedding(words, find_embedding)
         if vectors is not None:
             yield list(vectors)

@@ -7,18 +7,34 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from services.executor.diffusion.prompt_tokens import CHUNK_TOKENS, Token, tokenize
+from services.executor.diffusion.prompt_tokens import CHUNK_TOKENS, Padding, Token, tokenize
 from services.executor.diffusion.prompt_weights import weighted_parts
+from services.executor.diffusion.text_families import ZEROS
 from tests.executor.diffusion.golden import GOLDEN, table
 
 CASES = table("tokens")["prompts"]
 IDS = [f"{index}-{case['prompt'][:20]!r}" for index, case in enumerate(CASES)]
 
 
-def _find_embedding(name: str) -> Tensor | None:
-    if name.removesuffix(".safetensors") != "goldtest":
-        return None
-    return load_file(GOLDEN / "embeddings" / "goldtest.safetensors")["emb_params"]
+#: By family and encoder: how chunks are filled up, and where its embedding lies.
+ENCODERS = {
+    ("sd1", "l"): (Padding(), "embeddings", "emb_params"),
+    ("sd2", "h"): (ZEROS, None, ""),
+    ("sdxl", "l"): (Padding(), "embeddings_sdxl", "clip_l"),
+    ("sdxl", "g"): (ZEROS, "embeddings_sdxl", "clip_g"),
+}
+
+
+def _tokenized(prompt: str, family: str, encoder: str) -> list[list[Token]]:
+    padding, folder, key = ENCODERS[family, encoder]
+
+    def find_embedding(name: str) -> Tensor | None:
+        if name.removesuffix(".safetensors") != "goldtest":
+            return None
+        return load_file(GOLDEN / str(folder) / "goldtest.safetensors")[key]
+
+    # With no folder of embeddings ComfyUI takes their names for words.
+    return tokenize(prompt, padding, find_embedding if folder else None)
 
 
 def _recorded(chunk: dict[str, Any]) -> list[list[Any]]:
@@ -42,10 +58,11 @@ def test_parts_of_a_prompt_have_the_recorded_weights(case: dict[str, Any]) -> No
     assert [list(part) for part in weighted_parts(case["prompt"])] == recorded
 
 
+@pytest.mark.parametrize(("family", "encoder"), ENCODERS)
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_chunks_are_as_recorded(case: dict[str, Any]) -> None:
-    chunks = tokenize(case["prompt"], find_embedding=_find_embedding)
-    recorded = [_recorded(chunk) for chunk in case["sd1"]["l"]]
+def test_chunks_are_as_recorded(case: dict[str, Any], family: str, encoder: str) -> None:
+    chunks = _tokenized(case["prompt"], family, encoder)
+    recorded = [_recorded(chunk) for chunk in case[family][encoder]]
     assert len(chunks) == len(recorded)
     for chunk, expected in zip(chunks, recorded, strict=True):
         for token, (value, weight, part) in zip(chunk, expected, strict=True):
@@ -55,7 +72,7 @@ def test_chunks_are_as_recorded(case: dict[str, Any]) -> None:
 
 
 def test_an_unknown_embedding_is_ignored_and_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    tokens = tokenize("embedding:nosuch, cat")
+    tokens = tokenize("embedding:nosuch, cat", find_embedding=lambda name: None)
     assert "'nosuch'" in caplog.text
     assert [token.value for token in tokens[0]] == [token.value for token in tokenize(", cat")[0]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from services.executor.diffusion.checkpoints import load_checkpoint
-from services.executor.diffusion.text_encoding import TextEncoder
+from services.executor.diffusion.text_encoding import TextEncoders
 from tests.executor.diffusion.golden import GOLDEN
 from tests.executor.patching.conftest import Loaded
 
@@ -13,7 +13,7 @@ PROMPT = "a (red:1.3) cat, (sitting)"
 WEIGHT = "clip_l.transformer.text_model.final_layer_norm.weight"
 
 
-def encoder() -> TextEncoder:
+def encoder() -> TextEncoders:
     clip = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors").clip
     assert clip
     return clip
@@ -46,7 +46,7 @@ def test_tokens_are_encoded_as_the_prompt_is(loaded: Loaded) -> None:
 def test_a_clone_stops_at_a_layer_of_its_own(loaded: Loaded) -> None:
     clone = loaded.clip.clone()
     clone.clip_layer(-2)
-    ((embedding, _),) = encoder().with_layer(-2).encode(PROMPT)
+    ((embedding, _),) = encoder().encode(PROMPT, layer=-2)
     assert torch.equal(clone.encode(PROMPT), embedding)
     assert not torch.equal(loaded.clip.encode(PROMPT), embedding)
 

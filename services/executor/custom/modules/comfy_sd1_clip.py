@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.executor.diffusion.prompt_weights import weighted_parts
-from services.executor.patching.clip import SD1ClipModel, SD1Tokenizer, SDClipModel, SDTokenizer
+from services.executor.patching.text_models import SD1ClipModel, SDClipModel
+from services.executor.patching.tokenizers import SD1Tokenizer, SDTokenizer
 
 __all__ = ["SD1ClipModel", "SD1Tokenizer", "SDClipModel", "SDTokenizer", "token_weights"]
 

@@ -1,7 +1,11 @@
-"""`comfy.sdxl_clip`: the names of Stable Diffusion XL's text encoders, which cannot be loaded yet."""
+"""`comfy.sdxl_clip`: text encoders and tokenizers of Stable Diffusion XL, for packs that ask what they were given."""
 
 from __future__ import annotations
 
 from services.executor.custom.modules.later_families import later as _later
+from services.executor.patching.text_models import SDClipModel, SDXLClipModel, SDXLRefinerClipModel
+from services.executor.patching.tokenizers import SDTokenizer, SDXLTokenizer
 
-globals().update(_later(("SDXLClipModel", "SDXLRefinerClipModel", "SDXLClipG", "SDXLTokenizer", "SDXLClipGTokenizer")))
+__all__ = ["SDClipModel", "SDTokenizer", "SDXLClipModel", "SDXLRefinerClipModel", "SDXLTokenizer"]
+
+globals().update(_later(("SDXLClipG", "SDXLClipGTokenizer", "StableCascadeClipModel", "StableCascadeTokenizer")))

@@ -12,27 +12,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from services.executor.diffusion.checkpoints.clip_structure import clip_text_spec
 from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
 from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
 from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.sampling_settings import latent_format, model_sampling
-from services.executor.diffusion.checkpoints.structure import described, under
+from services.executor.diffusion.checkpoints.structure import described
+from services.executor.diffusion.checkpoints.text_encoders import CONDITIONERS, text_encoder_prefixes, text_encoders
 from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
 from services.executor.diffusion.families import FAMILIES, family_of
 from services.executor.diffusion.models.autoencoder import Autoencoder
-from services.executor.diffusion.models.clip_text import ClipText
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.models.vae import Vae
-from services.executor.diffusion.text_encoding import TextEncoder
+from services.executor.diffusion.text_encoding import TextEncoders
 
 UNET_PREFIX = "model.diffusion_model."
 VAE_PREFIX = "first_stage_model."
-TEXT_PREFIXES = ("cond_stage_model.transformer.", "cond_stage_model.")
-"""Files differ in whether `text_model.` stands directly below the conditioner or below a `transformer.` in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +37,7 @@ class Checkpoint:
     """What a checkpoint file holds; None for the parts that it does not hold."""
 
     model: LatentDiffusionModel | None
-    clip: TextEncoder | None
+    clip: TextEncoders | None
     vae: Autoencoder | None
 
 
@@ -52,16 +49,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     header = read_header(path)
     configuration = read_configuration(header.metadata)
-    text_prefix = next((prefix for prefix in TEXT_PREFIXES if under(header.shapes, prefix + "text_model.")), None)
+    text_prefixes = [prefix for prefix in text_encoder_prefixes(header.shapes) if prefix.startswith(CONDITIONERS)]
     has_unet = f"{UNET_PREFIX}input_blocks.0.0.weight" in header.shapes
     has_vae = f"{VAE_PREFIX}decoder.conv_in.weight" in header.shapes
-    if not (has_unet or has_vae or text_prefix):
+    if not (has_unet or has_vae or text_prefixes):
         raise CheckpointError(f"{path.name} holds no known model; its weights are of {described(header.shapes)}")
     weights = _mapped(path)
     with told_of(path.name):
         return Checkpoint(
             model=_diffusion_model(weights, configuration) if has_unet else None,
-            clip=_text_encoder(weights, text_prefix, configuration) if text_prefix else None,
+            clip=text_encoders(weights, text_prefixes, configuration) if text_prefixes else None,
             vae=autoencoder(weights, configuration, VAE_PREFIX) if has_vae else None,
         )
 
@@ -90,15 +87,6 @@ def autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any],
     with torch.device("meta"):
         vae = Vae(spec)
     return Autoencoder(filled(vae, own, prefix))
-
-
-def _text_encoder(weights: Mapping[str, Tensor], prefix: str, configuration: Mapping[str, Any]) -> TextEncoder:
-    # ComfyUI holds text encoders in fp16 and computes in float32 on CPUs; other roundings move every picture a little.
-    own = {name: tensor.half() for name, tensor in below(weights, prefix).items() if tensor.is_floating_point()}
-    spec = clip_text_spec(shapes_of(own), configuration.get("clip_l", {}))
-    with torch.device("meta"):
-        text = ClipText(spec)
-    return TextEncoder(filled(text, own, prefix))
 
 
 def _mapped(path: Path) -> dict[str, Tensor]:

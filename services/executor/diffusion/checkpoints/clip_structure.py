@@ -13,18 +13,18 @@ from services.executor.diffusion.models.clip_transformer import ACTIVATIONS
 HEAD_CHANNELS = 64
 
 
-def clip_text_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> ClipTextSpec:
+def clip_text_spec(shapes: Shapes, configuration: Mapping[str, Any], activation: str = "quick_gelu") -> ClipTextSpec:
     """The structure of the text encoder with these weights (names from `text_model.` on).
 
     `configuration` may give `num_attention_heads` and `hidden_act`, which no shape shows; CLIP's own rule, heads
-    of 64 channels and the quick GELU, holds otherwise.
+    of 64 channels, and `activation` hold otherwise.
 
     Raises:
         CheckpointError: this is no CLIP text encoder.
     """
     vocabulary, width = shape_of(shapes, "text_model.embeddings.token_embedding.weight", 2)
     positions = shape_of(shapes, "text_model.embeddings.position_embedding.weight", 2)[0]
-    activation = str(configuration.get("hidden_act", "quick_gelu"))
+    activation = str(configuration.get("hidden_act", activation))
     if activation not in ACTIVATIONS:
         raise CheckpointError(f"unknown activation {activation!r} of a text encoder")
     heads = int(configuration.get("num_attention_heads", max(1, width // HEAD_CHANNELS)))

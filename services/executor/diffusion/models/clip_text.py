@@ -22,6 +22,8 @@ class ClipTextSpec(ClipTransformerSpec):
     """Width of the projected pooled output, None where the file holds no projection."""
     vocabulary: int = 49408
     positions: int = 77
+    omitted_layers: int = 0
+    """Layers after the last one here that the encoder was trained with, and whose outputs are never used."""
 
 
 class ClipTextOutput(NamedTuple):
@@ -58,13 +60,16 @@ class ClipText(nn.Module):
     ) -> ClipTextOutput:
         """Encode token embeddings (batch, tokens, width) whose first end tokens stand at `end_positions` (batch).
 
-        `layer` counts from the end: -1 (or None) is the last layer, -2 the one before it.
-        `final_norm` normalises the hidden state of that layer, `project` the pooled output.
+        `layer` counts from the end, omitted ones included: -1 is the last layer, -2 the one before it; None is what
+        comes out of the network, which is normalised. `final_norm` normalises the hidden state of a layer too,
+        `project` projects the pooled output.
         """
         states = self.text_model(embeddings)
-        chosen = states[-1 if layer is None else layer]
-        hidden = self.text_model.final_layer_norm(chosen) if final_norm else chosen
         last = self.text_model.final_layer_norm(states[-1])
+        hidden = last
+        if layer is not None:
+            hidden = states[min(layer + self.spec.omitted_layers, -1)]
+            hidden = self.text_model.final_layer_norm(hidden) if final_norm else hidden
         pooled = last[torch.arange(len(last), device=last.device), end_positions]
         if project and self.spec.projection_dim is not None:
             pooled = self.text_projection(pooled)

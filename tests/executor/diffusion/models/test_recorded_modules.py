@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints import load_checkpoint
+from services.executor.diffusion.checkpoints.configuration import read_configuration
+from services.executor.diffusion.checkpoints.header import read_header
+from services.executor.diffusion.checkpoints.text_encoders import text_encoder_prefixes, text_encoders
 from services.executor.diffusion.models.autoencoder import Autoencoder
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.text_encoding import TextEncoder
@@ -35,9 +41,12 @@ def _vae() -> Autoencoder:
     return CHECKPOINT.vae
 
 
-def _clip() -> TextEncoder:
-    assert CHECKPOINT.clip is not None
-    return CHECKPOINT.clip
+@cache
+def _encoders(family: str) -> dict[str, TextEncoder]:
+    path = GOLDEN / "models" / "checkpoints" / f"{family}_small.safetensors"
+    header = read_header(path)
+    found = text_encoders(load_file(path), text_encoder_prefixes(header.shapes), read_configuration(header.metadata))
+    return {encoder.use.name: encoder for encoder in found.encoders}
 
 
 def _assert_close(actual: Tensor, expected: Tensor) -> None:
@@ -74,10 +83,15 @@ def test_a_picture_smaller_than_a_latent_pixel_is_refused_with_its_size() -> Non
         _vae().encode(torch.zeros(1, 64, 7, 3))
 
 
-@pytest.mark.parametrize("layer", [-1, -2, -3])
-def test_every_layer_of_the_text_encoder_is_as_recorded(layer: int) -> None:
-    ids = RECORDED["te/sd15/l/ids"].long()
+@pytest.mark.parametrize("layer", ["last", -1, -2, -3])
+@pytest.mark.parametrize(("family", "name"), [("sd15", "l"), ("sdxl", "l"), ("sdxl", "g")])
+def test_every_layer_of_a_text_encoder_is_as_recorded(family: str, name: str, layer: int | str) -> None:
+    encoder, recorded = _encoders(family)[name], f"te/{family}/{name}"
+    ids = RECORDED[f"{recorded}/ids"].long()
     ends = (ids == END_TOKEN).int().argmax(dim=1)
-    output = _clip().model(_clip().model.embed(ids), ends, layer=layer)
-    _assert_close(output.hidden, RECORDED[f"te/sd15/l/{layer}"])
-    _assert_close(output.pooled, RECORDED["te/sd15/l/pooled"])
+    use = encoder.use
+    wanted = None if layer == "last" else int(layer)
+    output = encoder.model(encoder.model.embed(ids), ends, wanted, use.final_norm, use.project)
+    _assert_close(output.hidden, RECORDED[f"{recorded}/{layer}"])
+    if f"{recorded}/pooled" in RECORDED:
+        _assert_close(output.pooled, RECORDED[f"{recorded}/pooled"])
