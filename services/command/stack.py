@@ -86,7 +86,7 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
         f"127.0.0.1:{_claim_port('127.0.0.1', port)}" for port in (wanted.queue_port, wanted.files_port, 0)
     )
     data = str(wanted.data)
-    models = _repeated("--models", wanted.models)
+    models = _repeated("--models", (*wanted.models, _saved_models(wanted)))
     commands: dict[str, list[str]] = {
         "queue": ["--listen", queue, "--data", data],
         "files": ["--listen", files, "--data", data, *models],
@@ -107,8 +107,13 @@ def _repeated(flag: str, values: Sequence[Path]) -> list[str]:
     return [part for value in values for part in (flag, str(value))]
 
 
+def _saved_models(wanted: StackSettings) -> Path:
+    """Where nodes save models, in folders for each kind: loaders find them there."""
+    return wanted.data / "output"
+
+
 def _prepare_folders(wanted: StackSettings) -> None:
-    for folder in (wanted.data, *wanted.models, *wanted.custom_nodes):
+    for folder in (wanted.data, *wanted.models, _saved_models(wanted), *wanted.custom_nodes):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             next(folder.iterdir(), None)
