@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tests.executor.custom.conftest import Load
+from tests.executor.diffusion.checkpoints.openclip import StyleAdapter
 from tests.executor.diffusion.golden import GOLDEN
 
 FILE = GOLDEN / "models" / "clip_vision" / "cv_small.safetensors"
@@ -49,3 +52,12 @@ def test_an_encoder_can_be_made_of_the_weights_of_another(offered: Callable[[str
 def test_what_was_not_seen_is_not_there(offered: Callable[[str], Any]) -> None:
     with pytest.raises(AttributeError, match="image_embeds"):
         offered("comfy.clip_vision").Output()["image_embeds"]
+
+
+@torch.inference_mode()
+def test_a_style_model_takes_what_was_seen(offered: Callable[[str], Any], tmp_path: Path) -> None:
+    reference = StyleAdapter(width=32, heads=8, layers=1, tokens=2, context_dim=24)
+    save_file(reference.state_dict(), tmp_path / "style.safetensors")
+    seen = offered("comfy.clip_vision").load(FILE).encode_image(torch.rand(1, 56, 56, 3))
+    made = offered("comfy.sd").load_style_model(str(tmp_path / "style.safetensors")).get_cond(seen)
+    torch.testing.assert_close(made, reference(seen.last_hidden_state), rtol=0, atol=1e-5)

@@ -1,4 +1,4 @@
-"""`comfy.sd`: checkpoints, loaded and kept as the loader node does, and LoRA over them."""
+"""`comfy.sd`: checkpoints, loaded and kept as the loader node does, LoRA over them, and style models."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any
 
 from torch import Tensor
 
+from services.executor.custom.pack_host import pack_host
+from services.executor.diffusion.checkpoints.style_models import load_style_network
 from services.executor.environment import environment
 from services.executor.patching.clip import CLIP as CLIP
 from services.executor.patching.lora import with_lora
 from services.executor.patching.model_patcher import ModelPatcher
+from services.executor.patching.style_model import StyleModel as StyleModel
 from services.executor.patching.vae import VAE as VAE
 
 
@@ -61,3 +64,12 @@ def load_lora_for_models(
 ) -> tuple[ModelPatcher | None, CLIP | None]:
     """Clones of a MODEL and a CLIP, either of which may be None, with the changes of what a LoRA file holds."""
     return with_lora(model, clip, lora, strength_model, strength_clip)
+
+
+def load_style_model(ckpt_path: Any) -> StyleModel:
+    """The style model in a file.
+
+    Raises:
+        CheckpointError: it is none.
+    """
+    return StyleModel(load_style_network(Path(ckpt_path)).to(pack_host().device))

@@ -1,4 +1,7 @@
-"""OpenCLIP's encoder of pictures, written from its published layout: another formulation of what ours computes."""
+"""OpenCLIP's encoder of pictures, and a style adapter made of its layers, written from their published layouts.
+
+Other formulations of what ours compute.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ from torch import Tensor, nn
 class ResidualBlock(nn.Module):
     """A layer, with torch's own attention."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, activation: type[nn.Module] = nn.GELU) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(width)
         self.attn = nn.MultiheadAttention(width, heads, batch_first=True)
         self.ln_2 = nn.LayerNorm(width)
         self.mlp = nn.Sequential()
         self.mlp.add_module("c_fc", nn.Linear(width, width * 4))
-        self.mlp.add_module("gelu", nn.GELU())
+        self.mlp.add_module("gelu", activation())
         self.mlp.add_module("c_proj", nn.Linear(width * 4, width))
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -48,3 +51,29 @@ class VisionTransformer(nn.Module):
         for block in self.transformer.resblocks:  # type: ignore[union-attr]
             tokens = block(tokens)
         return self.ln_post(tokens[:, 0]) @ self.proj, tokens
+
+
+class QuickGelu(nn.Module):
+    """The activation of OpenAI's CLIP."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden * torch.sigmoid(1.702 * hidden)
+
+
+class StyleAdapter(nn.Module):
+    """The style adapter of T2I-Adapter; its parameters have the names of the published weights."""
+
+    def __init__(self, width: int, heads: int, layers: int, tokens: int, context_dim: int) -> None:
+        super().__init__()
+        self.style_embedding = nn.Parameter(torch.randn(1, tokens, width))
+        self.proj = nn.Parameter(torch.randn(width, context_dim) / width**0.5)
+        self.ln_pre = nn.LayerNorm(width)
+        self.ln_post = nn.LayerNorm(width)
+        self.transformer_layes = nn.Sequential(*(ResidualBlock(width, heads, QuickGelu) for _ in range(layers)))
+
+    def forward(self, seen: Tensor) -> Tensor:
+        tokens = self.style_embedding.shape[1]
+        own = self.style_embedding.repeat(len(seen), 1, 1)
+        hidden = self.transformer_layes(self.ln_pre(torch.cat([seen, own], dim=1)))
+        made: Tensor = self.ln_post(hidden[:, -tokens:]) @ self.proj
+        return made
