@@ -11,7 +11,8 @@ import torch
 from services.executor.engine.failure import type_name
 from services.graph.events import ExecutionFailed
 
-_TYPES = frozenset(map(type_name, (MemoryError, torch.OutOfMemoryError)))
+_TYPES = MemoryError, torch.OutOfMemoryError
+_TYPE_NAMES = frozenset(map(type_name, _TYPES))
 
 #: How torch says it in a plain RuntimeError: CUDA's libraries and MPS, its allocator for the CPU, and cuBLAS.
 _PHRASES = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
@@ -22,9 +23,18 @@ _BADNESS = 500
 
 def says_out_of_memory(failure: ExecutionFailed) -> bool:
     """Whether a node failed for want of memory, of the host or of the device."""
-    if failure.exception_type in _TYPES:
+    if failure.exception_type in _TYPE_NAMES:
         return True
-    return failure.exception_type == "RuntimeError" and any(said in failure.exception_message for said in _PHRASES)
+    return failure.exception_type == "RuntimeError" and _says_so(failure.exception_message)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """The same of what was raised."""
+    return isinstance(error, _TYPES) or (type(error) is RuntimeError and _says_so(str(error)))
+
+
+def _says_so(message: str) -> bool:
+    return any(said in message for said in _PHRASES)
 
 
 def be_ended_first(score: Path = Path("/proc/self/oom_score_adj")) -> None:

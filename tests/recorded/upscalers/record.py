@@ -1,0 +1,99 @@
+"""Records what spandrel computes. In a virtual environment with torch and spandrel, at the top of the repository:
+
+python -m tests.recorded.upscalers.record
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from spandrel import ModelLoader
+from spandrel.__helpers.size_req import pad_tensor
+from spandrel.architectures.Compact import Compact
+from spandrel.architectures.ESRGAN import ESRGAN
+from spandrel.architectures.Swin2SR import Swin2SR
+from spandrel.architectures.SwinIR import SwinIR
+
+from tests.executor.upscalers.weights import picture, waves
+
+HERE = Path(__file__).parent
+HEIGHT, WIDTH, STRIDE = 21, 18, 3
+#: What a state dict has beside parameters, and can be computed: not all files have it.
+BUFFERS = ("attn_mask",)
+
+
+def esrgan(scale: int, plus: bool = False, unshuffle: int | None = None, channels: int = 3) -> ESRGAN:
+    inputs = channels * (unshuffle or 1) ** 2
+    return ESRGAN(
+        in_nc=inputs,
+        out_nc=channels,
+        num_filters=6,
+        num_blocks=2,
+        scale=scale,
+        plus=plus,
+        shuffle_factor=unshuffle,
+    )
+
+
+def swin(kind, upsampler: str, upscale: int, **more):
+    sizes = {"img_size": 16, "window_size": 8, "embed_dim": 12, "depths": [2, 2], "num_heads": [2, 3], "mlp_ratio": 2.0}
+    return kind(**{**sizes, "upsampler": upsampler, "upscale": upscale, "in_chans": 3, **more})
+
+
+CASES = {
+    "esrgan_x4": lambda: esrgan(4),
+    "esrgan_x1": lambda: esrgan(1),
+    "esrgan_x8_grey": lambda: esrgan(8, channels=1),
+    "esrgan_x16": lambda: esrgan(16),
+    "esrgan_plus_x2": lambda: esrgan(2, plus=True),
+    "esrgan_unshuffled_x2": lambda: esrgan(4, unshuffle=2),
+    "esrgan_unshuffled_x1": lambda: esrgan(4, unshuffle=4),
+    "compact_x4": lambda: Compact(num_feat=6, num_conv=3, upscale=4),
+    "compact_x1": lambda: Compact(num_feat=6, num_conv=3, upscale=1),
+    "swinir_classical_x4": lambda: swin(SwinIR, "pixelshuffle", 4),
+    "swinir_classical_x3": lambda: swin(SwinIR, "pixelshuffle", 3),
+    "swinir_lightweight_x2": lambda: swin(SwinIR, "pixelshuffledirect", 2),
+    "swinir_real_x4": lambda: swin(SwinIR, "nearest+conv", 4, resi_connection="3conv"),
+    "swinir_real_x2": lambda: swin(SwinIR, "nearest+conv", 2),
+    "swinir_denoise": lambda: swin(SwinIR, "", 1),
+    "swinir_jpeg": lambda: swin(SwinIR, "", 1, window_size=7, img_size=28, img_range=255.0, in_chans=1),
+    "swin2sr_classical_x4": lambda: swin(Swin2SR, "pixelshuffle", 4),
+    "swin2sr_lightweight_x2": lambda: swin(Swin2SR, "pixelshuffledirect", 2),
+    "swin2sr_real_x4": lambda: swin(Swin2SR, "nearest+conv", 4),
+    "swin2sr_jpeg": lambda: swin(Swin2SR, "", 1),
+}
+
+
+def main() -> None:
+    cases, outputs = {}, {}
+    for name, make in CASES.items():
+        network = make()
+        buffers = {key for key, _ in network.named_buffers()}
+        state = network.state_dict()
+        shapes = {key: list(tensor.shape) for key, tensor in state.items() if key not in buffers}
+        state |= waves(shapes)
+        model = ModelLoader().load_from_state_dict(dict(state)).eval()
+        _, padded = pad_tensor(picture(model.input_channels, HEIGHT, WIDTH), model.size_requirements)
+        with torch.inference_mode():
+            out = model.model(padded)[..., : HEIGHT * model.scale, : WIDTH * model.scale]
+        outputs[name] = out[..., ::STRIDE, ::STRIDE].contiguous()
+        cases[name] = {
+            "architecture": model.architecture.id,
+            "scale": model.scale,
+            "input_channels": model.input_channels,
+            "output_channels": model.output_channels,
+            "purpose": model.purpose,
+            "shapes": shapes,
+            "buffers": {
+                key: list(state[key].shape) for key in sorted(buffers & state.keys()) if not key.endswith(BUFFERS)
+            },
+        }
+    (HERE / "cases.json").write_text(json.dumps(cases) + "\n")
+    save_file(outputs, HERE / "outputs.safetensors")
+
+
+if __name__ == "__main__":
+    main()
