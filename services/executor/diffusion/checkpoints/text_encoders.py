@@ -123,7 +123,7 @@ class _Part:
 
 def _from_openclip(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     named = {f"{_HUGGING_FACE}{_OPENCLIP_NAMES[name]}": weights[name] for name in _OPENCLIP_NAMES if name in weights}
-    named |= {f"{_HUGGING_FACE}{name}": tensor for name, tensor in transformer_weights(weights)}
+    named |= {f"{_HUGGING_FACE}encoder.{name}": tensor for name, tensor in transformer_weights(weights)}
     if _PROJECTION in weights:
         # A matrix that tokens are multiplied with, where a linear layer has its transpose.
         named[_PROJECTION_WEIGHT] = weights[_PROJECTION].mT.contiguous()
