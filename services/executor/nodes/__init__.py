@@ -59,6 +59,7 @@ from services.executor.nodes import (
     samplers,
     sampling_parts,
     scenes,
+    sdxl_prompts,
     sharpness,
     sigma_arithmetic,
     sigma_schedules,
@@ -154,6 +155,7 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     dual_guider.NODES,
     inpainting.NODES,
     merging.NODES,
+    sdxl_prompts.NODES,
 )
 
 NODE_CLASSES: Mapping[str, type] = {

@@ -20,8 +20,8 @@ from tests.executor.nodes.conftest import FolderFiles
 CASES = {case["name"]: case for case in table("pipelines")["cases"]}
 #: Groups of cases whose nodes or models are still to come.
 TO_COME = (
-    *("controlnet/", "inpaint/inpaintmodelconditioning", "sdxl/base", "sdxl/diff_len", "sdxl/zeroout", "sdxl/cfg1"),
-    *("sdxl/euler", "sdxl/dpmpp", "sdxl/ddim", "sdxl/combine", "sdxl/average", "sdxl/lora", "sdxl/locon"),
+    *("controlnet/", "inpaint/inpaintmodelconditioning"),
+    *("sdxl/lora", "sdxl/locon"),
     *("patch/hypertile", "patch/tome"),
 )
 MIN_TOLERANCE = 2e-4  # of the largest value
