@@ -1,8 +1,8 @@
 """Nodes that tell Stable Diffusion XL, beside a prompt, about the picture it is trained to think of.
 
-Podell et al., "SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis", section 2.2: the network is
-told the size that a training picture had, where it was cropped, and the size that is wanted; the refiner, a score of how
-pretty the picture was.
+Podell et al., "SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis", section 2.2: the network
+is told the size that a training picture had, where it was cropped, and the size that is wanted; the refiner, a score of
+how pretty the picture was.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from services.executor.diffusion.conditioning import Conditioning
-from services.executor.nodes.declarations import number, side
+from services.executor.nodes.declarations import LONGEST_SIDE, Declaration, number, whole
 from services.executor.nodes.schema_node import SchemaNode
 
-CLIP = ("CLIP", {})
+CLIP: Declaration = ("CLIP", {})
 TEXT = ("STRING", {"multiline": True, "dynamicPrompts": True})
-SIDE = side(1024, step=None)
-CROP = side(0, step=None)
+SIDE = whole(1024, 0, LONGEST_SIDE, step=None)
+CROP = whole(0, 0, LONGEST_SIDE, step=None)
 
 
 class CLIPTextEncodeSDXL(SchemaNode):
