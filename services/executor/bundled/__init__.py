@@ -1,4 +1,4 @@
-"""What comes with the executor: a small checkpoint, so that a first picture needs no download."""
+"""What comes with the executor: a small checkpoint and an upscaler, so that a first picture needs no download."""
 
 from __future__ import annotations
 
