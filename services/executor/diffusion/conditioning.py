@@ -195,15 +195,16 @@ def weight_of(options: Mapping[str, Any], mask: Tensor | None, region: Region | 
     if region is None:
         return strength
     height, width = latent.shape[-2:]
-    down = _feathered(region.height, region.top > 0, region.top + region.height < height)
-    across = _feathered(region.width, region.left > 0, region.left + region.width < width)
-    return (down[:, None] * across * strength)[None, None].to(latent.device)
+    device = latent.device
+    down = _feathered(region.height, region.top > 0, region.top + region.height < height, device)
+    across = _feathered(region.width, region.left > 0, region.left + region.width < width, device)
+    return (down[:, None] * across * strength)[None, None]
 
 
-def _feathered(length: int, at_start: bool, at_end: bool) -> Tensor:
-    weights = torch.ones(length)
+def _feathered(length: int, at_start: bool, at_end: bool, device: torch.device) -> Tensor:
+    weights = torch.ones(length, device=device)
     reach = min(FEATHER, length // 4)
-    ramp = torch.arange(1, reach + 1) / max(reach, 1)
+    ramp = torch.arange(1, reach + 1, device=device) / max(reach, 1)
     if at_start:
         weights[:reach] *= ramp
     if at_end:

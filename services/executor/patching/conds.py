@@ -147,8 +147,17 @@ def encode_model_conds(
         told = {"noise": noise, "device": device, "prompt_type": prompt_type, **kwargs, **cond}
         told.setdefault("width", noise.shape[-1] * 8)
         told.setdefault("height", noise.shape[-2] * 8)
-        encoded.append(cond | {"model_conds": {**cond["model_conds"], **model_function(**told)}})
+        given = {**cond["model_conds"], **model_function(**told)}
+        encoded.append(cond | {"model_conds": {name: _placed(value, device) for name, value in given.items()}})
     return encoded
+
+
+def _placed(value: Any, device: Any) -> Any:
+    """A value whose tensor is on the device: copied at every step, each would wait for the step before."""
+    tensor = getattr(value, "cond", None)
+    if not isinstance(tensor, Tensor) or tensor.device == torch.device(device):
+        return value
+    return value._copy_with(tensor.to(device))
 
 
 def process_conds(
