@@ -67,7 +67,8 @@ def _pair(width: int, value: Any, activation: str, after_last: str) -> Hypernetw
 
 
 def _network(width: int, weights: Mapping[str, Tensor], activation: str, after_last: str) -> nn.Sequential:
-    specs, named = [], {}
+    specs: list[LayerSpec] = []
+    named: dict[str, Tensor] = {}
     for norms, linear in _layers(weights):
         specs.append(LayerSpec(linear["weight"].shape[1], linear["weight"].shape[0], activation, bool(norms)))
         for part, own in (("linear", linear), ("norm", norms)):
