@@ -17,6 +17,7 @@ class LatentFormat:
         name: of the family that made it, empty when it is nobody's.
         channels: of a latent.
         scale_factor: multiplies encoded pictures to unit variance before sampling.
+        mean, deviation: of each channel of the autoencoder's latents, where they were measured one by one.
         rgb_factors: for each channel what it adds to red, green and blue in -1..1, None when not known.
         rgb_bias: the colour of a latent of zeros in -1..1.
         taesd_decoder: the name, without extension, of the file with the family's tiny decoder, None when there is none.
@@ -25,17 +26,29 @@ class LatentFormat:
     name: str = ""
     channels: int = 4
     scale_factor: float = 1.0
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
     rgb_factors: RgbFactors | None = None
     rgb_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
     taesd_decoder: str | None = None
 
     def to_model(self, latent: Tensor) -> Tensor:
         """Scale a latent of the autoencoder to the network's space."""
+        if self.mean and self.deviation:
+            latent = (latent - _beside(self.mean, latent)) / _beside(self.deviation, latent)
         return latent * self.scale_factor
 
     def from_model(self, latent: Tensor) -> Tensor:
         """Scale a latent of the network's space back to the autoencoder's."""
-        return latent / self.scale_factor
+        latent = latent / self.scale_factor
+        if self.mean and self.deviation:
+            latent = latent * _beside(self.deviation, latent) + _beside(self.mean, latent)
+        return latent
+
+
+def _beside(numbers: tuple[float, ...], latent: Tensor) -> Tensor:
+    """One number for each channel of a latent (batch, channels, height, width)."""
+    return latent.new_tensor(numbers).view(1, -1, 1, 1)
 
 
 # Fitted by Keturn (2022) in "Decoding latents to RGB without upscaling", discuss.huggingface.co topic 23204.

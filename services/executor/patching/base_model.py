@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from services.executor.diffusion.control.residuals import NO_CONTROL
 from services.executor.diffusion.denoiser import denoised_by
-from services.executor.diffusion.model_sampling import ModelSampling
+from services.executor.diffusion.model_sampling import LogarithmicSampling, ModelSampling
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.models.unet import UNet
-from services.executor.diffusion.prediction import Velocity
+from services.executor.diffusion.prediction import Preconditioned, Velocity
 from services.executor.patching import latent_formats, model_sampling
-from services.executor.patching.conds import CONDCrossAttn, CONDRegular
+from services.executor.patching.conds import CONDCrossAttn, CONDNoiseShape, CONDRegular
 from services.executor.patching.latent_formats import LatentFormat
 from services.executor.patching.sigma_rows import level_of
 from services.executor.patching.transformer_options import TransformerOptions, patches_in
@@ -125,8 +125,7 @@ class BaseModel(nn.Module):
         self.model_sampling = model_sampling.as_nodes_know_it(network.model_sampling)
         self.latent_format = latent_formats.as_nodes_know_it(network.latent_format)
         self.model_config = _config(network, self.latent_format)
-        is_velocity = isinstance(network.model_sampling.prediction, Velocity)
-        self.model_type = ModelType.V_PREDICTION if is_velocity else ModelType.EPS
+        self.model_type = _model_type(network.model_sampling)
         self.adm_channels = network.unet.spec.adm_channels or 0
 
     @property
@@ -202,9 +201,13 @@ class BaseModel(nn.Module):
 
     def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
         """What the network is given of a condition, whose options are the arguments."""
+        noise = kwargs["noise"]
         found: dict[str, Any] = {"c_crossattn": CONDCrossAttn(kwargs["cross_attn"])}
-        vector = self.network.vector(kwargs, *kwargs["noise"].shape[-2:])
-        return found if vector is None else found | {"y": CONDRegular(vector)}
+        if (vector := self.network.vector(kwargs, *noise.shape[-2:])) is not None:
+            found["y"] = CONDRegular(vector)
+        if (beside := self.network.beside(kwargs, noise)) is not None:
+            found["c_concat"] = CONDNoiseShape(beside)
+        return found
 
     def process_latent_in(self, latent: Tensor) -> Tensor:
         """Scale a latent of the autoencoder to the network's space."""
@@ -221,6 +224,15 @@ class BaseModel(nn.Module):
 
 def _is_real(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _model_type(sampling: ModelSampling) -> ModelType:
+    match sampling.prediction:
+        case Preconditioned():
+            return ModelType.EDM
+        case Velocity():
+            return ModelType.V_PREDICTION_EDM if isinstance(sampling, LogarithmicSampling) else ModelType.V_PREDICTION
+    return ModelType.EPS
 
 
 def _config(network: LatentDiffusionModel, latent_format: LatentFormat) -> ModelConfig:

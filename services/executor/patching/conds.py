@@ -175,10 +175,9 @@ def process_conds(
     """
     sampling = as_samplers_know_it(model.model_sampling)
     processed = {name: [_resolved(cond, sampling, noise) for cond in side] for name, side in conds.items()}
+    told = {"latent_image": latent_image, "denoise_mask": denoise_mask, "seed": seed}
     for name, side in processed.items():
-        processed[name] = encode_model_conds(
-            model.extra_conds, side, noise, device, name, latent_image=latent_image, denoise_mask=denoise_mask
-        )
+        processed[name] = encode_model_conds(model.extra_conds, side, noise, device, name, **told)
     before = {name: list(side) for name, side in processed.items()}
     for name, side in before.items():
         for other, conditions in processed.items():

@@ -55,8 +55,8 @@ class SDXL_Playground_2_5(SDXL):
     """Playground 2.5, whose latents have a mean and a deviation for each channel."""
 
     scale_factor = 0.5
-    latents_mean = (-1.6574, 1.886, -1.383, 2.5155)
-    latents_std = (8.4927, 5.9022, 6.5498, 5.2299)
+    latents_mean: tuple[float, ...] = (-1.6574, 1.886, -1.383, 2.5155)
+    latents_std: tuple[float, ...] = (8.4927, 5.9022, 6.5498, 5.2299)
 
     def process_in(self, latent: Tensor) -> Tensor:
         """Scale a latent of the autoencoder to the network's space."""
@@ -115,6 +115,9 @@ _CLASSES: dict[str, type[LatentFormat]] = {known.SD1_LATENTS.name: SD15, known.S
 def as_nodes_know_it(own: known.LatentFormat) -> LatentFormat:
     """A model's own latent space in the classes above."""
     made = _CLASSES.get(own.name, LatentFormat)()
+    if own.mean and own.deviation:
+        made = SDXL_Playground_2_5()
+        made.latents_mean, made.latents_std = own.mean, own.deviation
     made.scale_factor = own.scale_factor
     made.latent_channels = own.channels
     made.latent_rgb_factors = own.rgb_factors

@@ -16,19 +16,15 @@ from services.executor.diffusion.checkpoints.configuration import read_configura
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
 from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
 from services.executor.diffusion.checkpoints.header import read_header
-from services.executor.diffusion.checkpoints.sampling_settings import latent_format, model_sampling
+from services.executor.diffusion.checkpoints.network import UNET_PREFIX, diffusion_network
 from services.executor.diffusion.checkpoints.structure import described
 from services.executor.diffusion.checkpoints.text_encoders import CONDITIONERS, text_encoder_prefixes, text_encoders
-from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
-from services.executor.diffusion.families import FAMILIES, family_of
 from services.executor.diffusion.models.autoencoder import Autoencoder
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
-from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.models.vae import Vae
 from services.executor.diffusion.text_encoding import TextEncoders
 
-UNET_PREFIX = "model.diffusion_model."
 VAE_PREFIX = "first_stage_model."
 
 
@@ -57,23 +53,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
     weights = _mapped(path)
     with told_of(path.name):
         return Checkpoint(
-            model=_diffusion_model(weights, configuration) if has_unet else None,
+            model=diffusion_network(weights, configuration, header.metadata) if has_unet else None,
             clip=text_encoders(weights, text_prefixes, configuration) if text_prefixes else None,
             vae=autoencoder(weights, configuration, VAE_PREFIX) if has_vae else None,
         )
-
-
-def _diffusion_model(weights: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> LatentDiffusionModel:
-    own = below(weights, UNET_PREFIX)
-    spec = unet_spec(shapes_of(own), configuration.get("unet", {}))
-    family = family_of(spec)
-    if family is None:
-        known = ", ".join(family.name for family in FAMILIES)
-        raise CheckpointError(f"its UNet is of no family that is known ({known})")
-    with torch.device("meta"):
-        unet = UNet(spec)
-    unet = filled(unet, own, UNET_PREFIX)
-    return LatentDiffusionModel(unet, model_sampling(configuration), latent_format(family, configuration), family)
 
 
 def autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], prefix: str = "") -> Autoencoder:

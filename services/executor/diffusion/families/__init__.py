@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from services.executor.diffusion.families.family import Family
 from services.executor.diffusion.families.stable_diffusion_1 import STABLE_DIFFUSION_1
-from services.executor.diffusion.families.stable_diffusion_2 import STABLE_DIFFUSION_2
+from services.executor.diffusion.families.stable_diffusion_2 import STABLE_DIFFUSION_2, STABLE_DIFFUSION_2_UNCLIP
 from services.executor.diffusion.families.stable_diffusion_xl import STABLE_DIFFUSION_XL, STABLE_DIFFUSION_XL_REFINER
 from services.executor.diffusion.models.unet_spec import UNetSpec
 
 __all__ = ["FAMILIES", "Family", "family_of"]
 
-FAMILIES = (STABLE_DIFFUSION_1, STABLE_DIFFUSION_2, STABLE_DIFFUSION_XL, STABLE_DIFFUSION_XL_REFINER)
+FAMILIES = (
+    STABLE_DIFFUSION_1,
+    STABLE_DIFFUSION_2,
+    STABLE_DIFFUSION_2_UNCLIP,
+    STABLE_DIFFUSION_XL,
+    STABLE_DIFFUSION_XL_REFINER,
+)
 
 
 def family_of(spec: UNetSpec) -> Family | None:

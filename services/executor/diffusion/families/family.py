@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.executor.diffusion.families.vectors import VectorLayout
+from services.executor.diffusion.families import predictions
+from services.executor.diffusion.families.vectors import VectorCondition
 from services.executor.diffusion.latent_format import LatentFormat
+from services.executor.diffusion.model_sampling import BETA_END, BETA_START
+from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.models.unet_spec import UNetSpec
+from services.executor.diffusion.prediction import Prediction
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,14 @@ class Family:
         name: as its makers call it.
         fits: whether a network of a structure is one of it.
         latent_format: the latent space that its networks work in.
-        vector: what their vector condition is made of, None where they take none.
+        vector: makes their vector condition, None where they take none.
+        prediction: finds out what a network predicts whose file does not say it.
+        betas: the first and the last step of noise that they were trained with.
     """
 
     name: str
     fits: Callable[[UNetSpec], bool]
     latent_format: LatentFormat
-    vector: VectorLayout | None = None
+    vector: VectorCondition | None = None
+    prediction: Callable[[UNet], Prediction] = predictions.noise
+    betas: tuple[float, float] = (BETA_START, BETA_END)

@@ -1,4 +1,4 @@
-"""Vector conditions: a pooled text embedding and numbers about the picture, side by side.
+"""Vector conditions, of which the usual one is a pooled text embedding and numbers about the picture.
 
 Podell et al., "SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis", 2023, section 2.2: each
 number is given as Fourier features, as timesteps are.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +20,22 @@ AESTHETIC_SCORES = {"positive": 6.0, "negative": 2.5}
 """What a picture's aesthetic score is said to be where nobody says it: what the makers of the refiner did."""
 
 _SAME_AS = {"target_width": "width", "target_height": "height"}
+
+
+class VectorCondition(Protocol):
+    """Makes the vector condition of a family."""
+
+    def vector(self, options: Mapping[str, Any], channels: int) -> Tensor:
+        """The vector (batch, channels) of a condition.
+
+        Args:
+            options: those of a condition; `width` and `height` in pixels are there, while sampling
+                `prompt_type` ("positive" or "negative") and `seed` too.
+            channels: those that the network takes.
+
+        Raises:
+            ValueError: the condition lacks what the vector is made of.
+        """
 
 
 @dataclass(frozen=True)
@@ -41,8 +57,8 @@ class VectorLayout:
         """The vector (batch, channels) of a condition.
 
         Args:
-            options: those of a condition; `pooled_output` (batch, width), `width` and `height` in pixels must be there.
-            channels: those that the network takes.
+            options: those of a condition; `pooled_output` (batch, width) has to be there.
+            channels: see `VectorCondition.vector`.
 
         Raises:
             ValueError: the condition has no pooled text embedding, or one of another width.
@@ -59,6 +75,20 @@ class VectorLayout:
         numbers = torch.tensor([_number(options, name) for name in self.numbers])
         features = timestep_embedding(numbers, NUMBER_CHANNELS).flatten()[None]
         return torch.cat([pooled.float(), features.to(pooled.device).expand(len(pooled), -1)], dim=1)
+
+
+class PictureVector:
+    """An embedding of a picture, zeros for none (Ramesh et al., 2022, https://arxiv.org/abs/2204.06125)."""
+
+    def vector(self, options: Mapping[str, Any], channels: int) -> Tensor:
+        """Zeros (1, channels): a file that holds nothing to prepare embeddings with can be given none.
+
+        Raises:
+            ValueError: the condition has pictures.
+        """
+        if options.get("unclip_conditioning"):
+            raise ValueError("unclip_conditioning: the model's file lacks what prepares pictures (noise_augmentor)")
+        return torch.zeros(1, channels)
 
 
 def _number(options: Mapping[str, Any], name: str) -> float:

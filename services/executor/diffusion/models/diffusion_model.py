@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.families import Family
+from services.executor.diffusion.families.concatenation import Concatenation, Sampled
 from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.models.unet import UNet
@@ -26,13 +27,26 @@ class LatentDiffusionModel:
         model_sampling: the noise levels it was trained on and what it predicts.
         latent_format: the latent space it works in.
         family: what it is one of.
+        vector_condition: makes its vector condition, None where it takes none.
+        concatenation: makes the channels that it is given beside the latent, None where it is given none.
+        grey: (channels,) the latent, in its space, of a picture that is all grey; zeros until somebody knows better.
     """
 
-    def __init__(self, unet: UNet, model_sampling: ModelSampling, latent_format: LatentFormat, family: Family) -> None:
+    def __init__(
+        self,
+        unet: UNet,
+        model_sampling: ModelSampling,
+        latent_format: LatentFormat,
+        family: Family,
+        concatenation: Concatenation | None = None,
+    ) -> None:
         self.unet = unet
         self.family = family
         self.model_sampling = model_sampling
         self.latent_format = latent_format
+        self.vector_condition = family.vector
+        self.concatenation = concatenation
+        self.grey = torch.zeros(latent_format.channels)
 
     @property
     def device(self) -> torch.device:
@@ -52,10 +66,20 @@ class LatentDiffusionModel:
         Raises:
             ValueError: the condition lacks what it is made of.
         """
-        if self.family.vector is None:
+        if self.vector_condition is None:
             return None
         pixels = {"height": height * CELL_PIXELS, "width": width * CELL_PIXELS}
-        return self.family.vector.vector({**pixels, **options}, self.unet.spec.adm_channels or 0)
+        return self.vector_condition.vector({**pixels, **options}, self.unet.spec.adm_channels or 0)
+
+    def beside(self, options: Mapping[str, Any], noise: Tensor) -> Tensor | None:
+        """The channels (batch, channels, height, width) beside a latent as large as `noise`, None where there are none.
+
+        Raises:
+            ValueError: an option of the condition cannot be used.
+        """
+        if self.concatenation is None:
+            return None
+        return self.concatenation.tensor(options, Sampled(noise, self.latent_format.to_model, self.grey))
 
     def apply_model(
         self,

@@ -14,7 +14,7 @@ POOLED = torch.arange(1280.0)[None]
 
 def _layout(name: str) -> VectorLayout:
     family = {"base": STABLE_DIFFUSION_XL, "refiner": STABLE_DIFFUSION_XL_REFINER}[name]
-    assert family.vector is not None
+    assert isinstance(family.vector, VectorLayout)
     return family.vector
 
 

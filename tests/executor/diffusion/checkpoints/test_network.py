@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from services.executor.diffusion.checkpoints import CheckpointError, load_checkpoint
+from services.executor.diffusion.checkpoints.configuration import CONFIGURATION_KEY
+from services.executor.diffusion.checkpoints.network import UNET_PREFIX
+from services.executor.diffusion.model_sampling import LogarithmicSampling, stable_diffusion_sampling
+from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
+from services.executor.diffusion.prediction import Epsilon, Preconditioned, Velocity
+from tests.executor.diffusion.families.published import Shapes, shapes_of
+from tests.executor.diffusion.families.small import SMALL, saved
+
+MARK = torch.zeros(1)
+
+
+def _network(path: Path) -> LatentDiffusionModel:
+    model = load_checkpoint(path).model
+    assert model is not None
+    return model
+
+
+def test_a_marker_says_that_the_velocity_is_predicted(tmp_path: Path) -> None:
+    sampling = _network(saved("sdxl", tmp_path, {"v_pred": MARK})).model_sampling
+    assert isinstance(sampling.prediction, Velocity)
+    assert torch.equal(sampling.sigmas, stable_diffusion_sampling().sigmas)
+
+
+def test_another_marker_says_that_the_last_level_has_no_signal(tmp_path: Path) -> None:
+    sampling = _network(saved("sdxl", tmp_path, {"v_pred": MARK, "ztsnr": torch.ones(1)})).model_sampling
+    assert float(sampling.sigma_max) > 4000
+
+
+def test_statistics_of_latents_stand_for_the_preconditioning_and_the_latents_of_playground(tmp_path: Path) -> None:
+    mean, deviation = torch.tensor([-1.5, 2.0, -1.0, 2.5]), torch.tensor([8.0, 6.0, 6.5, 5.0])
+    markers = {"edm_mean": mean.view(1, 4, 1, 1), "edm_std": deviation.view(1, 4, 1, 1)}
+    network = _network(saved("sdxl", tmp_path, markers))
+    assert isinstance(network.model_sampling.prediction, Preconditioned)
+    assert network.model_sampling.prediction.sigma_data == 0.5
+    assert float(network.model_sampling.sigma_max) == pytest.approx(80)
+    assert float(network.model_sampling.sigma_min) == pytest.approx(0.002)
+    latent = torch.randn(2, 4, 3, 5)
+    scaled = network.latent_format.to_model(latent)
+    torch.testing.assert_close(scaled, (latent - mean.view(4, 1, 1)) / deviation.view(4, 1, 1) * 0.5)
+    torch.testing.assert_close(network.latent_format.from_model(scaled), latent)
+
+
+@pytest.mark.parametrize(("given", "least"), [({}, 0.002), ({"edm_vpred.sigma_min": torch.tensor(0.01)}, 0.01)])
+def test_a_highest_level_stands_for_a_velocity_at_logarithmic_levels(
+    given: dict[str, Tensor], least: float, tmp_path: Path
+) -> None:
+    markers = {"edm_vpred.sigma_max": torch.tensor(120.0), **given}
+    sampling = _network(saved("sdxl", tmp_path, markers)).model_sampling
+    assert isinstance(sampling, LogarithmicSampling)
+    assert isinstance(sampling.prediction, Velocity)
+    assert float(sampling.sigma_max) == pytest.approx(120)
+    assert float(sampling.sigma_min) == pytest.approx(least)
+
+
+@pytest.mark.parametrize("key", ["modelspec.prediction_type", "modelspec.predict_key"])
+def test_metadata_says_what_is_predicted_and_markers_come_before_it(key: str, tmp_path: Path) -> None:
+    said = {"epsilon": Epsilon(), "v": Velocity()}
+    for word, prediction in said.items():
+        assert _network(saved("sd2", tmp_path, metadata={key: word})).model_sampling.prediction == prediction
+    marked = saved("sdxl", tmp_path, {"v_pred": MARK}, {key: "epsilon"})
+    assert _network(marked).model_sampling.prediction == Velocity()
+
+
+def test_our_own_configuration_comes_before_everything_else(tmp_path: Path) -> None:
+    metadata = {CONFIGURATION_KEY: json.dumps({"prediction": "eps"}), "modelspec.prediction_type": "v"}
+    assert _network(saved("sdxl", tmp_path, {"v_pred": MARK}, metadata)).model_sampling.prediction == Epsilon()
+
+
+@pytest.mark.parametrize("name", ["sd1", "sdxl", "sdxl-refiner"])
+def test_a_file_that_says_nothing_predicts_noise_in_most_families(name: str, tmp_path: Path) -> None:
+    assert _network(saved(name, tmp_path)).model_sampling.prediction == Epsilon()
+
+
+def test_models_that_are_shown_pictures_predict_the_velocity(tmp_path: Path) -> None:
+    assert _network(saved("sd2-unclip", tmp_path)).model_sampling.prediction == Velocity()
+
+
+@pytest.mark.parametrize("name", ["sd2", "sd2-inpainting", "sd2-depth"])
+@pytest.mark.parametrize(("sign", "prediction"), [(1, Epsilon()), (-1, Velocity())])
+def test_a_network_of_the_second_version_is_asked_what_it_predicts(
+    name: str, sign: int, prediction: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "file.safetensors"
+    weights = {UNET_PREFIX + key: value for key, value in _echoing(shapes_of(SMALL[name]), sign).items()}
+    save_file(weights, path)
+    assert _network(path).model_sampling.prediction == prediction
+
+
+def _echoing(shapes: Shapes, sign: int) -> dict[str, Tensor]:
+    """Weights with which a network answers about what it is given, or the contrary."""
+    weights = {key: torch.zeros(shape) for key, shape in shapes.items()}
+    latent = range(4)
+    last = max(int(key.split(".")[1]) for key in shapes if key.startswith("output_blocks."))
+    first_in = weights["input_blocks.0.0.weight"]
+    skip = weights[f"output_blocks.{last}.0.skip_connection.weight"]
+    for channel in latent:
+        first_in[channel, channel, 1, 1] = 1
+        skip[channel, skip.shape[0] + channel] = 1  # its second half is what the first block gave
+        weights["out.2.weight"][channel, channel, 1, 1] = sign
+    weights["out.0.weight"].fill_(1)
+    return weights
+
+
+def test_a_network_with_channels_that_nothing_gives_is_refused(tmp_path: Path) -> None:
+    weights = {f"{UNET_PREFIX}{key}": torch.zeros(shape) for key, shape in shapes_of(SMALL["sd1"]).items()}
+    weights[f"{UNET_PREFIX}input_blocks.0.0.weight"] = torch.zeros(64, 11, 3, 3)
+    save_file(weights, tmp_path / "odd.safetensors")
+    with pytest.raises(CheckpointError, match=r"odd\.safetensors: its UNet takes 11 channels, which nothing"):
+        load_checkpoint(tmp_path / "odd.safetensors")
