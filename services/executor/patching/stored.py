@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from services.executor.diffusion.checkpoints.checkpoint import UNET_PREFIX, VAE_PREFIX
+from services.executor.diffusion.checkpoints.checkpoint import VAE_PREFIX
+from services.executor.diffusion.checkpoints.network import UNET_PREFIX
 from services.executor.diffusion.checkpoints.describing import (
     clip_text_configuration,
     latent_configuration,

@@ -13,7 +13,7 @@ from services.executor.diffusion.checkpoints.configuration import CONFIGURATION_
 from services.executor.diffusion.checkpoints.network import UNET_PREFIX
 from services.executor.diffusion.model_sampling import LogarithmicSampling, stable_diffusion_sampling
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
-from services.executor.diffusion.prediction import Epsilon, Preconditioned, Velocity
+from services.executor.diffusion.prediction import Epsilon, Preconditioned, Prediction, Velocity
 from tests.executor.diffusion.families.published import Shapes, shapes_of
 from tests.executor.diffusion.families.small import SMALL, saved
 
@@ -65,7 +65,7 @@ def test_a_highest_level_stands_for_a_velocity_at_logarithmic_levels(
 
 @pytest.mark.parametrize("key", ["modelspec.prediction_type", "modelspec.predict_key"])
 def test_metadata_says_what_is_predicted_and_markers_come_before_it(key: str, tmp_path: Path) -> None:
-    said = {"epsilon": Epsilon(), "v": Velocity()}
+    said: dict[str, Prediction] = {"epsilon": Epsilon(), "v": Velocity()}
     for word, prediction in said.items():
         assert _network(saved("sd2", tmp_path, metadata={key: word})).model_sampling.prediction == prediction
     marked = saved("sdxl", tmp_path, {"v_pred": MARK}, {key: "epsilon"})
