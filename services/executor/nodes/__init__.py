@@ -20,6 +20,7 @@ from services.executor.nodes import (
     conditioning_regions,
     custom_sampling,
     dual_guider,
+    editing,
     empty_latents,
     growing_batches,
     guiders,
@@ -156,6 +157,7 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     patches.NODES,
     dual_guider.NODES,
     inpainting.NODES,
+    editing.NODES,
     merging.NODES,
     sdxl_prompts.NODES,
 )

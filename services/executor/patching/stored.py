@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.checkpoint import VAE_PREFIX
-from services.executor.diffusion.checkpoints.network import UNET_PREFIX
 from services.executor.diffusion.checkpoints.describing import (
     clip_text_configuration,
     latent_configuration,
@@ -18,6 +17,7 @@ from services.executor.diffusion.checkpoints.describing import (
     vae_configuration,
 )
 from services.executor.diffusion.checkpoints.filling import below, shapes_of
+from services.executor.diffusion.checkpoints.network import UNET_PREFIX
 from services.executor.diffusion.checkpoints.writing import StoredWeight
 from services.executor.patching.clip import CLIP
 from services.executor.patching.model_patcher import ModelPatcher

@@ -20,7 +20,7 @@ from tests.executor.nodes.conftest import FolderFiles
 CASES = {case["name"]: case for case in table("pipelines")["cases"]}
 #: Groups of cases whose nodes or models are still to come.
 TO_COME = (
-    *("controlnet/", "inpaint/inpaintmodelconditioning"),
+    *("controlnet/",),
     *("sdxl/lora", "sdxl/locon"),
     *("patch/hypertile", "patch/tome"),
 )

@@ -20,12 +20,14 @@ from services.executor.diffusion.checkpoints.network import UNET_PREFIX, diffusi
 from services.executor.diffusion.checkpoints.structure import described
 from services.executor.diffusion.checkpoints.text_encoders import CONDITIONERS, text_encoder_prefixes, text_encoders
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
+from services.executor.diffusion.families.concatenation import Inpainting
 from services.executor.diffusion.models.autoencoder import Autoencoder
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.models.vae import Vae
 from services.executor.diffusion.text_encoding import TextEncoders
 
 VAE_PREFIX = "first_stage_model."
+GREY_SIDE = 128  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +54,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path.name} holds no known model; its weights are of {described(header.shapes)}")
     weights = _mapped(path)
     with told_of(path.name):
-        return Checkpoint(
+        checkpoint = Checkpoint(
             model=diffusion_network(weights, configuration, header.metadata) if has_unet else None,
             clip=text_encoders(weights, text_prefixes, configuration) if text_prefixes else None,
             vae=autoencoder(weights, configuration, VAE_PREFIX) if has_vae else None,
         )
+        if checkpoint.model and checkpoint.vae and isinstance(checkpoint.model.concatenation, Inpainting):
+            checkpoint.model.grey = _grey(checkpoint.model, checkpoint.vae)
+        return checkpoint
+
+
+def _grey(model: LatentDiffusionModel, vae: Autoencoder) -> Tensor:
+    """The latent (channels,), in the network's space, of a picture that is all grey, away from its edges."""
+    latent = model.latent_format.to_model(vae.encode(torch.full((1, GREY_SIDE, GREY_SIDE, 3), 0.5)))
+    middle = latent.shape[-1] // 2
+    return latent[0, :, middle, middle]
 
 
 def autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], prefix: str = "") -> Autoencoder:

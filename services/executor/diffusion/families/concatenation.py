@@ -96,19 +96,23 @@ class Editing:
 
 
 class Depth:
-    """How near each cell is, from -1 (farthest) to 1; everywhere 0 for none (Stable Diffusion 2 depth)."""
+    """How near each cell is, from -1 (farthest) to 1; everywhere 0 for none (Stable Diffusion 2 depth).
+
+    Nearness is the brightness of `concat_image`, which `SD_4XUpscale_Conditioning` makes of pictures; at a factor of
+    0.5 it makes the latent that goes with them too.
+    """
 
     def channels(self, latent_channels: int) -> int:
         """One."""
         return 1
 
     def tensor(self, options: Options, sampled: Sampled) -> Tensor:
-        """The nearness `concat_depth` (batch, height, width), stretched so that it reaches from -1 to 1."""
+        """The nearness, stretched so that it reaches from -1 to 1."""
         like = sampled.noise
-        given = options.get("concat_depth")
+        given = options.get("concat_image")
         if given is None:
             return torch.zeros_like(like[:, :1])
-        near = fitted(given.reshape(-1, 1, *given.shape[-2:]), like)
+        near = fitted(given.mean(1, keepdim=True), like)
         least, most = near.amin((1, 2, 3), keepdim=True), near.amax((1, 2, 3), keepdim=True)
         return (near - least) / (most - least).clamp_min(torch.finfo(near.dtype).eps) * 2 - 1
 
