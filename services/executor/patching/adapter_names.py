@@ -1,8 +1,10 @@
-"""What LoRA files call the layers of a model and of a text encoder.
+"""What LoRA files call the layers of a model and of its text encoders.
 
 `lora_unet_` and `lora_te_` with underscores for dots are the names of kohya's scripts; a UNet's layers have in them the
 names of the LDM layout or, mostly, those of diffusers. Files of diffusers itself (`unet.…`) are known as its earlier
 versions wrote them, `….processor.to_q_lora.…` in attention; ComfyUI does not know today's `….to_q.lora_A.…` either.
+
+Two text encoders are told apart by `lora_te1_` and `lora_te2_`, or `text_encoder.` and `text_encoder_2.`.
 """
 
 from __future__ import annotations
@@ -14,8 +16,11 @@ from services.executor.diffusion.adapters.unet_names import diffusers_names
 
 UNET = "diffusion_model."
 UNET_PREFIX = "lora_unet_"
-TEXT = "clip_l.transformer."
-TEXT_PREFIX = "lora_te_"
+TRANSFORMER = ".transformer."
+TEXT_BEGINNINGS = ("lora_te", "text_encoder")
+"""What the names of a text encoder's layers begin with, in any file."""
+
+_ENCODERS = ((("lora_te_", "lora_te1_"), "text_encoder."), (("lora_te2_",), "text_encoder_2."))
 _WEIGHT = ".weight"
 
 
@@ -34,8 +39,15 @@ def unet_names(model: Any) -> dict[str, str]:
 
 
 def text_names(model: Any) -> dict[str, str]:
-    """Layers of a text encoder (`clip_l.transformer.…`) by what files call them."""
-    return {TEXT_PREFIX + _underscored(layer): TEXT + layer for layer in _layers(model, TEXT)}
+    """Layers of text encoders (`clip_l.transformer.…`) by what files call them."""
+    encoders = dict.fromkeys(key.partition(TRANSFORMER)[0] for key in model.state_dict() if TRANSFORMER in key)
+    names: dict[str, str] = {}
+    for encoder, (underscored, dotted) in zip(encoders, _ENCODERS, strict=False):
+        for layer in _layers(model, encoder + TRANSFORMER):
+            own = f"{encoder}{TRANSFORMER}{layer}"
+            names |= {prefix + _underscored(layer): own for prefix in underscored}
+            names[dotted + layer] = names[f"text_encoders.{own}"] = own
+    return names
 
 
 def _layers(model: Any, prefix: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from services.executor.diffusion.adapters.adapter import Adapter
 from services.executor.diffusion.adapters.read import adapters
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.weights_file import named_weights
-from services.executor.patching.adapter_names import TEXT_PREFIX, text_names, unet_names
+from services.executor.patching.adapter_names import TEXT_BEGINNINGS, text_names, unet_names
 from services.executor.patching.clip import CLIP
 from services.executor.patching.model_patcher import ModelPatcher
 
@@ -50,7 +50,7 @@ def with_lora(
         clip = clip.clone()
         names = text_names(clip.cond_stage_model)
         clip.add_patches(_patches(tensors, names, clip.cond_stage_model, used), strength_clip)
-    expected = [key for key in tensors if clip is not None or not key.startswith(TEXT_PREFIX)]
+    expected = [key for key in tensors if clip is not None or not key.startswith(TEXT_BEGINNINGS)]
     unused = [key for key in expected if key not in used]
     if unused:
         logger.warning(

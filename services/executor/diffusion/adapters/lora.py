@@ -15,6 +15,7 @@ SPELLINGS = (
     ("_lora.up.weight", "_lora.down.weight"),
     (".lora.up.weight", ".lora.down.weight"),
     (".lora_B.weight", ".lora_A.weight"),
+    (".lora_linear_layer.up.weight", ".lora_linear_layer.down.weight"),
 )
 MIDDLE = ".lora_mid.weight"
 
