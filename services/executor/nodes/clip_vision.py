@@ -55,8 +55,10 @@ class CLIPVisionEncode:
         """Return what it sees.
 
         Raises:
-            ValueError: these are no pictures, or there is no such way to crop.
+            ValueError: there is no encoder, these are no pictures, or there is no such way to crop.
         """
+        if clip_vision is None:
+            raise ValueError("clip_vision: there is none, the checkpoint that it comes from does not hold one")
         return (clip_vision.encode_image(image, crop=chosen(CROPS, crop, "crop")),)
 
 

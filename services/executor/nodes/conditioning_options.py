@@ -12,7 +12,6 @@ from services.executor.nodes.schema_node import SchemaNode, combo
 
 CONDITIONING: Declaration = ("CONDITIONING", {})
 REFERENCES = "reference_latents"
-PICTURES = "unclip_conditioning"
 UNO = "uxo"  # what models call the method that two papers name differently
 
 
@@ -137,50 +136,6 @@ class LTXVConditioning(SchemaNode):
         return with_options(positive, frame_rate=frame_rate), with_options(negative, frame_rate=frame_rate)
 
 
-class unCLIPConditioning:
-    """A picture that unCLIP models follow."""
-
-    RETURN_TYPES = ("CONDITIONING",)
-    FUNCTION = "apply_adm"
-    CATEGORY = "conditioning"
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        """The conditioning, what CLIP saw in the picture, how much it counts, and how far from it the result may be."""
-        return {
-            "required": {
-                "conditioning": ("CONDITIONING",),
-                "clip_vision_output": ("CLIP_VISION_OUTPUT",),
-                "strength": number(1.0, -10.0, 10.0, 0.01),
-                "noise_augmentation": number(0.0, 0.0, 1.0, 0.01),
-            }
-        }
-
-    def apply_adm(
-        self, conditioning: Conditioning, clip_vision_output: Any, strength: float, noise_augmentation: float
-    ) -> tuple[Conditioning]:
-        """Return the conditioning with the picture after those that it has; as it is at strength 0.
-
-        Raises:
-            ValueError: there is no picture.
-        """
-        if strength == 0:
-            return (conditioning,)
-        if clip_vision_output is None:
-            raise ValueError("clip_vision_output: there is none")
-        picture = {
-            "clip_vision_output": clip_vision_output,
-            "strength": strength,
-            "noise_augmentation": noise_augmentation,
-        }
-        return (
-            [
-                [embedding, {**options, PICTURES: [*options.get(PICTURES, []), picture]}]
-                for embedding, options in conditioning
-            ],
-        )
-
-
 NODES: tuple[type, ...] = (
     FluxGuidance,
     FluxDisableGuidance,
@@ -188,5 +143,4 @@ NODES: tuple[type, ...] = (
     ReferenceLatent,
     StableCascade_StageB_Conditioning,
     LTXVConditioning,
-    unCLIPConditioning,
 )

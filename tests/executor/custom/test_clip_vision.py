@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from tests.executor.custom.conftest import Load
-from tests.executor.diffusion.checkpoints.openclip import StyleAdapter
+from tests.executor.diffusion.checkpoints.openclip import QuickGelu, StyleAdapter, VisionTransformer
+from tests.executor.diffusion.families.small import saved
 from tests.executor.diffusion.golden import GOLDEN
 
 FILE = GOLDEN / "models" / "clip_vision" / "cv_small.safetensors"
@@ -22,6 +24,10 @@ FILE = GOLDEN / "models" / "clip_vision" / "cv_small.safetensors"
 def offered(load: Load) -> Callable[[str], Any]:
     load()
     return importlib.import_module
+
+
+def below(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    return {prefix + name: weight for name, weight in module.state_dict().items()}
 
 
 @torch.inference_mode()
@@ -44,8 +50,7 @@ def test_the_network_by_hand_gives_what_the_encoder_gives(offered: Callable[[str
 def test_an_encoder_can_be_made_of_the_weights_of_another(offered: Callable[[str], Any]) -> None:
     vision = offered("comfy.clip_vision")
     encoder = vision.load(FILE)
-    below = {f"image_encoder.{name}": weight for name, weight in encoder.get_sd().items()}
-    made = vision.load_clipvision_from_sd(below, prefix="image_encoder.")
+    made = vision.load_clipvision_from_sd(below("image_encoder.", encoder.model), prefix="image_encoder.")
     assert all(torch.equal(weight, encoder.get_sd()[name]) for name, weight in made.get_sd().items())
 
 
@@ -61,3 +66,15 @@ def test_a_style_model_takes_what_was_seen(offered: Callable[[str], Any], tmp_pa
     seen = offered("comfy.clip_vision").load(FILE).encode_image(torch.rand(1, 56, 56, 3))
     made = offered("comfy.sd").load_style_model(str(tmp_path / "style.safetensors")).get_cond(seen)
     torch.testing.assert_close(made, reference(seen.last_hidden_state), rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_checkpoint_that_follows_pictures_brings_its_encoder(offered: Callable[[str], Any], tmp_path: Path) -> None:
+    encoder = VisionTransformer(width=64, heads=1, layers=1, patch=7, grid=2, embedding=32, activation=QuickGelu)
+    path = saved("sd2-unclip", tmp_path, below("embedder.model.visual.", encoder))
+    model, *_, vision = offered("comfy.sd").load_checkpoint_guess_config(str(path), output_clipvision=True)
+    assert isinstance(model.model, offered("comfy.model_base").SD21UNCLIP)
+    pictures = torch.rand(1, 14, 14, 3)
+    expected, _ = encoder(offered("comfy.clip_vision").clip_preprocess(pictures, size=14))
+    torch.testing.assert_close(vision.encode_image(pictures).image_embeds, expected, rtol=1e-4, atol=1e-4)
+    assert offered("comfy.sd").load_checkpoint_guess_config(str(path))[3] is None

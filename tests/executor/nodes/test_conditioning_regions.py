@@ -19,7 +19,6 @@ from services.executor.nodes.conditioning_options import (
     LTXVConditioning,
     ReferenceLatent,
     StableCascade_StageB_Conditioning,
-    unCLIPConditioning,
 )
 from services.executor.nodes.conditioning_properties import (
     ConditioningSetProperties,
@@ -169,16 +168,3 @@ def test_the_frame_rate_is_set_on_both_sides() -> None:
     positive, negative = LTXVConditioning().execute(conditioning(p=1), conditioning(n=1), 24.0)
     assert positive[0][1] == {"p": 1, "frame_rate": 24.0}
     assert negative[0][1] == {"n": 1, "frame_rate": 24.0}
-
-
-def test_pictures_for_unclip_add_up() -> None:
-    seen = object()
-    (once,) = unCLIPConditioning().apply_adm(conditioning(), seen, 1.0, 0.0)
-    (twice,) = unCLIPConditioning().apply_adm(once, seen, -0.5, 0.25)
-    first = {"clip_vision_output": seen, "strength": 1.0, "noise_augmentation": 0.0}
-    second = {"clip_vision_output": seen, "strength": -0.5, "noise_augmentation": 0.25}
-    assert once[0][1] == {"unclip_conditioning": [first]}
-    assert twice[0][1] == {"unclip_conditioning": [first, second]}
-    assert unCLIPConditioning().apply_adm(twice, seen, 0.0, 0.5) == (twice,)
-    with pytest.raises(ValueError, match="^clip_vision_output: "):
-        unCLIPConditioning().apply_adm(conditioning(), None, 1.0, 0.0)

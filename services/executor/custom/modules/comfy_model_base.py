@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from services.executor.custom.modules.later_families import later as _later
 from services.executor.patching.base_model import BaseModel, ModelType
-from services.executor.patching.model_families import SDXL, SDXLRefiner
+from services.executor.patching.model_families import SD21UNCLIP, SDXL, SDXLRefiner
 
-__all__ = ["SDXL", "BaseModel", "ModelType", "SDXLRefiner"]
+__all__ = ["SD21UNCLIP", "SDXL", "BaseModel", "ModelType", "SDXLRefiner"]
 
 _LATER = (
-    *("SDXL_instructpix2pix", "SD21UNCLIP", "SVD_img2vid", "SV3D_u", "SV3D_p", "SD_X4Upscaler"),
+    *("SDXL_instructpix2pix", "SVD_img2vid", "SV3D_u", "SV3D_p", "SD_X4Upscaler"),
     *("SD15_instructpix2pix", "IP2P", "StableCascade_C", "StableCascade_B", "SD3", "AuraFlow", "PixArt", "Flux"),
     *("HunyuanDiT", "HunyuanVideo", "LTXV", "Lumina2", "WAN21", "HiDream", "Chroma", "QwenImage", "StableAudio1"),
 )

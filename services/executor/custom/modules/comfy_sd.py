@@ -10,9 +10,11 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.custom.pack_host import pack_host
+from services.executor.diffusion.checkpoints.clip_vision import load_clip_vision_of
 from services.executor.diffusion.checkpoints.style_models import load_style_network
 from services.executor.environment import environment
 from services.executor.patching.clip import CLIP as CLIP
+from services.executor.patching.clip_vision import ClipVisionModel
 from services.executor.patching.lora import with_lora
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.style_model import StyleModel as StyleModel
@@ -40,18 +42,22 @@ def load_checkpoint_guess_config(
     model_options: Any = None,
     te_model_options: Any = None,
     **options: Any,
-) -> tuple[Any, Any, Any, None]:
-    """The model, the text encoder and the autoencoder of a checkpoint file; None for what is not there or not wanted.
+) -> tuple[Any, Any, Any, ClipVisionModel | None]:
+    """The model, the text encoder, the autoencoder and the encoder of pictures of a checkpoint file.
+
+    None stands for what is not there or not wanted.
 
     Raises:
         CheckpointError: it cannot be used.
     """
-    checkpoint = environment().checkpoints.get(Path(ckpt_path))
+    path = Path(ckpt_path)
+    checkpoint = environment().checkpoints.get(path)
+    vision = load_clip_vision_of(path) if output_clipvision else None
     return (
         checkpoint.model if output_model else None,
         checkpoint.clip if output_clip else None,
         checkpoint.vae if output_vae else None,
-        None,
+        ClipVisionModel(vision.to(pack_host().device)) if vision else None,
     )
 
 

@@ -21,6 +21,7 @@ from services.executor.diffusion.models.clip_vision import ClipVision
 
 CONFIGURATION = "clip_vision"
 OPENCLIP = "visual."
+CHECKPOINT_PREFIX = "embedder.model."
 
 _OPENCLIP_NAMES = {
     "class_embedding": "embeddings.class_embedding",
@@ -40,11 +41,22 @@ def load_clip_vision(path: Path) -> ClipVision:
     Raises:
         CheckpointError: the file is damaged, or holds no encoder that is known.
     """
-    is_mapped = path.suffix.lower() in SAFETENSORS
-    configuration = read_configuration(read_header(path).metadata) if is_mapped else {}
     weights = named_weights(path, "a CLIP vision model")
     with told_of(path.name):
-        return clip_vision(weights, configuration.get(CONFIGURATION, {}))
+        return clip_vision(weights, _configuration(path))
+
+
+def load_clip_vision_of(path: Path) -> ClipVision | None:
+    """The encoder in the checkpoint of a model that follows pictures, None where there is none.
+
+    Raises:
+        CheckpointError: not all of it is there.
+    """
+    weights = below(named_weights(path, "a checkpoint"), CHECKPOINT_PREFIX)
+    if not any(mark in weights for mark in _MARKS):
+        return None
+    with told_of(path.name):
+        return clip_vision(weights, _configuration(path))
 
 
 def clip_vision(weights: Mapping[str, Tensor], configuration: Mapping[str, Any] | None = None) -> ClipVision:
@@ -61,6 +73,13 @@ def clip_vision(weights: Mapping[str, Tensor], configuration: Mapping[str, Any] 
     with torch.device("meta"):
         network = ClipVision(spec)
     return filled(network, weights)
+
+
+def _configuration(path: Path) -> Mapping[str, Any]:
+    if path.suffix.lower() not in SAFETENSORS:
+        return {}
+    told: Mapping[str, Any] = read_configuration(read_header(path).metadata).get(CONFIGURATION, {})
+    return told
 
 
 def _from_openclip(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

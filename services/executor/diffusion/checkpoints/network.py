@@ -14,13 +14,17 @@ from services.executor.diffusion.checkpoints.sampling_settings import Told, late
 from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.families import FAMILIES, Family, family_of
 from services.executor.diffusion.families.concatenation import Concatenation, Editing, concatenation_of
+from services.executor.diffusion.families.vectors import PictureVector
 from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import LogarithmicSampling, ModelSampling
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.models.unet_spec import UNetSpec
+from services.executor.diffusion.unclip import NoiseAugmentation
 
 UNET_PREFIX = "model.diffusion_model."
+NOISE_PREFIX = "noise_augmentor."
+"""What prepares pictures in files of unCLIP models."""
 
 
 def diffusion_network(
@@ -45,7 +49,21 @@ def diffusion_network(
         unet = UNet(spec)
     told = Told(filled(unet, own, prefix), weights, configuration, metadata)
     sampling, latents = model_sampling(family, told), latent_format(family, told)
-    return LatentDiffusionModel(told.unet, sampling, latents, family, _concatenation(spec, latents, sampling))
+    model = LatentDiffusionModel(told.unet, sampling, latents, family, _concatenation(spec, latents, sampling))
+    if isinstance(family.vector, PictureVector):
+        model.vector_condition = PictureVector(_noise_augmentation(below(weights, NOISE_PREFIX), spec))
+    return model
+
+
+def _noise_augmentation(weights: Mapping[str, Tensor], spec: UNetSpec) -> NoiseAugmentation | None:
+    if "data_mean" not in weights:
+        return None
+    width, mean, std = (spec.adm_channels or 0) // 2, weights["data_mean"], weights["data_std"]
+    for name, tensor in (("data_mean", mean), ("data_std", std)):
+        if tensor.shape != (1, width):
+            found = list(tensor.shape)
+            raise CheckpointError(f"the weight {NOISE_PREFIX}{name} has the shape {found}, [1, {width}] was expected")
+    return NoiseAugmentation(width, mean.float(), std.float())
 
 
 def _concatenation(spec: UNetSpec, latents: LatentFormat, sampling: ModelSampling) -> Concatenation | None:

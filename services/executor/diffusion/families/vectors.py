@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.models.timesteps import timestep_embedding
+from services.executor.diffusion.unclip import PICTURES, NoiseAugmentation
 
 NUMBER_CHANNELS = 256
 AESTHETIC_SCORES = {"positive": 6.0, "negative": 2.5}
@@ -40,7 +41,7 @@ class VectorCondition(Protocol):
 
 @dataclass(frozen=True)
 class VectorLayout:
-    """Pooled text, then numbers.
+    """Pooled text, or pictures in its place, then numbers.
 
     Attributes:
         numbers: names of the options of a condition that hold them, in order.
@@ -57,38 +58,59 @@ class VectorLayout:
         """The vector (batch, channels) of a condition.
 
         Args:
-            options: those of a condition; `pooled_output` (batch, width) has to be there.
+            options: those of a condition; `pooled_output` (batch, width) or pictures have to be there.
             channels: see `VectorCondition.vector`.
 
         Raises:
-            ValueError: the condition has no pooled text embedding, or one of another width.
+            ValueError: the condition has no pooled embedding, or one of another width.
         """
         width = channels - self.number_channels
-        pooled = options.get("pooled_output")
-        if pooled is None:
-            raise ValueError(f"pooled_output: this model needs a pooled text embedding of width {width}, there is none")
-        if pooled.shape[-1] != width:
-            raise ValueError(
-                f"pooled_output: this model needs a pooled text embedding of width {width}, "
-                f"that of the conditioning has {pooled.shape[-1]}; was it made by another model's text encoder?"
-            )
+        pooled = _pictures(options, width) if options.get(PICTURES) else _text(options, width)
         numbers = torch.tensor([_number(options, name) for name in self.numbers])
         features = timestep_embedding(numbers, NUMBER_CHANNELS).flatten()[None]
         return torch.cat([pooled.float(), features.to(pooled.device).expand(len(pooled), -1)], dim=1)
 
 
+@dataclass(frozen=True)
 class PictureVector:
-    """An embedding of a picture, zeros for none (Ramesh et al., 2022, https://arxiv.org/abs/2204.06125)."""
+    """An embedding of pictures and how much noise is in it, zeros for none (see `unclip`).
+
+    Attributes:
+        augmentation: adds the noise; None where the model's file does not hold what that takes.
+    """
+
+    augmentation: NoiseAugmentation | None = None
 
     def vector(self, options: Mapping[str, Any], channels: int) -> Tensor:
-        """Zeros (1, channels): a file that holds nothing to prepare embeddings with can be given none.
+        """The vector (1, channels) of a condition.
 
         Raises:
-            ValueError: the condition has pictures.
+            ValueError: the pictures of the condition cannot be used.
         """
-        if options.get("unclip_conditioning"):
-            raise ValueError("unclip_conditioning: the model's file lacks what prepares pictures (noise_augmentor)")
-        return torch.zeros(1, channels)
+        pictures = options.get(PICTURES)
+        if not pictures:
+            return torch.zeros(1, channels)
+        if self.augmentation is None:
+            raise ValueError(f"{PICTURES}: the model's file lacks what prepares pictures (noise_augmentor)")
+        return self.augmentation.vector(pictures, options.get("seed") or 0)
+
+
+def _pictures(options: Mapping[str, Any], width: int) -> Tensor:
+    """Pictures in the place of pooled text, which share CLIP's space; models that were trained without noise."""
+    augmentation = NoiseAugmentation.of_width(width)
+    return augmentation.vector(options[PICTURES], options.get("seed") or 0, merged_noise=0)[:, :width]
+
+
+def _text(options: Mapping[str, Any], width: int) -> Tensor:
+    pooled: Tensor | None = options.get("pooled_output")
+    if pooled is None:
+        raise ValueError(f"pooled_output: this model needs a pooled text embedding of width {width}, there is none")
+    if pooled.shape[-1] != width:
+        raise ValueError(
+            f"pooled_output: this model needs a pooled text embedding of width {width}, "
+            f"that of the conditioning has {pooled.shape[-1]}; was it made by another model's text encoder?"
+        )
+    return pooled
 
 
 def _number(options: Mapping[str, Any], name: str) -> float:

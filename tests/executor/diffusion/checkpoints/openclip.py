@@ -29,10 +29,26 @@ class ResidualBlock(nn.Module):
         return hidden + added
 
 
+class QuickGelu(nn.Module):
+    """The activation of OpenAI's CLIP."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden * torch.sigmoid(1.702 * hidden)
+
+
 class VisionTransformer(nn.Module):
     """The encoder; its parameters have OpenCLIP's names without `visual.`."""
 
-    def __init__(self, width: int, heads: int, layers: int, patch: int, grid: int, embedding: int) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        layers: int,
+        patch: int,
+        grid: int,
+        embedding: int,
+        activation: type[nn.Module] = nn.GELU,
+    ) -> None:
         super().__init__()
         self.class_embedding = nn.Parameter(torch.randn(width))
         self.positional_embedding = nn.Parameter(torch.randn(grid**2 + 1, width))
@@ -40,7 +56,7 @@ class VisionTransformer(nn.Module):
         self.conv1 = nn.Conv2d(3, width, patch, stride=patch, bias=False)
         self.ln_pre = nn.LayerNorm(width)
         self.transformer = nn.Module()
-        self.transformer.resblocks = nn.ModuleList(ResidualBlock(width, heads) for _ in range(layers))
+        self.transformer.resblocks = nn.ModuleList(ResidualBlock(width, heads, activation) for _ in range(layers))
         self.ln_post = nn.LayerNorm(width)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,13 +67,6 @@ class VisionTransformer(nn.Module):
         for block in self.transformer.resblocks:  # type: ignore[union-attr]
             tokens = block(tokens)
         return self.ln_post(tokens[:, 0]) @ self.proj, tokens
-
-
-class QuickGelu(nn.Module):
-    """The activation of OpenAI's CLIP."""
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        return hidden * torch.sigmoid(1.702 * hidden)
 
 
 class StyleAdapter(nn.Module):
