@@ -25,11 +25,13 @@ def initial_noise(
         seed: 0 to 2**64 - 1.
         batch_index: for each item of the batch its place in the batch it was taken from; items keep the noise they
             had there. Equal indices get equal noise.
+
+    It is drawn from torch's global generator, from which patches of models draw on.
     """
-    generator = seeded_generator(seed)
+    torch.manual_seed(seed % SEED_LIMIT)
     if batch_index is None:
-        return torch.randn(tuple(shape), dtype=dtype, generator=generator)
-    drawn = [torch.randn((1, *shape[1:]), dtype=dtype, generator=generator) for _ in range(max(batch_index) + 1)]
+        return torch.randn(tuple(shape), dtype=dtype)
+    drawn = [torch.randn((1, *shape[1:]), dtype=dtype) for _ in range(max(batch_index) + 1)]
     return torch.cat([drawn[index] for index in batch_index])
 
 

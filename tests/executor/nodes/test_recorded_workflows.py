@@ -19,7 +19,7 @@ from tests.executor.nodes.conftest import FolderFiles
 
 CASES = {case["name"]: case for case in table("pipelines")["cases"]}
 #: Groups of cases whose nodes or models are still to come.
-TO_COME = ("controlnet/", "patch/hypertile", "patch/tome")
+TO_COME = ("controlnet/",)
 MIN_TOLERANCE = 2e-4  # of the largest value
 NOISE_MARGIN = 5  # times the difference between two runs of the reference
 

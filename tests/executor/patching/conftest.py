@@ -36,9 +36,9 @@ class Loaded:
 
     def sampled(self, model: ModelPatcher, **how: Any) -> Tensor:
         """A latent of the model, after two steps."""
-        settings = {"seed": 3, "steps": 2, "cfg": 5.0, "sampler": "euler", "scheduler": "normal"}
-        positive, negative = self.conditioning("a red cat"), self.conditioning("blurry")
-        return sample(model, positive, negative, torch.zeros(1, 4, 16, 16), **{**settings, **how})
+        settings: dict[str, Any] = {"seed": 3, "steps": 2, "cfg": 5.0, "sampler": "euler", "scheduler": "normal"}
+        settings |= {"positive": self.conditioning("a red cat"), "negative": self.conditioning("blurry")}
+        return sample(model, **{"latent": torch.zeros(1, 4, 16, 16), **settings, **how})
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from services.executor.nodes.patches import (
     freeu,
     frequency_guidance,
     guidance_norm,
+    hypertile,
     mahiro,
+    merged_tokens,
     perpendicular_negative,
     projected_guidance,
     rescaled_guidance,
@@ -38,4 +40,6 @@ NODES: tuple[type, ...] = (
     *sampling_levels.NODES,
     *perpendicular_negative.NODES,
     *self_attention_guidance.NODES,
+    *merged_tokens.NODES,
+    *hypertile.NODES,
 )

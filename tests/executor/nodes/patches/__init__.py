@@ -1,0 +1,3 @@
+"""Tests of the nodes that change a model."""
+
+from __future__ import annotations
