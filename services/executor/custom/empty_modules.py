@@ -15,8 +15,8 @@ EMPTY_MODULES = (
     *("comfy.ldm.lightricks.model", "comfy.ldm.models", "comfy.ldm.models.autoencoder"),
     *("comfy.ldm.modules.diffusionmodules.mmdit", "comfy.ldm.modules.diffusionmodules.model"),
     *("comfy.ldm.modules.diffusionmodules.util", "comfy.ldm.modules.sub_quadratic_attention", "comfy.ldm.util"),
-    *("comfy.ldm.wan", "comfy.ldm.wan.model", "comfy.lora_convert", "comfy.model_detection"),
-    *("comfy.options", "comfy.rmsnorm", "comfy.supported_models", "comfy.supported_models_base"),
+    *("comfy.ldm.wan", "comfy.ldm.wan.model", "comfy.lora_convert"),
+    *("comfy.options", "comfy.rmsnorm"),
     *("comfy.t2i_adapter", "comfy.t2i_adapter.adapter", "comfy.taesd", "comfy.text_encoders"),
     *("comfy.weight_adapter", "comfy_execution.caching"),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,9 +14,9 @@ from services.executor.diffusion.model_sampling import LogarithmicSampling, Mode
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.prediction import Preconditioned, Velocity
-from services.executor.patching import latent_formats, model_sampling
+from services.executor.patching import model_sampling
 from services.executor.patching.conds import CONDCrossAttn, CONDNoiseShape, CONDRegular
-from services.executor.patching.latent_formats import LatentFormat
+from services.executor.patching.model_config import BASE
 from services.executor.patching.sigma_rows import level_of
 from services.executor.patching.transformer_options import TransformerOptions, patches_in
 from services.executor.patching.weights import dtype_of
@@ -36,15 +35,6 @@ class ModelType(enum.Enum):
     V_PREDICTION_CONTINUOUS = 7
     FLUX = 8
     IMG_TO_IMG = 9
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """What was read from the checkpoint about a model."""
-
-    unet_config: dict[str, Any]
-    sampling_settings: dict[str, Any]
-    latent_format: LatentFormat
 
 
 class UNetModel(UNet):
@@ -118,13 +108,13 @@ class BaseModel(nn.Module):
         model_config: what was read from the checkpoint.
     """
 
-    def __init__(self, network: LatentDiffusionModel) -> None:
+    def __init__(self, network: LatentDiffusionModel, config: BASE) -> None:
         super().__init__()
         self.network = network
         self.diffusion_model = UNetModel.of(network.unet)
         self.model_sampling = model_sampling.as_nodes_know_it(network.model_sampling)
-        self.latent_format = latent_formats.as_nodes_know_it(network.latent_format)
-        self.model_config = _config(network, self.latent_format)
+        self.latent_format = config.latent_format
+        self.model_config = config
         self.model_type = _model_type(network.model_sampling)
         self.adm_channels = network.unet.spec.adm_channels or 0
 
@@ -233,15 +223,3 @@ def _model_type(sampling: ModelSampling) -> ModelType:
         case Velocity():
             return ModelType.V_PREDICTION_EDM if isinstance(sampling, LogarithmicSampling) else ModelType.V_PREDICTION
     return ModelType.EPS
-
-
-def _config(network: LatentDiffusionModel, latent_format: LatentFormat) -> ModelConfig:
-    spec = network.unet.spec
-    unet = {
-        "in_channels": spec.in_channels,
-        "out_channels": spec.out_channels,
-        "model_channels": spec.model_channels,
-        "context_dim": spec.context_dim,
-        "adm_in_channels": spec.adm_channels,
-    }
-    return ModelConfig(unet, {}, latent_format)

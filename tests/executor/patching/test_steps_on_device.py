@@ -10,10 +10,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from services.executor.diffusion.checkpoints import load_checkpoint
-from services.executor.patching.base_model import BaseModel
 from services.executor.patching.conds import process_conds
 from services.executor.patching.guider import CFGGuider
 from services.executor.patching.k_samplers import KSamplerX0Inpaint, sampler_object
+from services.executor.patching.model_families import as_nodes_know_it
 from services.executor.patching.model_patcher import ModelPatcher
 from tests.executor.diffusion.golden import GOLDEN
 
@@ -45,7 +45,7 @@ def guider() -> CFGGuider:
     network = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors").model
     assert network
     network.unet.to(META)
-    guider = CFGGuider(ModelPatcher(BaseModel(network)))
+    guider = CFGGuider(ModelPatcher(as_nodes_know_it(network)))
     context = torch.zeros(1, 77, network.unet.spec.context_dim)
     area = [context, {"area": (8, 8, 4, 4), "strength": 0.7, "mask": torch.ones(1, 16, 16)}]
     guider.set_conds([[context, {}], [context, {"area": (8, 8, 0, 0)}], area], [[context, {}]])

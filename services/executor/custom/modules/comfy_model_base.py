@@ -7,13 +7,29 @@ from __future__ import annotations
 
 from services.executor.custom.modules.later_families import later as _later
 from services.executor.patching.base_model import BaseModel, ModelType
-from services.executor.patching.model_families import SD21UNCLIP, SDXL, SDXLRefiner
+from services.executor.patching.model_families import (
+    IP2P,
+    SD21UNCLIP,
+    SDXL,
+    SD15_instructpix2pix,
+    SDXL_instructpix2pix,
+    SDXLRefiner,
+)
 
-__all__ = ["SD21UNCLIP", "SDXL", "BaseModel", "ModelType", "SDXLRefiner"]
+__all__ = [
+    "IP2P",
+    "SD21UNCLIP",
+    "SDXL",
+    "BaseModel",
+    "ModelType",
+    "SD15_instructpix2pix",
+    "SDXLRefiner",
+    "SDXL_instructpix2pix",
+]
 
 _LATER = (
-    *("SDXL_instructpix2pix", "SVD_img2vid", "SV3D_u", "SV3D_p", "SD_X4Upscaler"),
-    *("SD15_instructpix2pix", "IP2P", "StableCascade_C", "StableCascade_B", "SD3", "AuraFlow", "PixArt", "Flux"),
+    *("SVD_img2vid", "SV3D_u", "SV3D_p", "SD_X4Upscaler"),
+    *("StableCascade_C", "StableCascade_B", "SD3", "AuraFlow", "PixArt", "Flux"),
     *("HunyuanDiT", "HunyuanVideo", "LTXV", "Lumina2", "WAN21", "HiDream", "Chroma", "QwenImage", "StableAudio1"),
 )
 globals().update(_later(_LATER, BaseModel))

@@ -8,7 +8,16 @@ from services.executor.diffusion.families.stable_diffusion_2 import STABLE_DIFFU
 from services.executor.diffusion.families.stable_diffusion_xl import STABLE_DIFFUSION_XL, STABLE_DIFFUSION_XL_REFINER
 from services.executor.diffusion.models.unet_spec import UNetSpec
 
-__all__ = ["FAMILIES", "Family", "family_of"]
+__all__ = [
+    "FAMILIES",
+    "STABLE_DIFFUSION_1",
+    "STABLE_DIFFUSION_2",
+    "STABLE_DIFFUSION_2_UNCLIP",
+    "STABLE_DIFFUSION_XL",
+    "STABLE_DIFFUSION_XL_REFINER",
+    "Family",
+    "family_of",
+]
 
 FAMILIES = (
     STABLE_DIFFUSION_1,
