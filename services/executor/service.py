@@ -7,10 +7,12 @@ import logging
 import math
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.errors import InvalidArgument
 from services.executor.agent import Agent
+from services.executor.bundled import node_packs
 from services.executor.engine.caches.choice import chosen_cache
 from services.executor.host import host_name
 from services.executor.ipc import Configure
@@ -109,9 +111,15 @@ def worker_configuration(settings: Settings) -> Configure:
         files=settings.files,
         cache=str(cache.absolute()),
         models=tuple(str(path.absolute()) for path in settings.models),
-        custom_nodes=tuple(str(path.absolute()) for path in settings.custom_nodes),
+        custom_nodes=tuple(str(path.absolute()) for path in _with_bundled(settings.custom_nodes)),
         device=settings.device,
         results=settings.cache,
         preview_method=settings.preview_method,
         preview_size=settings.preview_size,
     )
+
+
+def _with_bundled(folders: Sequence[Path]) -> Sequence[Path]:
+    """Folders of packs with the bundled one last: what it brings, other packs may bring instead."""
+    bundled = node_packs()
+    return folders if any(folder.samefile(bundled) for folder in folders) else (*folders, bundled)

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 400
-OUR_FOLDERS = ("services", "tests", "tools", "bench", "protos")
+OUR_FOLDERS = ("services", "custom_nodes", "tests", "tools", "bench", "protos")
 SOURCES = sorted(
     path
     for folder in OUR_FOLDERS

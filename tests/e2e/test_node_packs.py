@@ -124,7 +124,7 @@ def test_scripts_are_served_and_kept_with_the_files(talkative: Stack) -> None:
 
 def test_a_pack_that_cannot_be_loaded_is_named(talkative: Stack) -> None:
     packs = talkative.get("/health")["node_packs"]
-    assert packs["loaded"] == ["talk-ative"]
+    assert packs["loaded"] == ["line_preprocessors", "talk-ative"]
     broken, deadly = packs["failed"]
     assert broken["name"] == "broken"
     assert "a_library_that_nobody_has" in broken["error"]
