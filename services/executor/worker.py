@@ -28,6 +28,7 @@ from services.executor.bundled import MODELS as BUNDLED_MODELS
 from services.executor.custom.hosting import Packs, pack_folders
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.devices import chosen_device, still_works
+from services.executor.diffusion.pauses import pausing
 from services.executor.engine.caches.choice import chosen_cache
 from services.executor.engine.context import Interrupted, RunContext, in_run
 from services.executor.engine.run import Engine
@@ -133,7 +134,8 @@ class Worker:
         context = self._contexts[request.run]
         try:
             graph, extra_data = parse_graph(request.graph_json), json.loads(request.extra_data_json)
-            with in_run(context), asked_for(extra_data.get("preview_method")):
+            asked = asked_for(extra_data.get("preview_method"))
+            with in_run(context), asked, pausing(context.raise_if_interrupted):
                 self._packs.prepare(graph)
                 self._engine.run(graph, extra_data, request.output_node_ids, context, emit)
         except Interrupted:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from services.executor.diffusion.samplers import SAMPLERS
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, wait_for
+from tests.e2e.test_crashes import is_running
+from tests.e2e.test_interrupts import interrupted
 from tests.e2e.test_picture import run_and_listen
 
 
@@ -41,3 +44,29 @@ def test_every_sampler_tells_of_its_steps(stack: Stack, example: dict[str, Any])
     assert set(latest) == {f"s{sampler}" for sampler in SAMPLERS}
     assert latest.pop("sdpm_fast") == (2, 3)  # it takes three evaluations for one of its own steps
     assert set(latest.values()) == {(3, 3)}
+
+
+def slow(example: dict[str, Any], class_type: str, seed: int) -> dict[str, Any]:
+    """A workflow with a node that takes long between two things that it tells of."""
+    pictures = 16 if class_type == "KSampler" else 64
+    example["5"]["inputs"] |= {"width": 512, "height": 512, "batch_size": pictures}
+    example["3"]["inputs"] |= {"seed": seed, "steps": 2}
+    if class_type != "KSampler":
+        example["8"]["class_type"] = class_type
+        example["8"]["inputs"]["samples"] = ["5", 0]
+        if class_type == "VAEDecodeTiled":
+            example["8"]["inputs"] |= {"tile_size": 256, "overlap": 64, "temporal_size": 64, "temporal_overlap": 8}
+    return example
+
+
+@pytest.mark.parametrize("class_type", ["KSampler", "VAEDecode", "VAEDecodeTiled"])
+def test_an_interrupt_is_heard_within_a_step(fragile: Stack, example: dict[str, Any], class_type: str) -> None:
+    quick = example | {"5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}}
+    fragile.finished(fragile.submit(quick))
+    worker = fragile.worker().pid
+    prompt_id = fragile.submit(slow(example, class_type, 41))
+    wait_for(lambda: is_running(fragile, prompt_id), "the start of the prompt")
+    time.sleep(0.3)  # into the node
+    end = interrupted(fragile, prompt_id)
+    assert end["node_type"] == class_type
+    assert fragile.worker().pid == worker, "it stopped in its second of grace"

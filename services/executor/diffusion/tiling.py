@@ -10,6 +10,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from services.executor.diffusion.pauses import pause
+
 TileFunction = Callable[[Tensor], Tensor]
 
 #: From a length of what is given to one of the result: a factor, or a function of the length.
@@ -52,6 +54,7 @@ def in_tiles(
         total = torch.zeros(1, channels, *target, device=device)
         weight = torch.zeros(1, 1, *target, device=device)
         for corner in _corners(sizes, tile, overlaps):
+            pause()
             piece = item
             for axis, (start, length) in enumerate(zip(corner, tile, strict=True)):
                 piece = piece.narrow(axis + 2, start, min(length, sizes[axis] - start))

@@ -19,6 +19,7 @@ from services.executor.diffusion.models.unet_spec import (
     UpsampleSpec,
 )
 from services.executor.diffusion.patches import UNPATCHED, BlockPlace, UNetPatches
+from services.executor.diffusion.pauses import pause
 
 RES_NORM_EPS = 1e-5
 
@@ -87,6 +88,7 @@ def run_block(
 ) -> Tensor:
     """Features through the layers of a block; `size` (height, width) is what an upsampling layer brings them to."""
     for layer in block.children():
+        pause()
         match layer:
             case ResBlock():
                 hidden = layer(hidden, embedding)

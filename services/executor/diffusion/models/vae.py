@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.executor.diffusion.models.layers import Conv2d, GroupNorm, attention
+from services.executor.diffusion.pauses import pause
 
 NORM_EPS = 1e-6
 
@@ -143,6 +144,7 @@ class _ResBlock(nn.Module):
             self.nin_shortcut = Conv2d(channels_in, channels_out, 1)
 
     def forward(self, features: Tensor) -> Tensor:
+        pause()
         hidden = self.conv1(functional.silu(self.norm1(features)))
         hidden = self.conv2(functional.silu(self.norm2(hidden)))
         shortcut = self.nin_shortcut(features) if hasattr(self, "nin_shortcut") else features

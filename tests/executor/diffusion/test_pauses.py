@@ -1,0 +1,63 @@
+"""Computations that take long can be ended between their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from services.executor.diffusion.checkpoints import load_checkpoint
+from services.executor.diffusion.pauses import pause, pausing
+from services.executor.diffusion.tiling import in_tiles
+from tests.executor.diffusion.golden import GOLDEN
+
+CHECKPOINT = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
+
+
+class Stop(BaseException):
+    """Not an `Exception`, as an interruption is none."""
+
+
+def tiled() -> None:
+    in_tiles(torch.zeros(1, 1, 64, 64), lambda tile: tile, (16, 16), 4, scale=1, channels=1)
+
+
+def predicted() -> None:
+    assert CHECKPOINT.model
+    context = torch.zeros(1, 77, CHECKPOINT.model.unet.spec.context_dim)
+    CHECKPOINT.model.apply_model(torch.zeros(1, 4, 16, 16), torch.zeros(1), context)
+
+
+def decoded() -> None:
+    assert CHECKPOINT.vae
+    CHECKPOINT.vae.decode(torch.zeros(1, 4, 4, 4))
+
+
+def encoded() -> None:
+    assert CHECKPOINT.vae
+    CHECKPOINT.vae.encode(torch.zeros(1, 32, 32, 3))
+
+
+@pytest.mark.parametrize("computation", [tiled, predicted, decoded, encoded])
+@torch.inference_mode()
+def test_a_long_computation_can_be_ended_between_its_parts(computation: Callable[[], None]) -> None:
+    pauses = 0
+
+    def at_pause() -> None:
+        nonlocal pauses
+        pauses += 1
+        if pauses == 3:
+            raise Stop
+
+    with pytest.raises(Stop), pausing(at_pause):
+        computation()
+    assert pauses == 3
+    computation()
+    assert pauses == 3
+
+
+def test_without_anybody_who_waits_a_pause_is_nothing() -> None:
+    pause()
+    with pausing(lambda: None):
+        pause()
