@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from services.executor.diffusion.pauses import pause
 from services.executor.diffusion.checkpoints.structure import count, shape_of
+from services.executor.diffusion.pauses import pause
 from services.executor.upscalers.architecture import Architecture, Network, Weights, shapes_of
 from services.executor.upscalers.esrgan_names import is_esrgan, with_todays_names
 from services.executor.upscalers.sizes import SizeRequirements
