@@ -9,10 +9,10 @@ Two text encoders are told apart by `lora_te1_` and `lora_te2_`, or `text_encode
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from services.executor.diffusion.adapters.unet_names import diffusers_names
+from services.executor.diffusion.adapters.unet_names import diffusers_names, renamed
 
 UNET = "diffusion_model."
 UNET_PREFIX = "lora_unet_"
@@ -30,7 +30,7 @@ def unet_names(model: Any) -> dict[str, str]:
     names = {}
     for layer in _layers(model, UNET):
         names[UNET + layer] = names[UNET_PREFIX + _underscored(layer)] = UNET + layer
-        other = _in_diffusers(layer, diffusers)
+        other = renamed(layer, diffusers)
         if other is not None:
             names[UNET_PREFIX + _underscored(other)] = UNET + layer
             earlier = other.replace(".to_", ".processor.to_").removesuffix(".0") if ".to_" in other else other
@@ -54,15 +54,6 @@ def _layers(model: Any, prefix: str) -> Iterator[str]:
     for key in model.state_dict():
         if key.startswith(prefix) and key.endswith(_WEIGHT):
             yield key.removeprefix(prefix).removesuffix(_WEIGHT)
-
-
-def _in_diffusers(layer: str, names: Mapping[str, str]) -> str | None:
-    parts = layer.split(".")
-    for length in range(len(parts), 0, -1):
-        beginning = ".".join(parts[:length])
-        if beginning in names:
-            return ".".join([names[beginning], *parts[length:]])
-    return None
 
 
 def _underscored(name: str) -> str:

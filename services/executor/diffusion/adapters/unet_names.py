@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from services.executor.diffusion.models.unet_spec import (
     BlockSpec,
@@ -13,6 +13,9 @@ from services.executor.diffusion.models.unet_spec import (
     UNetSpec,
     UpsampleSpec,
 )
+
+Kinds = tuple[type[LayerSpec], ...]
+"""The layers of a block by their kinds."""
 
 _RES_BLOCK = {
     "in_layers.0": "norm1",
@@ -37,40 +40,60 @@ _ENDS = {
 def diffusers_names(spec: UNetSpec) -> dict[str, str]:
     """By the beginning of a layer's name in the LDM layout, that of its name in diffusers."""
     return {
-        **_ENDS,
-        **dict(_levels("input_blocks", "down_blocks", spec.input_blocks, first=1)),
-        **dict(_numbered("middle_block", "mid_block", spec.middle_block)),
-        **dict(_levels("output_blocks", "up_blocks", spec.output_blocks, first=0)),
+        **encoder_names(_kinds(spec.input_blocks), *_kinds([spec.middle_block])),
+        **dict(_levels("output_blocks", "up_blocks", _kinds(spec.output_blocks), first=0)),
     }
 
 
-def _levels(ldm: str, diffusers: str, blocks: tuple[BlockSpec, ...], first: int) -> Iterator[tuple[str, str]]:
+def encoder_names(input_blocks: Sequence[Kinds], middle_block: Kinds) -> dict[str, str]:
+    """The same of the half of a UNet that makes its features smaller, which is made of layers of these kinds."""
+    return {
+        **_ENDS,
+        **dict(_levels("input_blocks", "down_blocks", input_blocks, first=1)),
+        **dict(_numbered("middle_block", "mid_block", middle_block)),
+    }
+
+
+def renamed(name: str, names: Mapping[str, str]) -> str | None:
+    """A name whose longest beginning that is in `names` is replaced by what it is called there; None if none is."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        beginning = ".".join(parts[:length])
+        if beginning in names:
+            return ".".join([names[beginning], *parts[length:]])
+    return None
+
+
+def _kinds(blocks: Sequence[BlockSpec]) -> list[Kinds]:
+    return [tuple(type(layer) for layer in block) for block in blocks]
+
+
+def _levels(ldm: str, diffusers: str, blocks: Sequence[Kinds], first: int) -> Iterator[tuple[str, str]]:
     # Diffusers groups the blocks of one size; each group ends with the layer that changes it.
     level = place = 0
     for number, block in enumerate(blocks[first:], first):
-        for index, layer in enumerate(block):
-            yield from _layer(layer, f"{ldm}.{number}.{index}", f"{diffusers}.{level}", place, place)
+        for index, kind in enumerate(block):
+            yield from _layer(kind, f"{ldm}.{number}.{index}", f"{diffusers}.{level}", place, place)
         place += 1
-        if isinstance(block[-1], DownsampleSpec | UpsampleSpec):
+        if block[-1] in (DownsampleSpec, UpsampleSpec):
             level, place = level + 1, 0
 
 
-def _numbered(ldm: str, diffusers: str, block: BlockSpec) -> Iterator[tuple[str, str]]:
+def _numbered(ldm: str, diffusers: str, block: Kinds) -> Iterator[tuple[str, str]]:
     res_blocks = transformers = 0
-    for index, layer in enumerate(block):
-        yield from _layer(layer, f"{ldm}.{index}", diffusers, res_blocks, transformers)
-        res_blocks += isinstance(layer, ResBlockSpec)
-        transformers += isinstance(layer, TransformerSpec)
+    for index, kind in enumerate(block):
+        yield from _layer(kind, f"{ldm}.{index}", diffusers, res_blocks, transformers)
+        res_blocks += kind is ResBlockSpec
+        transformers += kind is TransformerSpec
 
 
-def _layer(layer: LayerSpec, ldm: str, group: str, res_block: int, transformer: int) -> Iterator[tuple[str, str]]:
-    match layer:
-        case ResBlockSpec():
-            for inner, name in _RES_BLOCK.items():
-                yield f"{ldm}.{inner}", f"{group}.resnets.{res_block}.{name}"
-        case TransformerSpec():
-            yield ldm, f"{group}.attentions.{transformer}"
-        case DownsampleSpec():
-            yield f"{ldm}.op", f"{group}.downsamplers.0.conv"
-        case UpsampleSpec():
-            yield f"{ldm}.conv", f"{group}.upsamplers.0.conv"
+def _layer(kind: type[LayerSpec], ldm: str, group: str, res_block: int, transformer: int) -> Iterator[tuple[str, str]]:
+    if kind is ResBlockSpec:
+        for inner, name in _RES_BLOCK.items():
+            yield f"{ldm}.{inner}", f"{group}.resnets.{res_block}.{name}"
+    elif kind is TransformerSpec:
+        yield ldm, f"{group}.attentions.{transformer}"
+    elif kind is DownsampleSpec:
+        yield f"{ldm}.op", f"{group}.downsamplers.0.conv"
+    elif kind is UpsampleSpec:
+        yield f"{ldm}.conv", f"{group}.upsamplers.0.conv"

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.clip_vision_structure import clip_vision_spec
-from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
 from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
-from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.openclip_names import transformer_weights
 from services.executor.diffusion.checkpoints.structure import described
-from services.executor.diffusion.checkpoints.weights_file import SAFETENSORS, named_weights
+from services.executor.diffusion.checkpoints.weights_file import configuration_of, named_weights
 from services.executor.diffusion.models.clip_vision import ClipVision
 
 CONFIGURATION = "clip_vision"
@@ -43,7 +41,7 @@ def load_clip_vision(path: Path) -> ClipVision:
     """
     weights = named_weights(path, "a CLIP vision model")
     with told_of(path.name):
-        return clip_vision(weights, _configuration(path))
+        return clip_vision(weights, configuration_of(path).get(CONFIGURATION))
 
 
 def load_clip_vision_of(path: Path) -> ClipVision | None:
@@ -56,7 +54,7 @@ def load_clip_vision_of(path: Path) -> ClipVision | None:
     if not any(mark in weights for mark in _MARKS):
         return None
     with told_of(path.name):
-        return clip_vision(weights, _configuration(path))
+        return clip_vision(weights, configuration_of(path).get(CONFIGURATION))
 
 
 def clip_vision(weights: Mapping[str, Tensor], configuration: Mapping[str, Any] | None = None) -> ClipVision:
@@ -73,13 +71,6 @@ def clip_vision(weights: Mapping[str, Tensor], configuration: Mapping[str, Any] 
     with torch.device("meta"):
         network = ClipVision(spec)
     return filled(network, weights)
-
-
-def _configuration(path: Path) -> Mapping[str, Any]:
-    if path.suffix.lower() not in SAFETENSORS:
-        return {}
-    told: Mapping[str, Any] = read_configuration(read_header(path).metadata).get(CONFIGURATION, {})
-    return told
 
 
 def _from_openclip(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

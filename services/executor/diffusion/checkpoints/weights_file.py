@@ -12,7 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.checkpoints.errors import CheckpointError
+from services.executor.diffusion.checkpoints.header import read_header
 
 #: What torch raises over bytes that are no pickle, or the wrong one.
 _DAMAGE = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
@@ -46,3 +48,12 @@ def named_weights(path: Path, kind: str) -> dict[str, Tensor]:
     if not isinstance(content, Mapping):
         return {}
     return {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
+
+
+def configuration_of(path: Path) -> dict[str, Any]:
+    """What a file says about itself, see `configuration.py`; nothing where its format has no room for that.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    return read_configuration(read_header(path).metadata) if path.suffix.lower() in SAFETENSORS else {}

@@ -18,10 +18,11 @@ from services.executor.diffusion.patches import UNPATCHED, BlockPlace, UNetPatch
 class UNet(UNetEncoder):
     """A UNet over latents, conditioned on a timestep, a prompt and optionally a vector."""
 
+    spec: UNetSpec
+
     def __init__(self, spec: UNetSpec) -> None:
         transformers = itertools.count()
         super().__init__(spec, transformers)
-        self.spec = spec
         self.output_blocks = nn.ModuleList(
             block_of(block, BlockPlace("output", number), transformers)
             for number, block in enumerate(spec.output_blocks)

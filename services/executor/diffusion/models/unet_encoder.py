@@ -25,10 +25,9 @@ class UNetEncoder(nn.Module):
 
     def __init__(self, spec: EncoderSpec, transformers: Iterator[int] | None = None) -> None:
         super().__init__()
+        self.spec = spec
         transformers = itertools.count() if transformers is None else transformers
         width = spec.embedding_dim
-        self.model_width = spec.model_channels
-        self.vector_width = spec.adm_channels
         self.time_embed = perceptron(spec.model_channels, width)
         if spec.adm_channels is not None:
             self.label_emb = nn.Sequential(perceptron(spec.adm_channels, width))
@@ -39,11 +38,11 @@ class UNetEncoder(nn.Module):
 
     def embedding(self, timesteps: Tensor, vector: Tensor | None, dtype: torch.dtype) -> Tensor:
         """The embedding (batch, width) of timesteps (batch) and, where there is one, the vector condition."""
-        waves = timestep_embedding(timesteps, self.model_width)
+        waves = timestep_embedding(timesteps, self.spec.model_channels)
         embedding: Tensor = self.time_embed(waves.to(dtype))
-        if self.vector_width is not None:
+        if self.spec.adm_channels is not None:
             if vector is None:
-                raise ValueError(f"this network needs a vector condition of width {self.vector_width}")
+                raise ValueError(f"this network needs a vector condition of width {self.spec.adm_channels}")
             embedding = embedding + self.label_emb(vector.to(dtype))
         return embedding
 
