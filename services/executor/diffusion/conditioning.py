@@ -135,13 +135,13 @@ def _condition(model: DiffusionModel, embedding: Tensor, options: Mapping[str, A
     )
 
 
-def check_options(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any], not_applied: Sequence[str] = NOT_APPLIED) -> None:
     """Refuse a condition with an option that cannot be honoured.
 
     Raises:
-        ValueError: it has hooks, a control network, or places for its words.
+        ValueError: it has one of those that are not applied.
     """
-    for name in NOT_APPLIED:
+    for name in not_applied:
         if options.get(name):
             raise ValueError(f"{name}: this sampler applies none, and the conditioning has some")
 

@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from services.executor.diffusion.cropping import cropped
 from services.executor.nodes.limits import check_size
 
 #: Ways to find the new pixels, by ComfyUI's names.
@@ -34,24 +35,13 @@ def scaled(images: Tensor, width: int, height: int, method: str, crop: str, inpu
     height = height or max(1, round(old_height * width / old_width))
     check_size(inputs, len(images), height, width, images.shape[-1])
     if crop == "center":
-        images = _cropped(images, width / height)
+        images = cropped(images.movedim(-1, 1), width / height).movedim(1, -1)
     if method == "lanczos":
         result = images.new_empty(len(images), height, width, images.shape[-1])
         for index, image in enumerate(images):
             result[index] = _lanczos(image, width, height)
         return result
     return functional.interpolate(images.movedim(-1, 1), size=(height, width), mode=method).movedim(1, -1)
-
-
-def _cropped(images: Tensor, proportion: float) -> Tensor:
-    height, width = images.shape[1:3]
-    left = top = 0
-    old_proportion = width / height
-    if old_proportion > proportion:
-        left = round((width - width * (proportion / old_proportion)) / 2)
-    else:
-        top = round((height - height * (old_proportion / proportion)) / 2)
-    return images[:, top : height - top, left : width - left]
 
 
 def _lanczos(image: Tensor, width: int, height: int) -> Tensor:

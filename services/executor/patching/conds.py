@@ -28,8 +28,10 @@ from services.executor.diffusion.conditioning import (
 )
 from services.executor.diffusion.noise_mask import latent_mask
 from services.executor.patching.model_sampling import as_samplers_know_it
+from services.executor.patching.steering import Cond as Cond
+from services.executor.patching.steering import controls_of, shared_with_others
 
-Cond = dict[str, Any]
+NOT_APPLIED = ("hooks", "gligen")
 
 
 class CONDRegular:
@@ -111,15 +113,19 @@ class GivenCondition(Condition):
 
     Attributes:
         more: values beside the context and the vector, for the latents of a run.
+        control: what steers the model under it, see `ControlBase`.
         uuid: by which nodes find it again.
     """
 
     more: Mapping[str, Any] = field(default_factory=dict)
+    control: Any = None
     uuid: uuid.UUID | None = None
 
     def fits(self, other: Condition) -> bool:
         """Whether both can share a batch."""
         if not super().fits(other) or not isinstance(other, GivenCondition) or self.more.keys() != other.more.keys():
+            return False
+        if self.control is not other.control:
             return False
         return all(value.can_concat(other.more[name]) for name, value in self.more.items())
 
@@ -171,7 +177,7 @@ def process_conds(
 ) -> dict[str, list[Cond]]:
     """Resolve conditions for latents: areas in cells, masks at their size, noise levels for shares of the sampling.
 
-    A condition with an area gets a partner over the same area in every other list.
+    A condition with an area gets a partner over the same area in every other list; what steers the model is told of it.
     """
     sampling = as_samplers_know_it(model.model_sampling)
     processed = {name: [_resolved(cond, sampling, noise) for cond in side] for name, side in conds.items()}
@@ -184,7 +190,9 @@ def process_conds(
             if other != name:
                 for cond in side:
                     _add_partner(conditions, cond)
-    return processed
+    for control in controls_of(processed):
+        control.pre_run(model, sampling.percent_to_sigma)
+    return shared_with_others(processed)
 
 
 def condition_of(cond: Cond, x: Tensor) -> GivenCondition:
@@ -204,12 +212,13 @@ def condition_of(cond: Cond, x: Tensor) -> GivenCondition:
         sigma_end=float(cond.get("timestep_end", 0.0)),
         is_fallback=bool(cond.get("default")),
         more=more,
+        control=cond.get("control"),
         uuid=cond.get("uuid"),
     )
 
 
 def _resolved(cond: Cond, sampling: Any, noise: Tensor) -> Cond:
-    check_options(cond)
+    check_options(cond, NOT_APPLIED)
     mask = resolved_mask(cond, noise)
     region = resolved_region(cond, mask, noise)
     start, end = resolved_range(cond, sampling)

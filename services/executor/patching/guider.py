@@ -14,6 +14,7 @@ from services.executor.patching.k_samplers import as_nodes_know_it, run_sampler
 from services.executor.patching.model_options import ModelOptions, create_model_options_clone
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.prediction import sampling_function
+from services.executor.patching.steering import controls_of, models_of
 from services.executor.patching.wrappers import (
     CALLBACKS,
     WRAPPERS,
@@ -154,6 +155,8 @@ class CFGGuider:
                     seed,
                 )
         finally:
+            for control in controls_of(self.conds):
+                control.cleanup()
             call_all(_callbacks(options, CallbacksMP.ON_CLEANUP), patcher)
             del self.inner_model
         return sampled.float().cpu()
@@ -209,7 +212,7 @@ def prepare_sampling(
 def _prepared(
     model: ModelPatcher, noise_shape: Sequence[int], conds: Any, model_options: ModelOptions | None = None
 ) -> tuple[Any, Any, list[Any]]:
-    return model.patched(), conds, model.get_additional_models()
+    return model.patched(), conds, [*models_of(conds), *model.get_additional_models()]
 
 
 def _callbacks(options: dict[str, Any], kind: str) -> list[Any]:

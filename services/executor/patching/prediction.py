@@ -132,6 +132,8 @@ def _run(
         c[name] = value.concat([other.more[name] for other in others])
     level = level_of(timestep)
     levels = timestep.repeat(len(cond_or_uncond)) if level.dim() else rows_of(level, batch.x)
+    if first.control is not None:
+        c["control"] = first.control.get_control(batch.x, levels, c, len(cond_or_uncond), transformer_options)
     if "model_function_wrapper" in model_options:
         told = {"input": batch.x, "timestep": levels, "c": c, "cond_or_uncond": cond_or_uncond}
         output: Tensor = model_options["model_function_wrapper"](model.apply_model, told)

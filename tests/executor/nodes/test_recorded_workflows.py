@@ -18,8 +18,6 @@ from tests.executor.diffusion.golden import GOLDEN, table, tensors
 from tests.executor.nodes.conftest import FolderFiles
 
 CASES = {case["name"]: case for case in table("pipelines")["cases"]}
-#: Groups of cases whose nodes or models are still to come.
-TO_COME = ("controlnet/",)
 MIN_TOLERANCE = 2e-4  # of the largest value
 NOISE_MARGIN = 5  # times the difference between two runs of the reference
 
@@ -67,12 +65,7 @@ def part_of(output: Any, part: str) -> torch.Tensor:
     return parts[name]
 
 
-def _marked(name: str) -> Any:
-    marks = [pytest.mark.xfail(strict=True)] if name.startswith(TO_COME) else []
-    return pytest.param(name, marks=marks)
-
-
-@pytest.mark.parametrize("name", [_marked(name) for name in CASES])
+@pytest.mark.parametrize("name", CASES)
 def test_a_workflow_gives_what_was_recorded(name: str) -> None:
     case = CASES[name]
     workflow = Workflow(case["prompt"])

@@ -1,0 +1,51 @@
+"""Control networks from files of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
+from services.executor.diffusion.checkpoints.filling import shapes_of
+from services.executor.diffusion.checkpoints.structure import described
+from services.executor.diffusion.checkpoints.weights_file import configuration_of, named_weights
+from services.executor.diffusion.control import reading
+from services.executor.patching.control.base import ControlBase
+from services.executor.patching.control.control_net import ControlNet
+
+KIND = "a control network"
+POOLED = ("_shuffle", "_shuffle_fp16")
+"""Ends of the names of files whose network adds the same everywhere in the picture, which nothing in them says."""
+
+
+def load_controlnet(ckpt_path: Any, model: Any = None, model_options: Any = None) -> ControlBase:
+    """What steers in a file; `model` is the MODEL that its weights are a difference to, where they are.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds nothing of the kind.
+    """
+    path = Path(ckpt_path)
+    configuration, weights = configuration_of(path), named_weights(path, KIND)
+    with told_of(path.name):
+        found = _of(weights, configuration.get("unet", {}), model)
+    found.global_average_pooling = path.stem.endswith(POOLED)
+    return found
+
+
+def _of(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], model: Any) -> ControlBase:
+    named = reading.in_one_layout(weights)
+    if reading.MARK in named:
+        if reading.DIFFERENCE in weights:
+            named = reading.added_to(_unet_of(model), named)
+        return ControlNet(reading.control_net(named, configuration))
+    raise CheckpointError(f"this is not {KIND}; its weights are of {described(shapes_of(weights))}")
+
+
+def _unet_of(model: Any) -> Mapping[str, Tensor]:
+    if model is None:
+        raise CheckpointError("it holds differences to a model; DiffControlNetLoader loads it with that model")
+    weights: Mapping[str, Tensor] = model.patched().diffusion_model.state_dict()
+    return weights
