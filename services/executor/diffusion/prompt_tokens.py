@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from torch import Tensor
 
 from services.executor.diffusion.prompt_weights import weighted_parts
 from services.executor.diffusion.tokenizer import END_TOKEN, START_TOKEN, clip_bpe
 
+LONGEST_PROMPT = 262_144  # characters; 3,500 chunks if each is a token, of which no model makes anything
+MOST_CHUNKS = 4096  # embeddings may stand for any number of tokens
 CHUNK_TOKENS = 77
 SPLITTABLE_PART = 8  # tokens; a part at least this long may be split between two chunks
 EMBEDDING_PREFIX = "embedding:"
@@ -48,13 +51,20 @@ def tokenize(prompt: str, padding: Padding = Padding(), find_embedding: FindEmbe
 
     Short parts of a prompt are kept in one chunk, as far as they fit. Without `find_embedding` the names of
     embeddings are words as any other.
+
+    Raises:
+        ValueError: the prompt or what its embeddings stand for is too long, or parentheses are nested too deep.
     """
+    if len(prompt) > LONGEST_PROMPT:
+        raise ValueError(f"text: the prompt has {len(prompt)} characters, at most {LONGEST_PROMPT} can be encoded")
     chunks: list[Chunk] = []
     current = [Token(START_TOKEN)]
     room = CHUNK_TOKENS - 1  # the last one is for the end token
     for part in _parts(prompt, find_embedding):
         rest = part
         while len(rest) > room - len(current):
+            if len(chunks) >= MOST_CHUNKS:
+                raise ValueError(f"text: the prompt has more than {MOST_CHUNKS} chunks of {CHUNK_TOKENS} tokens")
             taken = room - len(current) if len(part) >= SPLITTABLE_PART else 0
             chunks.append(_finished(current + rest[:taken], padding))
             current, rest = [Token(START_TOKEN)], rest[taken:]
@@ -69,6 +79,7 @@ def _finished(chunk: Chunk, padding: Padding) -> Chunk:
 
 def _parts(prompt: str, find_embedding: FindEmbedding | None) -> Iterator[Chunk]:
     number = _NO_PART
+    find_embedding = find_embedding and cache(find_embedding)
     for text, weight in weighted_parts(prompt):
         for values in _values(text, find_embedding):
             number += 1

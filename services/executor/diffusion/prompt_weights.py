@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 PARENTHESIS_FACTOR = 1.1
+DEEPEST_NESTING = 255
 _ESCAPED = {"\\(": "\0\2", "\\)": "\0\1"}
 _PLAIN = {"\0\2": "(", "\0\1": ")"}
 
@@ -17,13 +18,19 @@ class WeightedText(NamedTuple):
 
 
 def weighted_parts(prompt: str) -> list[WeightedText]:
-    """A prompt's parts in order, parentheses taken off and escaped ones made plain."""
+    """A prompt's parts in order, parentheses taken off and escaped ones made plain.
+
+    Raises:
+        ValueError: parentheses are nested too deep.
+    """
     for escaped, stand_in in _ESCAPED.items():
         prompt = prompt.replace(escaped, stand_in)
     return [WeightedText(_restored(text), weight) for text, weight in _weigh(prompt, 1.0)]
 
 
-def _weigh(text: str, weight: float) -> list[WeightedText]:
+def _weigh(text: str, weight: float, depth: int = 0) -> list[WeightedText]:
+    if depth > DEEPEST_NESTING:
+        raise ValueError(f"text: the prompt nests parentheses more than {DEEPEST_NESTING} deep")
     parts: list[WeightedText] = []
     for piece in _outer_pieces(text):
         if len(piece) < 2 or piece[0] != "(" or piece[-1] != ")":
@@ -35,7 +42,7 @@ def _weigh(text: str, weight: float) -> list[WeightedText]:
         # A colon at the very start is part of the text, whatever follows it.
         if colon and head and (given := _number(number)) is not None:
             inner, factor = head, given
-        parts += _weigh(inner, factor)
+        parts += _weigh(inner, factor, depth + 1)
     return parts
 
 

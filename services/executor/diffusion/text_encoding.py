@@ -13,6 +13,8 @@ from services.executor.diffusion.models.clip_text import ClipText
 from services.executor.diffusion.prompt_tokens import Chunk, FindEmbedding, Padding, tokenize
 from services.executor.diffusion.tokenizer import END_TOKEN
 
+CHUNKS_AT_ONCE = 64
+
 
 @dataclass(frozen=True)
 class EncoderUse:
@@ -65,6 +67,9 @@ class TextEncoder:
         """Embeddings (1, tokens of all chunks, width) and the pooled output (1, width) of the first chunk.
 
         A token's weight scales how far its embedding is from that of the empty prompt at the same position.
+
+        Raises:
+            ValueError: the embeddings are not finite.
         """
         weights = torch.tensor([[token.weight for token in chunk] for chunk in chunks])
         weighted = bool((weights != 1).any())
@@ -73,9 +78,18 @@ class TextEncoder:
             empty = hidden[-1]
             strengthened = (hidden[:-1] - empty) * weights[:, :, None] + empty
             hidden = torch.where(weights[:, :, None] == 1, hidden[:-1], strengthened)
+        if not bool(hidden.isfinite().all()):
+            raise ValueError(
+                "text: its embedding is not finite; a weight is too large, or a textual inversion is broken"
+            )
         return hidden.flatten(0, 1)[None], pooled[:1]
 
     def _run(self, chunks: Sequence[Chunk]) -> tuple[Tensor, Tensor]:
+        parts = [self._run_at_once(chunks[at : at + CHUNKS_AT_ONCE]) for at in range(0, len(chunks), CHUNKS_AT_ONCE)]
+        hidden, pooled = zip(*parts, strict=True)
+        return torch.cat(hidden), torch.cat(pooled)
+
+    def _run_at_once(self, chunks: Sequence[Chunk]) -> tuple[Tensor, Tensor]:
         device = self.model.token_table.device
         ids = torch.tensor([[_id(token.value) for token in chunk] for chunk in chunks], device=device)
         embeddings = self.model.embed(ids)

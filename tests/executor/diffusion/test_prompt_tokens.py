@@ -7,8 +7,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from services.executor.diffusion.prompt_tokens import CHUNK_TOKENS, Padding, Token, tokenize
-from services.executor.diffusion.prompt_weights import weighted_parts
+from services.executor.diffusion.prompt_tokens import (
+    CHUNK_TOKENS,
+    LONGEST_PROMPT,
+    MOST_CHUNKS,
+    Padding,
+    Token,
+    tokenize,
+)
+from services.executor.diffusion.prompt_weights import DEEPEST_NESTING, weighted_parts
 from services.executor.diffusion.text_families import ZEROS
 from tests.executor.diffusion.golden import GOLDEN, table
 
@@ -82,3 +89,49 @@ def test_a_chunk_is_as_long_as_the_window_of_the_encoder() -> None:
         chunks = tokenize("cat " * words)
         assert {len(chunk) for chunk in chunks} == {CHUNK_TOKENS}
         assert len(chunks) == max(1, -(-words // 75))
+
+
+def test_a_file_is_read_once_however_often_a_prompt_names_it() -> None:
+    read = []
+
+    def find_embedding(name: str) -> Tensor:
+        read.append(name)
+        return torch.ones(3, 8)
+
+    tokens = [token for chunk in tokenize("embedding:a " * 2000, find_embedding=find_embedding) for token in chunk]
+    assert sum(isinstance(token.value, Tensor) for token in tokens) == 6000
+    assert read == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ("cat " * (2 << 20), "^text: the prompt has 8388608 characters, at most 262144"),
+        ("(" * 1000 + "cat" + ")" * 1000, "^text: the prompt nests parentheses more than 255 deep"),
+        ("embedding:a " * 1000, "^text: the prompt has more than 4096 chunks"),
+    ],
+    ids=["8 MB", "nested", "vectors"],
+)
+def test_prompts_that_no_model_can_read_are_refused(prompt: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tokenize(prompt, find_embedding=lambda name: torch.ones(MOST_CHUNKS, 8))
+
+
+def test_the_longest_prompt_and_the_deepest_nesting_are_read() -> None:
+    assert len(tokenize("1" * LONGEST_PROMPT)) == -(-LONGEST_PROMPT // 75)
+    deepest = "(" * DEEPEST_NESTING + "cat" + ")" * DEEPEST_NESTING
+    assert tokenize(deepest)[0][1].weight == pytest.approx(1.1**DEEPEST_NESTING)
+
+
+@pytest.mark.parametrize("prompt", ["", " ", "\n\t \n", "\0\0", "()", "(((", ")))", "(:1.2)", "\u200b", "\ud800"])
+def test_prompts_without_a_word_have_one_chunk(prompt: str) -> None:
+    assert len(tokenize(prompt)) == 1
+
+
+@pytest.mark.parametrize("opened", range(4))
+@pytest.mark.parametrize("closed", range(4))
+def test_parentheses_that_do_not_match_lose_no_word(opened: int, closed: int) -> None:
+    prompt = "red " + "(" * opened + "cat:1.3" + ")" * closed + " (dog) end"
+    texts = [text for text, _ in weighted_parts(prompt)]
+    for word in ("red", "cat", "dog", "end"):
+        assert word in "".join(texts)
