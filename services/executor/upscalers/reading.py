@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.structure import described
+from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.weights_file import load_weights_file
 from services.executor.upscalers import compact, esrgan, swin2sr, swin_ir
 from services.executor.upscalers.architecture import Architecture, Network, Weights, shapes_of
@@ -46,8 +46,7 @@ def load_upscaler(path: Path) -> UpscaleModel:
     if found is None:
         known = ", ".join(architecture.name for architecture in ARCHITECTURES)
         raise CheckpointError(
-            f"{path.name} is not an upscale model of a known architecture ({known}): "
-            f"its weights are of {described(shapes)}"
+            f"{path.name} is not an upscale model of a known architecture ({known}): {looks_like(shapes)}"
         )
     try:
         with torch.device("meta"):

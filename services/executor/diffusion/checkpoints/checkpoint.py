@@ -15,9 +15,9 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
 from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.network import UNET_PREFIX, diffusion_network
-from services.executor.diffusion.checkpoints.structure import described
 from services.executor.diffusion.checkpoints.text_encoders import CONDITIONERS, text_encoder_prefixes, text_encoders
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
 from services.executor.diffusion.families.concatenation import Inpainting
@@ -50,8 +50,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     text_prefixes = [prefix for prefix in text_encoder_prefixes(header.shapes) if prefix.startswith(CONDITIONERS)]
     has_unet = f"{UNET_PREFIX}input_blocks.0.0.weight" in header.shapes
     has_vae = f"{VAE_PREFIX}decoder.conv_in.weight" in header.shapes
-    if not (has_unet or has_vae or text_prefixes):
-        raise CheckpointError(f"{path.name} holds no known model; its weights are of {described(header.shapes)}")
+    has_other = not has_unet and any(name.startswith(UNET_PREFIX) for name in header.shapes)
+    if has_other or not (has_unet or has_vae or text_prefixes):
+        raise CheckpointError(f"{path.name} holds no known model; {looks_like(header.shapes)}")
     weights = _mapped(path)
     with told_of(path.name):
         checkpoint = Checkpoint(

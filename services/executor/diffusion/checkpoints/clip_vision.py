@@ -12,8 +12,8 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints.clip_vision_structure import clip_vision_spec
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
 from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.openclip_names import transformer_weights
-from services.executor.diffusion.checkpoints.structure import described
 from services.executor.diffusion.checkpoints.weights_file import configuration_of, named_weights
 from services.executor.diffusion.models.clip_vision import ClipVision
 
@@ -64,7 +64,7 @@ def clip_vision(weights: Mapping[str, Tensor], configuration: Mapping[str, Any] 
         CheckpointError: there is none, or not all of it.
     """
     if not any(mark in weights for mark in _MARKS):
-        raise CheckpointError(f"this is no CLIP vision model; its weights are of {described(shapes_of(weights))}")
+        raise CheckpointError(f"this is no CLIP vision model; {looks_like(shapes_of(weights))}")
     if _MARKS[0] not in weights:
         weights = _from_openclip(below(weights, OPENCLIP))
     spec = clip_vision_spec(shapes_of(weights), configuration or {})

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.foreign import refuse_lookalikes
 from services.executor.diffusion.checkpoints.sampling_settings import Told, latent_format, model_sampling
 from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.families import FAMILIES, Family, family_of
@@ -43,6 +44,7 @@ def diffusion_network(
         CheckpointError: there is none, not all of it, or one of no family that is known.
     """
     own = below(weights, prefix)
+    refuse_lookalikes(shapes_of(weights))
     spec = unet_spec(shapes_of(own), configuration.get("unet", {}))
     family = _family(spec)
     with torch.device("meta"):

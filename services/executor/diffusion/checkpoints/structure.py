@@ -23,13 +23,6 @@ def count(shapes: Shapes, prefix: str) -> int:
     return max(found, default=-1) + 1
 
 
-def described(shapes: Shapes, limit: int = 8) -> str:
-    """The beginnings of the names, for messages about a file that is not what it was taken for."""
-    tops = sorted({name.split(".")[0] for name in shapes})
-    shown = ", ".join(tops[:limit]) or "nothing"
-    return shown if len(tops) <= limit else f"{shown} and {len(tops) - limit} more"
-
-
 def shape_of(shapes: Shapes, name: str, dimensions: int) -> Shape:
     """The shape of a weight that the structure needs.
 

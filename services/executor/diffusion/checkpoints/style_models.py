@@ -10,8 +10,9 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
 from services.executor.diffusion.checkpoints.filling import filled, shapes_of
+from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.openclip_names import transformer_weights
-from services.executor.diffusion.checkpoints.structure import count, described, even_share, shape_of
+from services.executor.diffusion.checkpoints.structure import count, even_share, shape_of
 from services.executor.diffusion.checkpoints.weights_file import named_weights
 from services.executor.diffusion.models.style_adapters import ReduxEncoder, StyleAdapter, StyleAdapterSpec
 
@@ -42,7 +43,7 @@ def style_network(weights: Mapping[str, Tensor]) -> StyleNetwork:
         return _style_adapter(weights)
     if "redux_down.weight" in weights:
         return _redux(weights)
-    raise CheckpointError(f"this is no style model; its weights are of {described(shapes_of(weights))}")
+    raise CheckpointError(f"this is no style model; {looks_like(shapes_of(weights))}")
 
 
 def _style_adapter(weights: Mapping[str, Tensor]) -> StyleAdapter:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
+from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.structure import Shapes, count, even_share, shape_of, under
 from services.executor.diffusion.models.unet_spec import (
     BlockSpec,
@@ -44,8 +45,7 @@ def unet_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> UNetSpec:
 def encoder_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> EncoderSpec:
     """The structure of the half of a UNet that makes its features smaller; arguments and errors as in `unet_spec`."""
     if "input_blocks.0.0.weight" not in shapes:
-        found = ", ".join(_top_names(shapes)) or "nothing"
-        raise CheckpointError(f"unknown architecture: no input_blocks among {found}")
+        raise CheckpointError(f"this is no UNet; {looks_like(shapes)}")
     reader = _Reader(shapes, configuration)
     first = shape_of(shapes, "input_blocks.0.0.weight", 4)
     vector = shape_of(shapes, VECTOR_WEIGHT, 2) if VECTOR_WEIGHT in shapes else None
@@ -118,7 +118,3 @@ class _Reader:
 def _positive(configuration: Mapping[str, Any], name: str) -> int | None:
     value = configuration.get(name)
     return value if isinstance(value, int) and value > 0 else None
-
-
-def _top_names(shapes: Shapes, limit: int = 6) -> list[str]:
-    return sorted({name.split(".")[0] for name in shapes})[:limit]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
 from services.executor.diffusion.checkpoints.filling import shapes_of
-from services.executor.diffusion.checkpoints.structure import described
+from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.weights_file import configuration_of, named_weights
 from services.executor.diffusion.control import reading
 from services.executor.patching.control.base import ControlBase
@@ -41,7 +41,7 @@ def _of(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], model: 
         if reading.DIFFERENCE in weights:
             named = reading.added_to(_unet_of(model), named)
         return ControlNet(reading.control_net(named, configuration))
-    raise CheckpointError(f"this is not {KIND}; its weights are of {described(shapes_of(weights))}")
+    raise CheckpointError(f"this is not {KIND}; {looks_like(shapes_of(weights))}")
 
 
 def _unet_of(model: Any) -> Mapping[str, Tensor]:

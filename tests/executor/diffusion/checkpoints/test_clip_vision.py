@@ -76,7 +76,7 @@ def test_an_encoder_without_a_projection_gives_the_whole_picture_unprojected() -
 BROKEN: dict[str, tuple[dict[str, Tensor], str]] = {
     "a LoRA": (
         {"lora_unet_mid.lora_up.weight": torch.ones(2, 2)},
-        "no CLIP vision model; its weights are of lora_unet_mid",
+        "no CLIP vision model; it looks like a LoRA",
     ),
     "nothing": ({}, "its weights are of nothing"),
     "a layer short of one weight": (
