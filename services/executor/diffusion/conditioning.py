@@ -164,7 +164,11 @@ def resolved_mask(options: Mapping[str, Any], latent: Tensor) -> Tensor | None:
 
 
 def resolved_region(options: Mapping[str, Any], mask: Tensor | None, latent: Tensor) -> Region | None:
-    """Return the rectangle of a condition, None where it applies everywhere."""
+    """Return the rectangle of a condition, None where it applies everywhere.
+
+    Raises:
+        ValueError: nothing of it lies inside the latent.
+    """
     height, width = latent.shape[-2:]
     area = options.get("area")
     if area is None:
@@ -176,7 +180,13 @@ def resolved_region(options: Mapping[str, Any], mask: Tensor | None, latent: Ten
             raise ValueError("area: the conditioning is for a part of a video, and the latent is no video's")
         tall, wide, top, left = area[1:]
         area = max(1, round(tall * height)), max(1, round(wide * width)), round(top * height), round(left * width)
-    return Region(*area).clipped_to(height, width)
+    region = Region(*area).clipped_to(height, width)
+    if min(region.height, region.width) < 1 or min(region.top, region.left) < 0:
+        raise ValueError(
+            f"area: a rectangle of {area[1]}x{area[0]} cells at ({area[3]}, {area[2]}) lies outside of a latent "
+            f"of {width}x{height}"
+        )
+    return region
 
 
 def _bounds(mask: Tensor) -> Region:
