@@ -1,0 +1,165 @@
+"""Checkpoints of real size with random weights: the layouts of Stable Diffusion 1.5 and XL, for measuring."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from services.executor.diffusion.models.clip_text import ClipText, ClipTextSpec
+from services.executor.diffusion.models.unet import UNet
+from services.executor.diffusion.models.unet_spec import (
+    BlockSpec,
+    ConvSpec,
+    DownsampleSpec,
+    LayerSpec,
+    ResBlockSpec,
+    TransformerSpec,
+    UNetSpec,
+    UpsampleSpec,
+)
+from services.executor.diffusion.models.vae import Vae, VaeSpec
+
+Shapes = dict[str, tuple[int, ...]]
+
+#: Random numbers are made once and repeated: what a file holds does not matter, that it is no zeros does.
+_REPEATED = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """The sizes of a family's UNet.
+
+    Attributes:
+        multiples: the widths of the levels, as multiples of `width`.
+        depths: the transformer blocks of a level, 0 for none.
+        vector: the width of the vector condition.
+    """
+
+    width: int = 320
+    multiples: Sequence[int]
+    depths: Sequence[int]
+    middle_depth: int
+    context: int
+    linear: bool
+    vector: int | None = None
+
+    @property
+    def spec(self) -> UNetSpec:
+        """The UNet, two residual blocks on each level."""
+        widths = [self.width * multiple for multiple in self.multiples]
+        inputs: list[BlockSpec] = [(ConvSpec(4, self.width),)]
+        skips = [self.width]
+        now = self.width
+        for level, (wide, depth) in enumerate(zip(widths, self.depths, strict=True)):
+            for _ in range(2):
+                inputs.append((self._res(now, wide), *self._transformers(wide, depth)))
+                now = wide
+                skips.append(now)
+            if level < len(widths) - 1:
+                inputs.append((DownsampleSpec(now),))
+                skips.append(now)
+        middle = (self._res(now, now), *self._transformers(now, self.middle_depth), self._res(now, now))
+        outputs: list[BlockSpec] = []
+        for level in reversed(range(len(widths))):
+            for number in range(3):
+                block: list[LayerSpec] = [self._res(now + skips.pop(), widths[level])]
+                now = widths[level]
+                block += self._transformers(now, self.depths[level])
+                if number == 2 and level > 0:
+                    block.append(UpsampleSpec(now))
+                outputs.append(tuple(block))
+        return UNetSpec(
+            in_channels=4,
+            out_channels=4,
+            model_channels=self.width,
+            context_dim=self.context,
+            adm_channels=self.vector,
+            input_blocks=tuple(inputs),
+            middle_block=middle,
+            output_blocks=tuple(outputs),
+        )
+
+    def _res(self, narrow: int, wide: int) -> LayerSpec:
+        return ResBlockSpec(narrow, wide, self.width * 4)
+
+    def _transformers(self, width: int, depth: int) -> list[LayerSpec]:
+        heads = width // 64 if self.linear else 8
+        return [TransformerSpec(width, depth, self.context, heads, self.linear)] if depth else []
+
+
+SD15 = Size(multiples=(1, 2, 4, 4), depths=(1, 1, 1, 0), middle_depth=1, context=768, linear=False)
+SDXL = Size(multiples=(1, 2, 4), depths=(0, 2, 10), middle_depth=10, context=2048, linear=True, vector=2816)
+VAE = VaeSpec(128, (1, 2, 4, 4), 2)
+CLIP_L = ClipTextSpec(768, 3072, 12, 12)
+
+
+def sd15_shapes() -> Shapes:
+    """The weights of Stable Diffusion 1.5 by name."""
+    return {
+        **_shapes(UNet, SD15.spec, "model.diffusion_model."),
+        **_shapes(Vae, VAE, "first_stage_model."),
+        **_shapes(ClipText, CLIP_L, "cond_stage_model.transformer."),
+    }
+
+
+def sdxl_shapes() -> Shapes:
+    """The weights of Stable Diffusion XL by name."""
+    return {
+        **_shapes(UNet, SDXL.spec, "model.diffusion_model."),
+        **_shapes(Vae, VAE, "first_stage_model."),
+        **_shapes(ClipText, CLIP_L, "conditioner.embedders.0.transformer."),
+        **dict(_openclip(1280, 32, "conditioner.embedders.1.model.")),
+    }
+
+
+def write(path: Path, shapes: Shapes, dtype: torch.dtype) -> None:
+    """Write a safetensors file of random weights, never holding more of it than a part."""
+    name = {torch.float16: "F16", torch.float32: "F32", torch.bfloat16: "BF16"}[dtype]
+    header: dict[str, Mapping[str, object]] = {}
+    end = 0
+    for key, shape in shapes.items():
+        begin, end = end, end + math.prod(shape) * dtype.itemsize
+        header[key] = {"dtype": name, "shape": shape, "data_offsets": (begin, end)}
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    numbers = (torch.randn(_REPEATED, generator=torch.Generator().manual_seed(0)) * 0.02).to(dtype)
+    part = numbers.view(torch.uint8).numpy().tobytes()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(encoded)) + encoded)
+        for begin in range(0, end, len(part)):
+            file.write(part[: end - begin])
+
+
+def _shapes(module: type[nn.Module], spec: object, prefix: str) -> Shapes:
+    with torch.device("meta"):
+        made = module(spec)
+    return {prefix + name: tuple(tensor.shape) for name, tensor in made.state_dict().items()}
+
+
+def _openclip(width: int, layers: int, prefix: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{prefix}token_embedding.weight", (49408, width)
+    yield f"{prefix}positional_embedding", (77, width)
+    yield f"{prefix}text_projection", (width, width)
+    yield f"{prefix}ln_final.weight", (width,)
+    yield f"{prefix}ln_final.bias", (width,)
+    sizes = {
+        "ln_1": (width,),
+        "ln_2": (width,),
+        "attn.out_proj": (width, width),
+        "mlp.c_fc": (width * 4, width),
+        "mlp.c_proj": (width, width * 4),
+    }
+    for number in range(layers):
+        layer = f"{prefix}transformer.resblocks.{number}."
+        yield f"{layer}attn.in_proj_weight", (width * 3, width)
+        yield f"{layer}attn.in_proj_bias", (width * 3,)
+        for name, size in sizes.items():
+            yield f"{layer}{name}.weight", size
+            yield f"{layer}{name}.bias", size[:1]
