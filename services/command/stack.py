@@ -37,6 +37,9 @@ class StackSettings:
     custom_nodes: tuple[Path, ...] = setting(default=(Path("custom_nodes"),), help="folder with node packs")
     device: str = setting(default="auto", help="where models run: auto, cpu, cuda, cuda:1, mps")
     cache: str = setting(default="classic", help="results to keep between prompts: classic, lru:N, ram:GB or none")
+    vram_budget: str = setting(
+        default="", help="memory of the device that models may take, such as 8GB or 80%%; empty for all but a reserve"
+    )
     preview_method: str = setting(
         default="auto", help="pictures of unfinished latents: none, auto, latent2rgb or taesd (from models/vae_approx)"
     )
@@ -94,6 +97,7 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
         "executor": [
             *("--listen", executor, "--queue", queue, "--files", files),
             *("--data", data, "--device", wanted.device, "--cache", wanted.cache),
+            *("--vram-budget", wanted.vram_budget),
             *("--preview-method", wanted.preview_method, "--preview-size", str(wanted.preview_size)),
             *models,
             *_repeated("--custom-nodes", wanted.custom_nodes),

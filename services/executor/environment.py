@@ -32,7 +32,7 @@ class Environment:
     ) -> None:
         self.models = models
         self.device = device
-        self.checkpoints = LoadedCheckpoints(device, Embeddings(models))
+        self.checkpoints = LoadedCheckpoints(Embeddings(models))
         self.previews = Previewers(models, previews)
         self._list_inputs = list_inputs
         self._list_inputs_below = list_inputs_below
@@ -63,6 +63,11 @@ class Environment:
         if self._input_folders is None:
             self._input_folders = []
         return list(self._input_folders)
+
+    def let_go(self) -> None:
+        """Unmap models that nothing else holds."""
+        self.checkpoints.unload()
+        self.previews.unload()
 
     def refresh(self) -> bool:
         """Look again at everything that was asked for; returns whether anything is different."""

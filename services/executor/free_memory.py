@@ -1,4 +1,4 @@
-"""How much memory this process can still have, in a container too."""
+"""How much memory this process can have, in a container too."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ def free_memory(control_group: Path = _CONTROL_GROUP) -> int:
     of_host = int(psutil.virtual_memory().available)
     of_container = _below_limit(control_group)
     return of_host if of_container is None else min(of_host, of_container)
+
+
+def total_memory(control_group: Path = _CONTROL_GROUP) -> int:
+    """The bytes that the host has, or the container's limit (cgroup v2) where that is less."""
+    of_host = int(psutil.virtual_memory().total)
+    try:
+        return min(of_host, int((control_group / "memory.max").read_text()))
+    except (OSError, ValueError):
+        return of_host
 
 
 def _below_limit(control_group: Path) -> int | None:

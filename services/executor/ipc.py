@@ -46,6 +46,8 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     preview_method: str = "auto"
     #: the longest side of such a picture in pixels
     preview_size: int = 512
+    #: what models and their work may take of the device: "8GB", "80%", or "" for all but a reserve
+    vram_budget: str = ""
 
 
 class RunPrompt(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -1,4 +1,7 @@
-"""The checkpoints in memory: the ones used last stay, so that the next prompt does not load again."""
+"""The checkpoints that are mapped: the ones used last stay, so that the next prompt does not load again.
+
+Where they compute is planned elsewhere, see `services.executor.memory`: here they are pages of their files.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,11 @@ from pathlib import Path
 
 from services.executor.diffusion.checkpoints import Checkpoint, load_checkpoint
 from services.executor.embeddings import Embeddings
+from services.executor.memory.current import host_budget
 from services.executor.patching.clip import CLIP
 from services.executor.patching.model_families import as_nodes_know_it
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.vae import VAE
-
-#: How many files stay loaded.
-KEPT = 2
 
 _Key = tuple[str, int, int]
 
@@ -35,14 +36,14 @@ class Models:
 class LoadedCheckpoints:
     """Checkpoints by file; a file that was replaced is loaded anew."""
 
-    def __init__(self, device: str, embeddings: Embeddings | None = None, kept: int = KEPT) -> None:
-        self._device = device
+    def __init__(self, embeddings: Embeddings | None = None, budget: int | None = None) -> None:
+        """`budget` is in bytes of all files together: that of the host, unless it is given."""
         self._find_embeddings = embeddings.of_encoder if embeddings else None
-        self._kept = kept
+        self._budget = host_budget() if budget is None else budget
         self._loaded: OrderedDict[_Key, Models] = OrderedDict()
 
     def get(self, path: Path) -> Models:
-        """The models of a checkpoint, on the device.
+        """The models of a checkpoint.
 
         Raises:
             CheckpointError: the file cannot be used.
@@ -50,10 +51,8 @@ class LoadedCheckpoints:
         status = path.stat()
         key = (str(path), status.st_mtime_ns, status.st_size)
         if key not in self._loaded:
-            checkpoint = load_checkpoint(path)
-            while len(self._loaded) >= self._kept:
-                self._loaded.popitem(last=False)
-            self._loaded[key] = self._as_nodes_know_it(_moved(checkpoint, self._device))
+            self._loaded[key] = self._as_nodes_know_it(load_checkpoint(path))
+            self._forget_beyond_budget()
         self._loaded.move_to_end(key)
         return self._loaded[key].cloned()
 
@@ -68,13 +67,6 @@ class LoadedCheckpoints:
         """Let go of all of them."""
         self._loaded.clear()
 
-
-def _moved(checkpoint: Checkpoint, device: str) -> Checkpoint:
-    if checkpoint.model:
-        checkpoint.model.unet.to(device)
-    if checkpoint.clip:
-        for encoder in checkpoint.clip.encoders:
-            encoder.model.to(device)
-    if checkpoint.vae:
-        checkpoint.vae.vae.to(device)
-    return checkpoint
+    def _forget_beyond_budget(self) -> None:
+        while len(self._loaded) > 1 and sum(size for _, _, size in self._loaded) > self._budget:
+            self._loaded.popitem(last=False)

@@ -9,13 +9,11 @@ from pathlib import Path
 import torch
 
 from services.executor.engine.failure import type_name
+from services.executor.memory.shortage import PHRASES
 from services.graph.events import ExecutionFailed
 
 _TYPES = MemoryError, torch.OutOfMemoryError
 _TYPE_NAMES = frozenset(map(type_name, _TYPES))
-
-#: How torch says it in a plain RuntimeError: CUDA's libraries and MPS, its allocator for the CPU, and cuBLAS.
-_PHRASES = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
 
 #: Of 1000: counts half of the host's memory against a process, which puts it before every service and its database.
 _BADNESS = 500
@@ -34,7 +32,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def _says_so(message: str) -> bool:
-    return any(said in message for said in _PHRASES)
+    return any(said in message for said in PHRASES)
 
 
 def be_ended_first(score: Path = Path("/proc/self/oom_score_adj")) -> None:

@@ -16,6 +16,7 @@ from services.executor.bundled import node_packs
 from services.executor.engine.caches.choice import chosen_cache
 from services.executor.host import host_name
 from services.executor.ipc import Configure
+from services.executor.memory.budget import Budget
 from services.executor.previews.choice import preview_settings
 from services.executor.worker_process import WorkerProcess
 from services.queue.client import QueueClient
@@ -53,6 +54,10 @@ class Settings:
         " taesd; a prompt may ask for another in its extra_data",
     )
     preview_size: int = setting(default=512, help="longest side of such a picture in pixels")
+    vram_budget: str = setting(
+        default="",
+        help="device memory for models and their work, such as 8GB or 80%%; empty for all but a reserve",
+    )
     interrupt_seconds: float = setting(
         default=5.0, help="seconds that a node has to stop when its prompt is interrupted, before its worker is killed"
     )
@@ -67,8 +72,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     Health says SERVING while the queue is connected and the worker has loaded its nodes.
 
     Raises:
-        InvalidArgument: the device, the cache or the kind of previews is not one, a time is none, or a directory cannot
-            be read.
+        InvalidArgument: the device, the budget, the cache or the kind of previews is not one, a time is none, or a
+            directory cannot be read.
         FailedPrecondition: the worker cannot work with these settings.
         Unavailable: the address cannot be listened on.
     """
@@ -91,10 +96,11 @@ def worker_configuration(settings: Settings) -> Configure:
     """What a worker is to work with.
 
     Raises:
-        InvalidArgument: the device, the cache or the kind of previews is not one, a time is none, or a directory cannot
-            be read.
+        InvalidArgument: the device, the budget, the cache or the kind of previews is not one, a time is none, or a
+            directory cannot be read.
     """
     chosen_cache(settings.cache, lambda: 0)
+    Budget.parse(settings.vram_budget)
     preview_settings(settings.preview_method, settings.preview_size)
     if not 0 <= settings.interrupt_seconds < math.inf:
         raise InvalidArgument(f"interrupt-seconds must be zero or more, not {settings.interrupt_seconds}")
@@ -114,6 +120,7 @@ def worker_configuration(settings: Settings) -> Configure:
         custom_nodes=tuple(str(path.absolute()) for path in _with_bundled(settings.custom_nodes)),
         device=settings.device,
         results=settings.cache,
+        vram_budget=settings.vram_budget,
         preview_method=settings.preview_method,
         preview_size=settings.preview_size,
     )

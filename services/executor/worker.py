@@ -33,6 +33,8 @@ from services.executor.engine.caches.choice import chosen_cache
 from services.executor.engine.context import Interrupted, RunContext, in_run
 from services.executor.engine.run import Engine
 from services.executor.free_memory import free_memory
+from services.executor.memory import current as memory
+from services.executor.memory.budget import Budget
 from services.executor.node_files import RemoteFiles
 from services.executor.out_of_memory import be_ended_first, says_out_of_memory
 from services.executor.previews.choice import asked_for, preview_settings
@@ -72,6 +74,7 @@ class Worker:
     def __init__(self, end: ipc.WorkerEnd, configuration: ipc.Configure) -> None:
         self._end = end
         self._device = chosen_device(configuration.device)
+        memory.install(memory.planner_of(self._device, Budget.parse(configuration.vram_budget)))
         self._files = RemoteFiles(configuration.files, Path(configuration.cache))
         custom_nodes = [Path(folder) for folder in configuration.custom_nodes]
         models = PackModelFolders([*map(Path, configuration.models), BUNDLED_MODELS], custom_nodes)
@@ -96,7 +99,9 @@ class Worker:
                 device=self._device,
             )
         classes = self._packs.classes
-        self._engine = Engine(classes, chosen_cache(configuration.results, free_memory))
+        results = chosen_cache(configuration.results, free_memory)
+        self._engine = Engine(classes, results)
+        memory.shortage().caches += [results.clear, environment.environment().let_go]
         self._upkeep = Upkeep(self._say, classes, self._packs.display_names, self._files, self._device)
         self._requests: queue.SimpleQueue[ipc.RunPrompt | ipc.ReleaseMemory] = queue.SimpleQueue()
         self._contexts: dict[int, RunContext] = {}
@@ -160,13 +165,11 @@ class Worker:
             self._release_memory(results=True)
 
     def _release_memory(self, results: bool) -> None:
-        environment.environment().checkpoints.unload()
-        environment.environment().previews.unload()
+        environment.environment().let_go()
         if results:
             self._engine.free()
         gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        memory.planner().unload()
 
     def _list_inputs(self) -> list[str]:
         names = self._files.list_top(FileKind.INPUT)

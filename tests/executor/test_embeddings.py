@@ -102,7 +102,7 @@ class _Trap:
 
 def test_a_prompt_that_names_one_gets_its_vectors(folder: Path) -> None:
     shutil.copy(GOLDEN / "embeddings" / "goldtest.safetensors", folder)
-    clip = LoadedCheckpoints("cpu", Embeddings(ModelFolders([folder.parent]))).get(SMALL).clip
+    clip = LoadedCheckpoints(Embeddings(ModelFolders([folder.parent]))).get(SMALL).clip
     assert clip
     plain, unknown = clip.encode("a cat"), clip.encode("a embedding:mine cat")
     assert torch.equal(unknown, plain)

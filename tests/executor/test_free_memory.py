@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.executor.free_memory import free_memory
+from services.executor.free_memory import free_memory, total_memory
 
 
 def control_group(folder: Path, limit: str, used: int, droppable: int) -> Path:
@@ -28,3 +28,10 @@ def test_without_a_limit_below_it_the_host_decides(tmp_path: Path, limit: str) -
 
     assert 0 < free_memory(control_group(tmp_path, limit, 600, 100)) <= total
     assert 0 < free_memory(tmp_path / "elsewhere") <= total
+
+
+def test_a_container_has_its_limit_in_all(tmp_path: Path) -> None:
+    total = psutil.virtual_memory().total
+    assert total_memory(control_group(tmp_path, "1000", 600, 100)) == 1000
+    assert total_memory(control_group(tmp_path, "max", 600, 100)) == total
+    assert total_memory(tmp_path / "elsewhere") == total

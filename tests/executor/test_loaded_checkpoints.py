@@ -27,9 +27,9 @@ def shared(models: Models) -> object:
     return models.model.model
 
 
-def test_the_ones_used_last_stay(paths: list[Path]) -> None:
+def test_the_ones_used_last_stay_within_the_budget(paths: list[Path]) -> None:
     a, b, c = paths
-    loaded = LoadedCheckpoints("cpu", kept=2)
+    loaded = LoadedCheckpoints(budget=SMALL.stat().st_size * 5 // 2)
     first, second = shared(loaded.get(a)), shared(loaded.get(b))
     assert shared(loaded.get(a)) is first
     loaded.get(c)
@@ -38,7 +38,7 @@ def test_the_ones_used_last_stay(paths: list[Path]) -> None:
 
 
 def test_what_is_changed_about_a_model_is_not_there_when_it_is_asked_for_again(paths: list[Path]) -> None:
-    loaded = LoadedCheckpoints("cpu")
+    loaded = LoadedCheckpoints()
     first = loaded.get(paths[0]).model
     assert first
     first.set_model_attn1_patch(lambda query, key, value, options: (query, key, value))
@@ -49,7 +49,7 @@ def test_what_is_changed_about_a_model_is_not_there_when_it_is_asked_for_again(p
 
 
 def test_a_file_that_was_replaced_is_loaded_anew(paths: list[Path], tmp_path: Path) -> None:
-    loaded = LoadedCheckpoints("cpu")
+    loaded = LoadedCheckpoints()
     first = shared(loaded.get(paths[0]))
     shutil.copyfile(SMALL, tmp_path / "new")
     os.replace(tmp_path / "new", paths[0])
@@ -57,7 +57,7 @@ def test_a_file_that_was_replaced_is_loaded_anew(paths: list[Path], tmp_path: Pa
 
 
 def test_a_file_that_is_no_checkpoint_leaves_the_others_alone(paths: list[Path], tmp_path: Path) -> None:
-    loaded = LoadedCheckpoints("cpu", kept=1)
+    loaded = LoadedCheckpoints(budget=0)
     first = shared(loaded.get(paths[0]))
     (tmp_path / "broken").write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="broken"):

@@ -70,6 +70,16 @@ class Batch:
     sides: tuple[int, ...]
     conditions: tuple[Condition, ...]
 
+    def parts(self) -> list[Batch]:
+        """One batch for each condition."""
+        count = len(self.conditions)
+        vectors = [None] * count if self.vector is None else self.vector.chunk(count)
+        split = zip(self.x.chunk(count), self.context.chunk(count), vectors, self.sides, self.conditions, strict=True)
+        return [
+            Batch(x, self.sigma, context, vector, (side,), (condition,))
+            for x, context, vector, side, condition in split
+        ]
+
 
 RunBatch = Callable[[Batch], Tensor]
 """Returns the clean latents of a batch, of its x's shape."""
@@ -85,10 +95,12 @@ def run_by(model: DiffusionModel) -> RunBatch:
     return run
 
 
-def predictions(run: RunBatch, x: Tensor, sigma: Tensor, sides: Sequence[Sequence[Condition]]) -> list[Tensor]:
+def predictions(
+    run: RunBatch, x: Tensor, sigma: Tensor, sides: Sequence[Sequence[Condition]], most: int | None = None
+) -> list[Tensor]:
     """Return one prediction for each list of conditions, their averages by weight where they overlap.
 
-    Conditions that fit together run as one batch, the last ones first.
+    Conditions that fit together run as one batch, the last ones first, `most` of them at once.
     """
     level = float(sigma)
     active = [applying(side, level, x) for side in sides]
@@ -96,8 +108,9 @@ def predictions(run: RunBatch, x: Tensor, sigma: Tensor, sides: Sequence[Sequenc
     totals = [_Average(x, side) for side in active]
     while pending:
         first = pending[0][1]
-        batch = [entry for entry in reversed(pending) if entry[1].fits(first)]
-        pending = [entry for entry in pending if not entry[1].fits(first)]
+        fitting = [entry for entry in pending if entry[1].fits(first)]
+        batch = fitting[::-1][:most]
+        pending = [entry for entry in pending if not entry[1].fits(first)] + fitting[: -len(batch)]
         outputs = run(_batch(x, sigma, batch)).chunk(len(batch))
         for (place, condition), output in zip(batch, outputs, strict=True):
             totals[place].add(condition, output)

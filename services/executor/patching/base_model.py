@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,6 +16,7 @@ from services.executor.diffusion.model_sampling import LogarithmicSampling, Mode
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.prediction import Preconditioned, Velocity
+from services.executor.memory.current import planner
 from services.executor.patching import model_sampling
 from services.executor.patching.conds import CONDCrossAttn, CONDNoiseShape, CONDRegular
 from services.executor.patching.model_config import BASE
@@ -120,13 +123,13 @@ class BaseModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.diffusion_model.parameters()).device
+        """Where it computes, whether or not its weights are there yet."""
+        return planner().memory.device
 
     @property
     def manual_cast_dtype(self) -> torch.dtype | None:
         """The dtype that the network computes in, None when it is that of the weights."""
-        dtype = self.network.compute_dtype
+        dtype = self.network.dtype_on(self.device)
         return None if dtype == self.get_dtype() else dtype
 
     @property
@@ -170,7 +173,7 @@ class BaseModel(nn.Module):
         transformer_options: TransformerOptions | None = None,
         **kwargs: Any,
     ) -> Tensor:
-        dtype = self.network.compute_dtype
+        dtype = self.network.dtype_on(x.device)
         # Pooled conditions of families that have them come as `y`.
         extra = {name: value.to(dtype) if _is_real(value) else value for name, value in kwargs.items()}
 
@@ -198,6 +201,11 @@ class BaseModel(nn.Module):
         if (beside := self.network.beside(kwargs, noise)) is not None:
             found["c_concat"] = CONDNoiseShape(beside)
         return found
+
+    def memory_required(self, input_shape: Sequence[int]) -> int:
+        """Roughly how many bytes a step on latents (batch, channels, ...) of a shape takes."""
+        batch, _, *sizes = input_shape
+        return int(self.network.working_memory(batch * math.prod(sizes), self.device))
 
     def process_latent_in(self, latent: Tensor) -> Tensor:
         """Scale a latent of the autoencoder to the network's space."""

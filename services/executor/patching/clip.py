@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.diffusion.text_encoding import TextEncoders
+from services.executor.memory.current import shortage
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.text_models import (
     SD1ClipModel,
@@ -24,6 +25,7 @@ from services.executor.patching.tokenizers import (
     SD2Tokenizer,
     SDXLTokenizer,
 )
+from services.executor.patching.weights import on_host
 
 #: By what the encoders of a model are called, the classes of the family that has them.
 FAMILIES: Mapping[tuple[str, ...], tuple[Any, Any]] = {
@@ -32,6 +34,10 @@ FAMILIES: Mapping[tuple[str, ...], tuple[Any, Any]] = {
     ("l", "g"): (SDXLClipModel, SDXLTokenizer),
     ("g",): (SDXLRefinerClipModel, SDXLTokenizer),
 }
+
+
+#: Bytes that encoding a prompt takes beside the weights; a few chunks in the largest encoder take half of it.
+WORKING_MEMORY = 128 << 20
 
 
 class CLIP:
@@ -86,7 +92,13 @@ class CLIP:
         options = {} if self.layer_idx is None else {"layer": self.layer_idx}
         if return_pooled == "unprojected":
             options["projected_pooled"] = False
-        embedding, pooled = self.patcher.patched().encoded(tokens, options)
+        network = self.patcher.patched()
+
+        def encoded() -> tuple[Tensor, Tensor]:
+            result: tuple[Tensor, Tensor] = self.patcher.load(WORKING_MEMORY).encoded(tokens, options)
+            return result
+
+        embedding, pooled = shortage().survived("encoding a prompt", encoded, [network])
         if return_dict:
             return {"cond": embedding, "pooled_output": pooled}
         return (embedding, pooled) if return_pooled else embedding
@@ -110,9 +122,9 @@ class CLIP:
 
     def get_sd(self) -> dict[str, Tensor]:
         """The weights with their changes."""
-        found: dict[str, Tensor] = self.patcher.patched().state_dict()
-        return found
+        return on_host(self.patcher.patched())
 
     def load_model(self) -> ModelPatcher:
-        """Nothing to load: what computes."""
+        """Bring the networks to where they compute."""
+        self.patcher.load(WORKING_MEMORY)
         return self.patcher

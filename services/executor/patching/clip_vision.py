@@ -9,8 +9,12 @@ from torch import Tensor
 
 from services.executor.diffusion import clip_pictures
 from services.executor.diffusion.models.clip_vision import ClipVision
+from services.executor.memory.current import shortage
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.weights import dtype_of
+
+#: Bytes that looking at a picture takes beside the weights, roughly.
+WORKING_MEMORY = 128 << 20
 
 
 class Output:
@@ -77,7 +81,10 @@ class ClipVisionModel:
         pixels = clip_pictures.prepared(
             image.to(self.load_device), self.image_size, crop, self.image_mean, self.image_std
         )
-        seen = self.patcher.patched()(pixel_values=pixels)
+        network = self.patcher.patched()
+        seen = shortage().survived(
+            "encoding a picture", lambda: self.patcher.load(WORKING_MEMORY)(pixel_values=pixels), [network]
+        )
         output = Output()
         output.last_hidden_state = seen.last_hidden_state.float().cpu()
         output.penultimate_hidden_states = seen.intermediate.float().cpu()

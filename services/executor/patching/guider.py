@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.conditioning import Conditioning
+from services.executor.patching.batch_limit import BATCH_LIMIT, bring
 from services.executor.patching.conds import Cond, convert_cond, prepare_mask, process_conds
 from services.executor.patching.k_samplers import as_nodes_know_it, run_sampler
 from services.executor.patching.model_options import ModelOptions, create_model_options_clone
@@ -212,7 +213,11 @@ def prepare_sampling(
 def _prepared(
     model: ModelPatcher, noise_shape: Sequence[int], conds: Any, model_options: ModelOptions | None = None
 ) -> tuple[Any, Any, list[Any]]:
-    return model.patched(), conds, [*models_of(conds), *model.get_additional_models()]
+    others = [*models_of(conds), *model.get_additional_models()]
+    limit = bring(model, others, noise_shape, sum(map(len, conds.values())))
+    if model_options is not None:
+        model_options[BATCH_LIMIT] = limit
+    return model.patched(), conds, others
 
 
 def _callbacks(options: dict[str, Any], kind: str) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import ModelSampling
+from services.executor.memory.current import planner
 from services.executor.patching import weights
 from services.executor.patching.functions import ModelFunctions
 from services.executor.patching.latent_formats import as_previews_know_it
@@ -32,7 +33,8 @@ class ModelPatcher(ModelFunctions, ModelStages):
         model_options: functions that change the model's work, see `model_options.py`.
         patches: changes of weights, by key.
         object_patches: parts to use in place of the model's own, by dotted path.
-        load_device, offload_device, output_device: where it computes and where its results are; models stay loaded.
+        load_device: where it computes; it is brought there when it does, see `services.executor.memory`.
+        offload_device, output_device: where it waits, and where its results are.
     """
 
     def __init__(
@@ -43,9 +45,9 @@ class ModelPatcher(ModelFunctions, ModelStages):
         size: int = 0,
         weight_inplace_update: bool = False,
     ) -> None:
-        """Take a model; `size` and `weight_inplace_update` are for plans of memory, which are not made here."""
+        """Take a model; `size` is counted and nothing is updated in place, so that both say nothing here."""
         self.model: Any = model
-        self.load_device = load_device or next(model.parameters()).device
+        self.load_device = load_device or planner().memory.device
         self.offload_device = offload_device or torch.device("cpu")
         self.output_device = torch.device("cpu")
         self.model_options = {"transformer_options": {}}
@@ -143,10 +145,10 @@ class ModelPatcher(ModelFunctions, ModelStages):
         return weights.key_patches(self.model_state_dict(filter_prefix), self.patches)
 
     def model_state_dict(self, filter_prefix: str | None = None) -> dict[str, Tensor]:
-        """The weights as they were loaded."""
+        """The weights as they were loaded, on the host."""
         return {
             key: weight
-            for key, weight in self.model.state_dict().items()
+            for key, weight in weights.on_host(self.model).items()
             if filter_prefix is None or key.startswith(filter_prefix)
         }
 
@@ -169,12 +171,23 @@ class ModelPatcher(ModelFunctions, ModelStages):
         if not (self.patches or self.object_patches):
             return self.model
         if self._changed is None or self._changed[0] is not self.model:
-            known = self.model.state_dict()
-            # Rounded to fewer digits than it computes with, small changes would be lost.
-            dtype = getattr(self.model, "manual_cast_dtype", None)
-            changed = {key: weights.patched(known[key], patches, key, dtype) for key, patches in self.patches.items()}
-            self._changed = (self.model, weights.with_parts(self.model, {**changed, **self.object_patches}))
+            parts = {**self._changed_weights(), **self.object_patches}
+            self._changed = (self.model, weights.with_parts(self.model, parts))
         return self._changed[1]
+
+    def _changed_weights(self) -> dict[str, Tensor]:
+        """Made where they are used, which is fast, and kept there as far as there is room."""
+        known = weights.on_host(self.model)
+        # Rounded to fewer digits than it computes with, small changes would be lost.
+        dtype = getattr(self.model, "manual_cast_dtype", None)
+        where = self.load_device if self.is_planned else torch.device("cpu")
+        planner().make_room(sum(known[key].nbytes for key in self.patches))
+        changed = {}
+        for key, patches in self.patches.items():
+            weight = weights.patched(known[key].to(where), patches, key, dtype)
+            fits = weight.device.type == "cpu" or planner().room() > 0
+            changed[key] = weight if fits else weight.cpu()
+        return changed
 
     def _forget(self) -> None:
         self._changed = None
@@ -212,7 +225,14 @@ class ModelPatcher(ModelFunctions, ModelStages):
         """Bytes of the weights."""
         return weights.sizes(self.model)
 
-    loaded_size = model_size
+    def loaded_size(self) -> int:
+        """Bytes of the weights that are where it computes."""
+        return planner().placed([self.patched()]) if self.is_planned else self.model_size()
+
+    def memory_required(self, input_shape: Sequence[int]) -> int:
+        """Roughly how many bytes a step on latents of a shape takes, none where the model does not say."""
+        told = getattr(self.model, "memory_required", None)
+        return 0 if told is None else int(told(input_shape))
 
     def model_dtype(self) -> torch.dtype:
         """The dtype of the weights."""
@@ -223,6 +243,17 @@ class ModelPatcher(ModelFunctions, ModelStages):
         device: torch.device = next(self.model.parameters()).device
         return device
 
-    def load(self) -> None:
-        """Bring the weights to where it computes; those of our own models are there already."""
-        self.model.to(self.load_device)
+    @property
+    def is_planned(self) -> bool:
+        """Whether it computes on the device whose memory is planned; packs may keep models elsewhere."""
+        planned = planner().memory.device
+        return self.load_device.type == planned.type and self.load_device.index in (None, planned.index)
+
+    def load(self, working: int = 0) -> Any:
+        """Bring the model with its changes to where it computes, with so many bytes of room for its work."""
+        patched = self.patched()
+        if self.is_planned:
+            planner().use([patched], working)
+        else:
+            patched.to(self.load_device)
+        return patched

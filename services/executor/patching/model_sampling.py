@@ -92,8 +92,13 @@ class CONST(_Predicts):
 
 
 class _Levels(nn.Module):
-    """A table of levels; what is asked about them is answered by `levels`."""
+    """A table of levels; what is asked about them is answered by `levels`.
 
+    Attributes:
+        stays_on_host: samplers read levels on the host, reading them on a device would wait for it.
+    """
+
+    stays_on_host = True
     sigmas: Tensor
 
     def __init__(self, own: ModelSampling) -> None:

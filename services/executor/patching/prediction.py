@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.guidance import Batch, predictions
+from services.executor.patching.batch_limit import BatchLimit
 from services.executor.patching.conds import Cond, GivenCondition, condition_of
 from services.executor.patching.sigma_rows import level_of, rows_of
 from services.executor.patching.wrappers import WrappersMP, wrapped
@@ -111,7 +112,9 @@ def _calc_cond_batch(
     def run(batch: Batch) -> Tensor:
         return _run(model, batch, [given[side] for side in batch.sides], timestep, model_options)
 
-    found = iter(predictions(run, x_in, level_of(timestep).flatten()[0], sides))
+    limit = BatchLimit.of(model_options)
+    level = level_of(timestep).flatten()[0]
+    found = iter(predictions(limit.keeping(run, model), x_in, level, sides, limit.conditions))
     return [torch.zeros_like(x_in) if side is None else next(found) for side in conds]
 
 

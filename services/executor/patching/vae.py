@@ -13,13 +13,13 @@ from services.executor.diffusion.checkpoints.configuration import read_configura
 from services.executor.diffusion.models.autoencoder import Autoencoder, to_unit_range
 from services.executor.diffusion.models.vae import Vae
 from services.executor.diffusion.tiling import in_tiles_of_three_shapes
+from services.executor.patching.autoencoding import Tiles, Work, done, done_in_tiles
 from services.executor.patching.model_patcher import ModelPatcher
-from services.executor.patching.weights import dtype_of
+from services.executor.patching.weights import dtype_of, on_host
 
-DECODED_TILE = 64  # cells
-ENCODED_TILE = 512  # pixels
-FEATURE_MAPS = 8  # of a picture's size that are there at once
-OVERLAP_SHARE = 8  # the overlap of tiles is this part of ENCODED_TILE, twice as much of DECODED_TILE
+DECODED_TILES = Tiles(64, 64, overlap=16)  # cells
+ENCODED_TILES = Tiles(512, 512, overlap=64)  # pixels
+FEATURE_MAPS = 4  # of a picture's size that are there at once: three are counted, kernels take something, too
 
 
 class VAE:
@@ -50,8 +50,7 @@ class VAE:
         Raises:
             CheckpointError: they are not those of an autoencoder.
         """
-        made = autoencoder(sd, read_configuration(metadata or {}).get("vae", {}))
-        self._use(made.vae if device is None else made.vae.to(device))
+        self._use(autoencoder(sd, read_configuration(metadata or {}).get("vae", {})).vae, device)
 
     @classmethod
     def of(cls, known: Autoencoder) -> VAE:
@@ -60,9 +59,9 @@ class VAE:
         made._use(known.vae)
         return made
 
-    def _use(self, network: Vae) -> None:
+    def _use(self, network: Vae, device: torch.device | None = None) -> None:
         self.first_stage_model = network
-        self.patcher = ModelPatcher(network)
+        self.patcher = ModelPatcher(network, device)
         spec = network.spec
         self.downscale_ratio = self.upscale_ratio = spec.downscale
         self.latent_channels = spec.latent_channels
@@ -75,12 +74,12 @@ class VAE:
         return self.patcher.load_device
 
     def decode(self, samples_in: Tensor, vae_options: Mapping[str, Any] = {}) -> Tensor:
-        """Pictures (batch, height, width, 3) in 0..1 on the CPU of latents."""
-        return self._autoencoder().decode(samples_in)
+        """Pictures (batch, height, width, 3) in 0..1 on the CPU of latents; in tiles where that would not fit."""
+        return done(self._decoding(samples_in), self.patcher, DECODED_TILES)
 
     def encode(self, pixel_samples: Tensor) -> Tensor:
-        """Latents (float32, CPU) of pictures (batch, height, width, 3 or more channels) in 0..1."""
-        return self._autoencoder().encode(pixel_samples[..., : self.output_channels])
+        """Latents (float32, CPU) of pictures (batch, height, width, 3 or more channels) in 0..1, as `decode`."""
+        return done(self._encoding(pixel_samples), self.patcher, ENCODED_TILES)
 
     def decode_tiled(
         self,
@@ -98,15 +97,7 @@ class VAE:
             overlap: of neighbouring tiles, in cells.
             tile_t, overlap_t: for latents with time, which this one has not.
         """
-        pixels = in_tiles_of_three_shapes(
-            samples,
-            self._autoencoder().decoded,
-            (tile_y or DECODED_TILE, tile_x or DECODED_TILE),
-            DECODED_TILE * 2 // OVERLAP_SHARE if overlap is None else overlap,
-            scale=self.upscale_ratio,
-            channels=self.output_channels,
-        )
-        return to_unit_range(pixels).movedim(1, -1).contiguous()
+        return done_in_tiles(self._decoding(samples), self.patcher, _tiles(tile_y, tile_x, overlap, DECODED_TILES))
 
     def encode_tiled(
         self,
@@ -124,22 +115,47 @@ class VAE:
             overlap: of neighbouring tiles, in pixels, likewise.
             tile_t, overlap_t: for pictures with time, which these have not.
         """
-        whole = self._autoencoder()
+        tiles = _tiles(tile_y, tile_x, overlap, ENCODED_TILES)
+        return done_in_tiles(self._encoding(pixel_samples), self.patcher, tiles)
 
-        overlap = ENCODED_TILE // OVERLAP_SHARE if overlap is None else overlap
+    def _decoding(self, latents: Tensor) -> Work:
+        def tiled(network: Autoencoder, tiles: Tiles) -> Tensor:
+            pixels = in_tiles_of_three_shapes(
+                latents,
+                network.decoded,
+                (tiles.height, tiles.width),
+                tiles.overlap,
+                scale=self.upscale_ratio,
+                channels=self.output_channels,
+            )
+            return to_unit_range(pixels).movedim(1, -1).contiguous()
 
-        def encoded(tile: Tensor) -> Tensor:
-            return whole.encode(tile.movedim(1, -1))
+        def memory(height: int, width: int) -> int:
+            return self.memory_used_decode((1, self.latent_channels, height, width), torch.float32)
 
-        return in_tiles_of_three_shapes(
-            whole.cropped(pixel_samples[..., : self.output_channels]).movedim(-1, 1),
-            encoded,
-            (tile_y or ENCODED_TILE, tile_x or ENCODED_TILE),
-            overlap // self.downscale_ratio * self.downscale_ratio,
-            scale=1 / self.downscale_ratio,
-            channels=self.latent_channels,
-            step=self.downscale_ratio,
-        )
+        height, width = latents.shape[-2:]
+        return Work("decoding latents", height, width, memory, lambda network: network.decode(latents), tiled)
+
+    def _encoding(self, pictures: Tensor) -> Work:
+        pictures = pictures[..., : self.output_channels]
+        cell = self.downscale_ratio
+
+        def tiled(network: Autoencoder, tiles: Tiles) -> Tensor:
+            return in_tiles_of_three_shapes(
+                network.cropped(pictures).movedim(-1, 1),
+                lambda tile: network.encode(tile.movedim(1, -1)),
+                (tiles.height, tiles.width),
+                tiles.overlap // cell * cell,
+                scale=1 / cell,
+                channels=self.latent_channels,
+                step=cell,
+            )
+
+        def memory(height: int, width: int) -> int:
+            return self.memory_used_encode((1, self.output_channels, height, width), torch.float32)
+
+        height, width = pictures.shape[1:3]
+        return Work("encoding pictures", height, width, memory, lambda network: network.encode(pictures), tiled)
 
     def vae_encode_crop_pixels(self, pixels: Tensor) -> Tensor:
         """Pictures without what is over a whole number of cells."""
@@ -178,11 +194,14 @@ class VAE:
 
     def get_sd(self) -> dict[str, Tensor]:
         """The weights."""
-        found: dict[str, Tensor] = self.patcher.patched().state_dict()
-        return found
+        return on_host(self.patcher.patched())
 
     def throw_exception_if_invalid(self) -> None:
         """Nothing to do: there is no VAE without a network."""
 
     def _autoencoder(self) -> Autoencoder:
         return Autoencoder(self.patcher.patched())
+
+
+def _tiles(height: int | None, width: int | None, overlap: int | None, usual: Tiles) -> Tiles:
+    return Tiles(height or usual.height, width or usual.width, usual.overlap if overlap is None else overlap)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from services.executor.diffusion.adapters.adapter import Adapter
+from services.executor.memory import placement
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,11 @@ def _changed(holder: Any, parts: Mapping[str, Any]) -> Any:
         name, _, rest = path.partition(".")
         setattr(copied, name, _changed(getattr(copied, name), {rest: part}) if rest else part)
     return copied
+
+
+def on_host(module: nn.Module) -> dict[str, Tensor]:
+    """The weights by name as they are on the host, wherever they compute."""
+    return {name: placement.on_host(tensor).detach() for name, tensor in module.state_dict(keep_vars=True).items()}
 
 
 def sizes(module: nn.Module) -> int:

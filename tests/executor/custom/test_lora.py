@@ -30,7 +30,7 @@ def offered(load: Load) -> Callable[[str], Any]:
 
 @pytest.fixture
 def models() -> Pair:
-    found = LoadedCheckpoints("cpu").get(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
+    found = LoadedCheckpoints().get(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
     assert found.model
     assert found.clip
     return found.model, found.clip

@@ -65,7 +65,7 @@ def test_numbered_parts_are_counted() -> None:
 
 
 def test_loaded_models_are_of_the_classes_that_packs_ask_for() -> None:
-    checkpoints = LoadedCheckpoints("cpu")
+    checkpoints = LoadedCheckpoints()
     for name, model_class, config_class in (
         ("sd15", comfy_model_base.BaseModel, comfy_supported_models.SD15),
         ("sdxl", comfy_model_base.SDXL, comfy_supported_models.SDXL),

@@ -21,7 +21,7 @@ from services.executor.nodes.vae_tiles import VAEDecodeTiled, VAEEncodeTiled
 from tests.executor.diffusion.golden import GOLDEN
 from tests.executor.nodes.conftest import Surroundings
 
-MODELS = LoadedCheckpoints("cpu").get(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
+MODELS = LoadedCheckpoints().get(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
 LATENT = {"samples": torch.zeros(1, 4, 16, 16)}
 
 pytestmark = pytest.mark.usefixtures("surroundings")

@@ -19,7 +19,7 @@ from tests.executor.diffusion.golden import GOLDEN
 
 torch.set_num_threads(1)
 
-CHECKPOINTS = LoadedCheckpoints("cpu")
+CHECKPOINTS = LoadedCheckpoints()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,13 @@ from services.executor.diffusion.patches import UNPATCHED, UNetPatches
 CELL_PIXELS = 8
 """Height and width of a latent's cell."""
 
+MAPS = 16
+"""Feature maps of the latent's size and of `model_channels` that a UNet holds at once; see `bench.activations`."""
+MAPS_WITH_ATTENTION = 26
+"""The same where transformers stand before the first downsampling: their feed-forward layers are the widest."""
+SCRATCH = 1.25
+"""What kernels take for themselves, as a factor."""
+
 
 class LatentDiffusionModel:
     """A loaded diffusion network; fulfils `services.executor.diffusion.denoiser.DiffusionModel`.
@@ -53,12 +60,15 @@ class LatentDiffusionModel:
         """Where the weights are."""
         return next(self.unet.parameters()).device
 
-    @property
-    def compute_dtype(self) -> torch.dtype:
+    def dtype_on(self, device: torch.device) -> torch.dtype:
         """The dtype it computes in: float32 on CPUs, whose half precision is slow, elsewhere that of the weights."""
-        if self.device.type == "cpu":
-            return torch.float32
-        return next(self.unet.parameters()).dtype
+        return torch.float32 if device.type == "cpu" else next(self.unet.parameters()).dtype
+
+    def working_memory(self, cells: int, device: torch.device) -> int:
+        """Roughly how many bytes a forward pass over so many cells, those of a whole batch, takes at once."""
+        spec = self.unet.spec
+        maps = MAPS_WITH_ATTENTION if spec.attends_before_downsampling else MAPS
+        return int(cells * spec.model_channels * maps * self.dtype_on(device).itemsize * SCRATCH)
 
     def vector(self, options: Mapping[str, Any], height: int, width: int) -> Tensor | None:
         """The vector condition (batch, channels) for a latent of a size in cells, None where the family has none.
@@ -91,7 +101,7 @@ class LatentDiffusionModel:
         patches: UNetPatches = UNPATCHED,
     ) -> Tensor:
         """The raw prediction (batch, channels, height, width) for a latent of that shape."""
-        dtype = self.compute_dtype
+        dtype = self.dtype_on(x.device)
         vector = None if y is None else y.to(dtype)
         prediction: Tensor = self.unet(x.to(dtype), timestep, context.to(dtype), vector, patches)
         return prediction

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from torch import Tensor, nn
 from torch.nn import functional
 
 MAX_GROUPS = 32
 
 
-class Linear(nn.Linear):
+class LayerStream(Protocol):
+    """Where layers get their weights from when these do not stay on the device."""
+
+    def weights(self, layer: nn.Module) -> tuple[Tensor, Tensor | None]:
+        """The weight and the bias of a layer, on the device, until the next layer asks for its own."""
+
+
+class CastsAtUse(nn.Module):
+    """A layer that computes in the dtype and on the device of its input, whatever its weights are in and on.
+
+    Attributes:
+        comfy_cast_weights: says so to packs and to `services.executor.memory`.
+        stream: brings its weights to the device when they do not stay there.
+    """
+
+    comfy_cast_weights = True
+    stream: LayerStream | None = None
+
+
+class Linear(CastsAtUse, nn.Linear):
     """A linear layer computing in its input's dtype, whatever dtype its weights have."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -16,7 +37,7 @@ class Linear(nn.Linear):
         return functional.linear(input, weight, bias)
 
 
-class Conv2d(nn.Conv2d):
+class Conv2d(CastsAtUse, nn.Conv2d):
     """A convolution computing in its input's dtype, whatever dtype its weights have; any padding mode works."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -25,7 +46,7 @@ class Conv2d(nn.Conv2d):
         return out
 
 
-class GroupNorm(nn.GroupNorm):
+class GroupNorm(CastsAtUse, nn.GroupNorm):
     """Group normalisation computing in its input's dtype, over 32 groups or fewer.
 
     `group_width` is the least number of channels in a group. With 1 or 2 channels in a group, group normalisation is
@@ -40,7 +61,7 @@ class GroupNorm(nn.GroupNorm):
         return functional.group_norm(input, self.num_groups, weight, bias, self.eps)
 
 
-class LayerNorm(nn.LayerNorm):
+class LayerNorm(CastsAtUse, nn.LayerNorm):
     """Layer normalisation computing in its input's dtype."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -57,8 +78,10 @@ def attention(query: Tensor, key: Tensor, value: Tensor, heads: int, mask: Tenso
     return mixed.transpose(1, 2).reshape(batch, tokens, channels)
 
 
-def _cast(layer: nn.Module, input: Tensor) -> tuple[Tensor, Tensor | None]:
-    weight: Tensor = layer.weight  # type: ignore[assignment]
-    bias: Tensor | None = layer.bias  # type: ignore[assignment]
-    weight = weight.to(input.dtype)
-    return weight, None if bias is None else bias.to(input.dtype)
+def _cast(layer: CastsAtUse, input: Tensor) -> tuple[Tensor, Tensor | None]:
+    if layer.stream is not None:
+        weight, bias = layer.stream.weights(layer)
+    else:
+        weight, bias = layer.weight, layer.bias  # type: ignore[assignment]
+    weight = weight.to(input.device, input.dtype)
+    return weight, None if bias is None else bias.to(input.device, input.dtype)

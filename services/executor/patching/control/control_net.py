@@ -39,7 +39,7 @@ class ControlNet(ControlBase):
         strength_type: StrengthType = StrengthType.CONSTANT,
         concat_mask: bool = False,
     ) -> None:
-        """Take a network; `load_device` is where it computes, that of the model when it is left out."""
+        """Take a network; `load_device` is where it computes; guiders bring it there."""
         super().__init__()
         self.control_model = control_model
         self.load_device = load_device
@@ -61,11 +61,9 @@ class ControlNet(ControlBase):
         return c
 
     def pre_run(self, model: Any, percent_to_timestep_function: Callable[[float], float]) -> None:
-        """Be told of the model, whose device the network is moved to."""
+        """Be told of the model."""
         super().pre_run(model, percent_to_timestep_function)
         self.model_sampling_current = model.model_sampling
-        if self.control_model is not None:
-            self.control_model.to(self.load_device or model.device)
 
     def own_control(self, x_noisy: Tensor, t: Tensor, cond: Mapping[str, Any], batched_number: int) -> Control:
         """What the network adds.

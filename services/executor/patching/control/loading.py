@@ -15,6 +15,7 @@ from services.executor.diffusion.checkpoints.weights_file import configuration_o
 from services.executor.diffusion.control import reading
 from services.executor.patching.control.base import ControlBase
 from services.executor.patching.control.control_net import ControlNet
+from services.executor.patching.weights import on_host
 
 KIND = "a control network"
 POOLED = ("_shuffle", "_shuffle_fp16")
@@ -47,5 +48,4 @@ def _of(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], model: 
 def _unet_of(model: Any) -> Mapping[str, Tensor]:
     if model is None:
         raise CheckpointError("it holds differences to a model; DiffControlNetLoader loads it with that model")
-    weights: Mapping[str, Tensor] = model.patched().diffusion_model.state_dict()
-    return weights
+    return on_host(model.patched().diffusion_model)
