@@ -120,7 +120,7 @@ def sdxl_shapes() -> Shapes:
 
 
 def write(path: Path, shapes: Shapes, dtype: torch.dtype) -> None:
-    """Write a safetensors file of random weights, never holding more of it than a part."""
+    """Write a safetensors file of random weights that keep activations of one size; normalisations change nothing."""
     name = {torch.float16: "F16", torch.float32: "F32", torch.bfloat16: "BF16"}[dtype]
     header: dict[str, Mapping[str, object]] = {}
     end = 0
@@ -129,12 +129,19 @@ def write(path: Path, shapes: Shapes, dtype: torch.dtype) -> None:
         header[key] = {"dtype": name, "shape": shape, "data_offsets": (begin, end)}
     encoded = json.dumps(header).encode()
     encoded += b" " * (-len(encoded) % 8)
-    numbers = (torch.randn(_REPEATED, generator=torch.Generator().manual_seed(0)) * 0.02).to(dtype)
-    part = numbers.view(torch.uint8).numpy().tobytes()
+    numbers = torch.randn(_REPEATED, generator=torch.Generator().manual_seed(0)) * 0.02
+    part, ones = (_bytes(values.to(dtype)) for values in (numbers, torch.ones(_REPEATED)))
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(encoded)) + encoded)
-        for begin in range(0, end, len(part)):
-            file.write(part[: end - begin])
+        for key, shape in shapes.items():
+            repeated = ones if len(shape) == 1 and key.endswith("weight") else part
+            size = math.prod(shape) * dtype.itemsize
+            for begin in range(0, size, len(repeated)):
+                file.write(repeated[: size - begin])
+
+
+def _bytes(values: torch.Tensor) -> bytes:
+    return bytes(values.view(torch.uint8).numpy())
 
 
 def _shapes(module: type[nn.Module], spec: object, prefix: str) -> Shapes:
