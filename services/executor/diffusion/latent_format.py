@@ -59,6 +59,8 @@ SD1_LATENTS = LatentFormat(
     taesd_decoder="taesd_decoder",
 )
 
+X4_LATENTS = LatentFormat(name="Stable Diffusion 2 upscaler", scale_factor=0.08333)
+
 # Fitted by Vass (2024) in "Explaining the SDXL latent space", on 0..255: 60 there is 60 * 2 / 255 here.
 SDXL_LATENTS = LatentFormat(
     name="Stable Diffusion XL",

@@ -76,7 +76,7 @@ class SDXL_Playground_2_5(SDXL):
 class SD_X4(LatentFormat):
     """The upscaler of Stable Diffusion 2."""
 
-    scale_factor = 0.08333
+    scale_factor = known.X4_LATENTS.scale_factor
 
 
 class SD3(LatentFormat):
@@ -109,7 +109,11 @@ class SC_B(LatentFormat):
     scale_factor = 1.0 / 0.43
 
 
-_CLASSES: dict[str, type[LatentFormat]] = {known.SD1_LATENTS.name: SD15, known.SDXL_LATENTS.name: SDXL}
+_CLASSES: dict[str, type[LatentFormat]] = {
+    known.SD1_LATENTS.name: SD15,
+    known.SDXL_LATENTS.name: SDXL,
+    known.X4_LATENTS.name: SD_X4,
+}
 
 
 def as_nodes_know_it(own: known.LatentFormat) -> LatentFormat:

@@ -57,6 +57,10 @@ class SD20(BASE):
     """Stable Diffusion 2."""
 
 
+class SD_X4Upscaler(SD20):
+    """The upscaler of Stable Diffusion 2."""
+
+
 class SD21UnclipL(SD20):
     """Stable Diffusion 2 that is shown pictures through CLIP-L."""
 

@@ -10,6 +10,7 @@ from services.executor.diffusion.families import (
     STABLE_DIFFUSION_2_UNCLIP,
     STABLE_DIFFUSION_XL,
     STABLE_DIFFUSION_XL_REFINER,
+    UPSCALER,
     Family,
 )
 from services.executor.diffusion.families.concatenation import Editing
@@ -46,6 +47,10 @@ class SDXL_instructpix2pix(IP2P, SDXL):
     """Stable Diffusion XL for editing."""
 
 
+class SD_X4Upscaler(BaseModel):
+    """The upscaler of Stable Diffusion 2."""
+
+
 @dataclass(frozen=True)
 class _Classes:
     """Those of a family, and those of its networks for editing."""
@@ -62,6 +67,7 @@ _CLASSES: dict[str, _Classes] = {
     STABLE_DIFFUSION_2_UNCLIP.name: _Classes(SD21UNCLIP, configs.SD21UnclipH),
     STABLE_DIFFUSION_XL.name: _Classes(SDXL, configs.SDXL, SDXL_instructpix2pix, configs.SDXL_instructpix2pix),
     STABLE_DIFFUSION_XL_REFINER.name: _Classes(SDXLRefiner, configs.SDXLRefiner),
+    UPSCALER.name: _Classes(SD_X4Upscaler, configs.SD_X4Upscaler),
 }
 
 

@@ -64,6 +64,8 @@ def _middle(block: BlockSpec) -> int:
 
 
 def _vector(spec: UNetSpec) -> dict[str, Any]:
+    if spec.classes is not None:
+        return {"adm_in_channels": None, "num_classes": spec.classes}
     if spec.adm_channels is None:
         return {"adm_in_channels": None}
     return {"adm_in_channels": spec.adm_channels, "num_classes": "sequential"}
@@ -72,7 +74,7 @@ def _vector(spec: UNetSpec) -> dict[str, Any]:
 def _heads(spec: UNetSpec) -> dict[str, int]:
     """Families have either as many heads everywhere, or as many channels in a head; -1 stands for what follows."""
     transformer = next(layer for layer in _layers(spec) if isinstance(layer, TransformerSpec))
-    if spec.linear_projection:
+    if spec.linear_projection and spec.classes is None:
         return {"num_heads": -1, "num_head_channels": transformer.channels // transformer.heads}
     return {"num_heads": transformer.heads, "num_head_channels": -1}
 

@@ -26,6 +26,7 @@ def _weights(name: str, prefix: str = PREFIX) -> dict[str, Tensor]:
         ("sd21", "SD20"),
         ("sd21-unclip-l", "SD21UnclipL"),
         ("sd21-unclip-h", "SD21UnclipH"),
+        ("x4-upscaler", "SD_X4Upscaler"),
         ("sdxl", "SDXL"),
         ("koala-700m", "SDXL"),
         ("sdxl-instruct-pix2pix", "SDXL_instructpix2pix"),

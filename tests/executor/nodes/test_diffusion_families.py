@@ -205,3 +205,33 @@ def test_plain_networks_are_given_nothing_beside_the_latent(load: Load) -> None:
     positive, negative, latent = InpaintModelConditioning().encode(*_conditionings("sd1"), pixels, vae, mask)
     _sampled(model, positive, negative, dict(latent))
     assert "c_concat" not in given[0]
+
+
+def test_the_upscaler_sees_the_picture_with_noise_that_it_is_told_of(load: Load) -> None:
+    model, given = _watched(load("upscaler")[0])
+    pixels = torch.rand(1, 8, 8, 3)
+    positive, negative, latent = SD_4XUpscale_Conditioning().execute(pixels, *_conditionings("upscaler"), 4.0, 0.5)
+    assert latent["samples"].shape == (1, 4, 8, 8)
+    sampled = _sampled(model, positive, negative, latent)
+    assert given[0]["y"].tolist() == [[175.0], [175.0]]
+    picture = pixels.movedim(-1, 1) * 2 - 1
+    kept = (1 - torch.linspace(0.0001**0.5, 0.02**0.5, 1000, dtype=torch.float64) ** 2).cumprod(0)[175]
+    noise = (given[0]["c_concat"][:1] - picture * kept.sqrt()) / (1 - kept).sqrt()
+    assert abs(float(noise.mean())) < 0.3
+    assert 0.7 < float(noise.std()) < 1.3
+    assert torch.equal(sampled, _sampled(model, positive, negative, latent))
+
+
+def test_the_upscaler_without_a_picture_sees_grey(load: Load) -> None:
+    model, given = _watched(load("upscaler")[0])
+    _sampled(model, *_conditionings("upscaler"))
+    assert given[0]["c_concat"].shape == (2, 3, 8, 8)
+    assert float(given[0]["c_concat"].abs().max()) < 0.1
+    assert given[0]["y"].tolist() == [[0.0], [0.0]]
+
+
+def test_more_noise_than_there_is_is_refused(load: Load) -> None:
+    positive, negative = _conditionings("upscaler")
+    positive[0][1]["noise_augmentation"] = 1.5
+    with pytest.raises(ValueError, match=r"noise_augmentation: 1\.5 is not between 0 and 1"):
+        _sampled(load("upscaler")[0], positive, negative)

@@ -12,6 +12,7 @@ from services.executor.patching.model_families import (
     SD21UNCLIP,
     SDXL,
     SD15_instructpix2pix,
+    SD_X4Upscaler,
     SDXL_instructpix2pix,
     SDXLRefiner,
 )
@@ -23,12 +24,13 @@ __all__ = [
     "BaseModel",
     "ModelType",
     "SD15_instructpix2pix",
+    "SD_X4Upscaler",
     "SDXLRefiner",
     "SDXL_instructpix2pix",
 ]
 
 _LATER = (
-    *("SVD_img2vid", "SV3D_u", "SV3D_p", "SD_X4Upscaler"),
+    *("SVD_img2vid", "SV3D_u", "SV3D_p"),
     *("StableCascade_C", "StableCascade_B", "SD3", "AuraFlow", "PixArt", "Flux"),
     *("HunyuanDiT", "HunyuanVideo", "LTXV", "Lumina2", "WAN21", "HiDream", "Chroma", "QwenImage", "StableAudio1"),
 )

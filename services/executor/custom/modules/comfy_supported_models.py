@@ -14,6 +14,7 @@ from services.executor.patching.model_config import (
     SD15_instructpix2pix,
     SD21UnclipH,
     SD21UnclipL,
+    SD_X4Upscaler,
     SDXL_instructpix2pix,
     SDXLRefiner,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "SD20",
     "SDXL",
     "SD15_instructpix2pix",
+    "SD_X4Upscaler",
     "SD21UnclipH",
     "SD21UnclipL",
     "SDXLRefiner",
@@ -32,11 +34,11 @@ __all__ = [
 
 models = [
     *(SD15_instructpix2pix, SD15, SD20, SD21UnclipL, SD21UnclipH),
-    *(SDXL_instructpix2pix, SDXLRefiner, SDXL),
+    *(SDXL_instructpix2pix, SDXLRefiner, SDXL, SD_X4Upscaler),
 ]
 
 _LATER = (
-    *("SD_X4Upscaler", "SSD1B", "Segmind_Vega", "KOALA_700M", "KOALA_1B", "SVD_img2vid", "SV3D_u", "SV3D_p", "SD3"),
+    *("SSD1B", "Segmind_Vega", "KOALA_700M", "KOALA_1B", "SVD_img2vid", "SV3D_u", "SV3D_p", "SD3"),
     *("Stable_Zero123", "Stable_Cascade_C", "Stable_Cascade_B", "AuraFlow", "PixArtAlpha", "PixArtSigma", "HunyuanDiT"),
     *("Flux", "FluxInpaint", "FluxSchnell", "Mochi", "LTXV", "HunyuanVideo", "Lumina2", "WAN21_T2V", "WAN21_I2V"),
     *("HiDream", "Chroma", "QwenImage", "StableAudio", "ACEStep", "Omnigen2", "CosmosT2V", "CosmosI2V"),

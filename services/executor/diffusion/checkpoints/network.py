@@ -14,9 +14,8 @@ from services.executor.diffusion.checkpoints.foreign import refuse_lookalikes
 from services.executor.diffusion.checkpoints.sampling_settings import Told, latent_format, model_sampling
 from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.families import FAMILIES, Family, family_of
-from services.executor.diffusion.families.concatenation import Concatenation, Editing, concatenation_of
+from services.executor.diffusion.families.concatenation import Concatenation, Editing
 from services.executor.diffusion.families.vectors import PictureVector
-from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import LogarithmicSampling, ModelSampling
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.models.unet import UNet
@@ -51,7 +50,7 @@ def diffusion_network(
         unet = UNet(spec)
     told = Told(filled(unet, own, prefix), weights, configuration, metadata)
     sampling, latents = model_sampling(family, told), latent_format(family, told)
-    model = LatentDiffusionModel(told.unet, sampling, latents, family, _concatenation(spec, latents, sampling))
+    model = LatentDiffusionModel(told.unet, sampling, latents, family, _concatenation(family, spec, sampling))
     if isinstance(family.vector, PictureVector):
         model.vector_condition = PictureVector(_noise_augmentation(below(weights, NOISE_PREFIX), spec))
     return model
@@ -68,11 +67,11 @@ def _noise_augmentation(weights: Mapping[str, Tensor], spec: UNetSpec) -> NoiseA
     return NoiseAugmentation(width, mean.float(), std.float())
 
 
-def _concatenation(spec: UNetSpec, latents: LatentFormat, sampling: ModelSampling) -> Concatenation | None:
-    beside = spec.in_channels - latents.channels
+def _concatenation(family: Family, spec: UNetSpec, sampling: ModelSampling) -> Concatenation | None:
+    beside = spec.in_channels - family.latent_format.channels
     if beside == 0:
         return None
-    made = concatenation_of(beside, latents.channels)
+    made = family.concatenation_of(beside)
     if made is None:
         raise CheckpointError(f"its UNet takes {spec.in_channels} channels, which nothing known gives it")
     # The one published model that is sampled like this (CosXL Edit) wants the picture's latent in its own space.

@@ -21,8 +21,9 @@ from services.executor.diffusion.models.unet_spec import (
 )
 
 VECTOR_WEIGHT = "label_emb.0.0.weight"
-SD1_HEADS = 8
-"""Stable Diffusion 1 has 8 heads everywhere; the later families have heads of 64 channels."""
+CLASS_WEIGHT = "label_emb.weight"
+FEW_HEADS = 8
+"""Stable Diffusion 1 and the upscaler of 2 have 8 heads everywhere; the others have heads of 64 channels."""
 LATER_HEAD_CHANNELS = 64
 
 
@@ -56,6 +57,7 @@ def encoder_spec(shapes: Shapes, configuration: Mapping[str, Any]) -> EncoderSpe
         input_blocks=reader.blocks("input_blocks."),
         middle_block=reader.block("middle_block."),
         adm_channels=None if vector is None else vector[1],
+        classes=shape_of(shapes, CLASS_WEIGHT, 2)[0] if CLASS_WEIGHT in shapes else None,
         group_width=reader.group_width,
     )
 
@@ -104,13 +106,15 @@ class _Reader:
             context_dim=shape_of(shapes, "transformer_blocks.0.attn2.to_k.weight", 2)[1],
             heads=self._head_count(channels, linear),
             linear_projection=linear,
+            attends_itself=shape_of(shapes, "transformer_blocks.0.attn1.to_k.weight", 2)[1] == channels,
             group_width=self.group_width,
         )
 
     def _head_count(self, channels: int, linear: bool) -> int:
         if self._head_channels is not None:
             return even_share(channels, self._head_channels, "channels of a head")
-        heads = self._heads or (channels // LATER_HEAD_CHANNELS if linear else SD1_HEADS)
+        has_few = not linear or CLASS_WEIGHT in self._shapes
+        heads = self._heads or (FEW_HEADS if has_few else channels // LATER_HEAD_CHANNELS)
         even_share(channels, heads, "heads")
         return heads
 

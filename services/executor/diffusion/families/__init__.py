@@ -6,6 +6,7 @@ from services.executor.diffusion.families.family import Family
 from services.executor.diffusion.families.stable_diffusion_1 import STABLE_DIFFUSION_1
 from services.executor.diffusion.families.stable_diffusion_2 import STABLE_DIFFUSION_2, STABLE_DIFFUSION_2_UNCLIP
 from services.executor.diffusion.families.stable_diffusion_xl import STABLE_DIFFUSION_XL, STABLE_DIFFUSION_XL_REFINER
+from services.executor.diffusion.families.upscaler import UPSCALER
 from services.executor.diffusion.models.unet_spec import UNetSpec
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "STABLE_DIFFUSION_2_UNCLIP",
     "STABLE_DIFFUSION_XL",
     "STABLE_DIFFUSION_XL_REFINER",
+    "UPSCALER",
     "Family",
     "family_of",
 ]
@@ -25,6 +27,7 @@ FAMILIES = (
     STABLE_DIFFUSION_2_UNCLIP,
     STABLE_DIFFUSION_XL,
     STABLE_DIFFUSION_XL_REFINER,
+    UPSCALER,
 )
 
 

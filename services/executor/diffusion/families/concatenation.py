@@ -117,14 +117,6 @@ class Depth:
         return (near - least) / (most - least).clamp_min(torch.finfo(near.dtype).eps) * 2 - 1
 
 
-CONCATENATIONS: tuple[Concatenation, ...] = (Inpainting(), Editing(), Depth())
-
-
-def concatenation_of(channels: int, latent_channels: int) -> Concatenation | None:
-    """What makes so many channels beside a latent, None if nothing known does."""
-    return next((one for one in CONCATENATIONS if one.channels(latent_channels) == channels), None)
-
-
 def fitted(tensor: Tensor, like: Tensor) -> Tensor:
     """A tensor (batch, channels, height, width) in the height, width and batch of another, on its device.
 

@@ -8,7 +8,7 @@ from services.executor.diffusion.models.unet_spec import UNetSpec
 
 
 def _fits(spec: UNetSpec) -> bool:
-    return spec.adm_channels is None and not spec.linear_projection
+    return spec.adm_channels is None and spec.classes is None and not spec.linear_projection
 
 
 STABLE_DIFFUSION_1 = Family("Stable Diffusion 1", _fits, SD1_LATENTS)

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from services.executor.diffusion.families import predictions
+from services.executor.diffusion.families.concatenation import Depth, Editing, Inpainting
 from services.executor.diffusion.families.family import Family
 from services.executor.diffusion.families.vectors import PictureVector
 from services.executor.diffusion.latent_format import SD1_LATENTS
 from services.executor.diffusion.models.unet_spec import UNetSpec
 
 
+def _is_second(spec: UNetSpec) -> bool:
+    return spec.linear_projection and spec.attends_before_downsampling and spec.classes is None
+
+
 def _fits(spec: UNetSpec) -> bool:
-    return spec.adm_channels is None and spec.linear_projection and spec.attends_before_downsampling
+    return _is_second(spec) and spec.adm_channels is None
 
 
 def _is_unclip(spec: UNetSpec) -> bool:
-    return spec.adm_channels is not None and spec.linear_projection and spec.attends_before_downsampling
+    return _is_second(spec) and spec.adm_channels is not None
 
 
-STABLE_DIFFUSION_2 = Family("Stable Diffusion 2", _fits, SD1_LATENTS, prediction=predictions.noise_or_velocity)
+STABLE_DIFFUSION_2 = Family(
+    "Stable Diffusion 2",
+    _fits,
+    SD1_LATENTS,
+    prediction=predictions.noise_or_velocity,
+    concatenations=(Inpainting(), Editing(), Depth()),
+)
 STABLE_DIFFUSION_2_UNCLIP = Family(
     "Stable Diffusion 2 unCLIP", _is_unclip, SD1_LATENTS, PictureVector(), predictions.velocity
 )

@@ -69,7 +69,8 @@ class TransformerBlock(nn.Module):
     def __init__(self, spec: TransformerSpec, place: TransformerPlace) -> None:
         super().__init__()
         self.place = place
-        self.attn1 = CrossAttention("attn1", place, spec.channels, spec.channels)
+        self.attends_itself = spec.attends_itself
+        self.attn1 = CrossAttention("attn1", place, spec.channels, _first_context(spec))
         self.ff = FeedForward(spec.channels)
         self.attn2 = CrossAttention("attn2", place, spec.channels, spec.context_dim)
         self.norm1 = LayerNorm(spec.channels)
@@ -77,11 +78,15 @@ class TransformerBlock(nn.Module):
         self.norm3 = LayerNorm(spec.channels)
 
     def forward(self, hidden: Tensor, context: Tensor, patches: UNetPatches = UNPATCHED) -> Tensor:
-        hidden = hidden + self.attn1(self.norm1(hidden), patches=patches)
+        hidden = hidden + self.attn1(self.norm1(hidden), None if self.attends_itself else context, patches)
         hidden = patches.between_attentions(self.place, hidden)
         hidden = hidden + self.attn2(self.norm2(hidden), context, patches)
         out: Tensor = hidden + self.ff(self.norm3(hidden))
         return out
+
+
+def _first_context(spec: TransformerSpec) -> int:
+    return spec.channels if spec.attends_itself else spec.context_dim
 
 
 class SpatialTransformer(nn.Module):

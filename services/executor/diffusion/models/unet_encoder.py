@@ -30,7 +30,9 @@ class UNetEncoder(nn.Module):
         width = spec.embedding_dim
         self.time_embed = perceptron(spec.model_channels, width)
         if spec.adm_channels is not None:
-            self.label_emb = nn.Sequential(perceptron(spec.adm_channels, width))
+            self.label_emb: nn.Module = nn.Sequential(perceptron(spec.adm_channels, width))
+        elif spec.classes is not None:
+            self.label_emb = nn.Embedding(spec.classes, width)
         self.input_blocks = nn.ModuleList(
             block_of(block, BlockPlace("input", number), transformers) for number, block in enumerate(spec.input_blocks)
         )
@@ -40,11 +42,13 @@ class UNetEncoder(nn.Module):
         """The embedding (batch, width) of timesteps (batch) and, where there is one, the vector condition."""
         waves = timestep_embedding(timesteps, self.spec.model_channels)
         embedding: Tensor = self.time_embed(waves.to(dtype))
-        if self.spec.adm_channels is not None:
-            if vector is None:
-                raise ValueError(f"this network needs a vector condition of width {self.spec.adm_channels}")
-            embedding = embedding + self.label_emb(vector.to(dtype))
-        return embedding
+        if self.spec.adm_channels is None and self.spec.classes is None:
+            return embedding
+        if vector is None:
+            raise ValueError(f"this network needs a vector condition of width {self.spec.adm_channels or 1}")
+        given = vector.to(dtype) if self.spec.classes is None else vector[:, 0].round().long()
+        label: Tensor = self.label_emb(given)
+        return embedding + label.to(dtype)
 
 
 def perceptron(width_in: int, width_out: int) -> nn.Sequential:

@@ -36,6 +36,8 @@ class TransformerSpec:
     linear_projection: bool
     """Whether proj_in and proj_out are linear layers (SD 2, SDXL) or 1x1 convolutions (SD 1)."""
     group_width: int = 1
+    attends_itself: bool = True
+    """Whether its first attention is to itself; to the prompt, as the second is, where it is not."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class EncoderSpec:
     middle_block: BlockSpec
     adm_channels: int | None = None
     """Width of the vector condition (SDXL: pooled text and sizes), None where the model takes none."""
+    classes: int | None = None
+    """How many numbers there are of which a model is given one (SD 2 upscaler: noise), None where it is given none."""
     group_width: int = 1
 
     @property

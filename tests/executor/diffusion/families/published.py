@@ -19,6 +19,8 @@ class Structure:
         depths: of the transformers after the residual blocks of each level, 0 for none.
         middle: of the transformer in the middle; -1 when there is one residual block alone, -2 when there is nothing.
         up_depths: the same as `depths` for the way up, from the deepest level on.
+        classes: how many numbers it is given one of.
+        blind: the widths of transformers that attend to the prompt twice, and not to themselves.
         parameters: how many its makers count, where known.
     """
 
@@ -32,6 +34,8 @@ class Structure:
     in_channels: int = 4
     out_channels: int = 4
     vector: int | None = None
+    classes: int | None = None
+    blind: tuple[int, ...] = ()
     parameters: int | None = None
 
 
@@ -70,6 +74,17 @@ STRUCTURES = {
     "koala-700m": Structure(
         _even(0, 2, 5, blocks=1), -2, _even(5, 2, 0, blocks=2), (1, 2, 4), context=2048, vector=2816
     ),
+    "x4-upscaler": Structure(
+        _even(0, 1, 1, 1),
+        1,
+        _even(1, 1, 1, 0, blocks=3),
+        (1, 2, 2, 4),
+        channels=256,
+        context=1024,
+        in_channels=7,
+        classes=1000,
+        blind=(512,),
+    ),
     "koala-1b": Structure(_even(0, 2, 6, blocks=1), 6, _even(6, 2, 0, blocks=2), (1, 2, 4), context=2048, vector=2816),
 }
 
@@ -103,6 +118,8 @@ def _weights(structure: Structure) -> Iterator[tuple[str, tuple[int, ...]]]:
     if structure.vector is not None:
         yield from _linear("label_emb.0.0", structure.vector, embedding)
         yield from _linear("label_emb.0.2", embedding, embedding)
+    if structure.classes is not None:
+        yield "label_emb.weight", (structure.classes, embedding)
     yield from _conv("input_blocks.0.0", structure.in_channels, width, 3)
     skips, number, here = [width], 1, width
     for level, depths in enumerate(structure.depths):
@@ -163,7 +180,8 @@ def _transformer(name: str, width: int, depth: int, structure: Structure) -> Ite
         )
     for number in range(depth):
         block = f"{name}.transformer_blocks.{number}"
-        for attention, context in (("attn1", width), ("attn2", structure.context)):
+        first = structure.context if width in structure.blind else width
+        for attention, context in (("attn1", first), ("attn2", structure.context)):
             yield f"{block}.{attention}.to_q.weight", (width, width)
             yield f"{block}.{attention}.to_k.weight", (width, context)
             yield f"{block}.{attention}.to_v.weight", (width, context)

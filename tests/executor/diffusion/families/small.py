@@ -23,6 +23,9 @@ SMALL = {
     "sd2-inpainting": replace(_FOUR, in_channels=9),
     "sd2-depth": replace(_FOUR, in_channels=5),
     "sd2-unclip": replace(_FOUR, vector=64),
+    "upscaler": replace(
+        _FOUR, depths=((0,), (1,), (1,)), up_depths=((1, 1), (1, 1), (0, 0)), in_channels=7, classes=1000, blind=(64,)
+    ),
     "sdxl": _XL,
     "sdxl-inpainting": replace(_XL, in_channels=9),
     "sdxl-editing": replace(_XL, in_channels=8),

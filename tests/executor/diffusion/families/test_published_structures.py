@@ -7,7 +7,6 @@ import torch
 
 from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.families import family_of
-from services.executor.diffusion.families.concatenation import concatenation_of
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.models.unet_spec import TransformerSpec, UNetSpec
 from tests.executor.diffusion.families.published import STRUCTURES, shapes_of
@@ -22,8 +21,9 @@ FAMILIES = {
     "segmind": "Stable Diffusion XL",
     "koala": "Stable Diffusion XL",
     "sdxl-refiner": "Stable Diffusion XL refiner",
+    "x4": "Stable Diffusion 2 upscaler",
 }
-BESIDE = {"inpainting": "Inpainting", "pix2pix": "Editing", "depth": "Depth"}
+BESIDE = {"inpainting": "Inpainting", "pix2pix": "Editing", "depth": "Depth", "upscaler": "Enlarging"}
 
 
 def _spec(name: str) -> UNetSpec:
@@ -56,7 +56,9 @@ def test_a_published_network_is_of_its_family(name: str) -> None:
 def test_a_published_network_is_given_what_it_was_trained_with_beside_the_latent(name: str) -> None:
     spec = _spec(name)
     beside = next((kind for part, kind in BESIDE.items() if name.endswith(part)), None)
-    found = concatenation_of(spec.in_channels - spec.out_channels, spec.out_channels)
+    family = family_of(spec)
+    assert family is not None
+    found = family.concatenation_of(spec.in_channels - spec.out_channels)
     assert (type(found).__name__ if found else None) == beside
 
 

@@ -12,12 +12,13 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints import load_checkpoint
 from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.checkpoints.header import read_header
+from services.executor.diffusion.checkpoints.network import diffusion_network
 from services.executor.diffusion.checkpoints.text_encoders import text_encoder_prefixes, text_encoders
 from services.executor.diffusion.models.autoencoder import Autoencoder
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.text_encoding import TextEncoder
 from services.executor.diffusion.tokenizer import END_TOKEN
-from tests.executor.diffusion.golden import GOLDEN, tensors
+from tests.executor.diffusion.golden import GOLDEN, table, tensors
 
 RECORDED = tensors("modules")
 TOLERANCE = 2e-5  # of the largest value
@@ -64,6 +65,15 @@ def test_the_unet_with_a_vector_condition_predicts_as_recorded(case: int) -> Non
     x, t, context, y = (RECORDED[f"unet/sdxl/{case}/{name}"] for name in ("x", "t", "context", "y"))
     assert XL.model is not None
     _assert_close(XL.model.apply_model(x, t, context, y=y), RECORDED[f"unet/sdxl/{case}/out"])
+
+
+def test_the_unet_with_linear_projections_predicts_as_recorded() -> None:
+    (case,) = (case for case in table("modules")["cases"] if case.get("output") == "unet/sd2/out")
+    weights = load_file(GOLDEN / "models" / case["weights"])
+    network = diffusion_network(weights, {"unet": {"num_head_channels": case["config"]["num_head_channels"]}}, {})
+    assert network.family.name == "Stable Diffusion 2"
+    x, t, context = (RECORDED[f"unet/sd2/{name}"] for name in ("x", "t", "context"))
+    _assert_close(network.apply_model(x, t, context), RECORDED["unet/sd2/out"])
 
 
 def test_the_decoder_decodes_as_recorded() -> None:
