@@ -18,7 +18,8 @@ Conditioning = Sequence[Sequence[Any]]
 """What flows between nodes: a list of [embedding (batch, tokens, width), options] pairs.
 
 Options that sampling reads: `pooled_output` and sizes (by the model), `area`, `strength`, `mask`, `mask_strength`,
-`set_area_to_bounds`, `start_percent`, `end_percent`, `default`. What is in `NOT_APPLIED` is refused unless it is empty.
+`set_area_to_bounds`, `start_percent`, `end_percent`, `clip_start_percent`, `clip_end_percent` (outside which another
+text encoder speaks), `default`, `hooks`. What is in `NOT_APPLIED` is refused unless it is empty.
 """
 
 NOT_APPLIED = ("hooks", "control", "gligen")
@@ -148,8 +149,10 @@ def check_options(options: Mapping[str, Any], not_applied: Sequence[str] = NOT_A
 
 def resolved_range(options: Mapping[str, Any], sampling: ModelSampling) -> tuple[float, float]:
     """Return the noise levels at which a condition begins and ends to apply."""
-    start = sampling.percent_to_sigma(options["start_percent"]) if "start_percent" in options else float("inf")
-    return start, sampling.percent_to_sigma(options["end_percent"]) if "end_percent" in options else 0.0
+    starts = [options[name] for name in ("start_percent", "clip_start_percent") if name in options]
+    ends = [options[name] for name in ("end_percent", "clip_end_percent") if name in options]
+    start = sampling.percent_to_sigma(max(starts)) if starts else float("inf")
+    return start, sampling.percent_to_sigma(min(ends)) if ends else 0.0
 
 
 def resolved_mask(options: Mapping[str, Any], latent: Tensor) -> Tensor | None:

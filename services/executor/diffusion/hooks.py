@@ -6,7 +6,7 @@ import bisect
 import copy
 import enum
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -45,6 +45,30 @@ class HookKeyframeGroup:
         """Whether there is no keyframe."""
         return not self.keyframes
 
+    def strength_at(self, percent: float) -> float:
+        """The strength at a share of the sampling; before the first keyframe begins, its strength."""
+        begun = [keyframe for keyframe in self.keyframes if keyframe.start_percent <= percent]
+        current = begun[-1:] or self.keyframes[:1]
+        return current[0].strength if current else 1.0
+
+    def strengths(self, sigmas: Sequence[float], percent_to_sigma: Callable[[float], float]) -> list[float]:
+        """The strength at each of the noise levels of a run; a keyframe lasts for as many steps as it guarantees."""
+        if not self.keyframes:
+            return [1.0] * len(sigmas)
+        begins = [percent_to_sigma(keyframe.start_percent) for keyframe in self.keyframes]
+        found = []
+        current = lasted = 0
+        for sigma in sigmas:
+            while (
+                lasted >= self.keyframes[current].guarantee_steps
+                and current + 1 < len(begins)
+                and sigma <= begins[current + 1]
+            ):
+                current, lasted = current + 1, 0
+            found.append(self.keyframes[current].strength)
+            lasted += 1
+        return found
+
 
 class Hook:
     """What all hooks have in common.
@@ -73,6 +97,9 @@ class HookGroup:
 
     def __len__(self) -> int:
         return len(self.hooks)
+
+    def __iter__(self) -> Iterator[Hook]:
+        return iter(self.hooks)
 
     def add(self, hook: Hook) -> None:
         """Add a hook, unless it is there."""

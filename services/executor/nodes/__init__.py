@@ -80,6 +80,7 @@ from services.executor.nodes import (
     videos,
     webm,
     websocket_saving,
+    weight_hooks,
 )
 from services.executor.nodes.conditioning import CLIPTextEncode
 from services.executor.nodes.image import EmptyImage, ImageInvert, ImageScale
@@ -143,6 +144,7 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     control_net_loaders.NODES,
     control_nets.NODES,
     hooks.NODES,
+    weight_hooks.NODES,
     sampling_parts.NODES,
     guiders.NODES,
     custom_sampling.NODES,

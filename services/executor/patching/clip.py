@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor
 
+from services.executor.diffusion.hooks import HookGroup
 from services.executor.diffusion.text_encoding import TextEncoders
 from services.executor.memory.current import shortage
 from services.executor.patching.model_patcher import ModelPatcher
@@ -25,6 +27,7 @@ from services.executor.patching.tokenizers import (
     SD2Tokenizer,
     SDXLTokenizer,
 )
+from services.executor.patching.weight_hooks import patches_of, weight_hooks
 from services.executor.patching.weights import on_host
 
 #: By what the encoders of a model are called, the classes of the family that has them.
@@ -48,9 +51,14 @@ class CLIP:
         tokenizer: makes tokens of prompts.
         patcher: the networks with changes of their weights.
         layer_idx: the layer whose output is used, counted from the end; the one of the family when it is None.
+        hooks: what changes the networks further.
+        use_clip_schedule: whether their strengths change over the sampling, so that prompts are encoded several times.
+        apply_hooks_to_conds: what goes with the conditionings, to change the diffusion model.
     """
 
+    hooks: HookGroup | None = None
     use_clip_schedule = False
+    apply_hooks_to_conds: HookGroup | None = None
 
     def __init__(self, known: TextEncoders, find_embeddings: FindEmbeddings | None = None) -> None:
         model, tokenizer = FAMILIES[known.names]
@@ -89,16 +97,7 @@ class CLIP:
         Raises:
             ValueError: there are no tokens for one of the encoders.
         """
-        options = {} if self.layer_idx is None else {"layer": self.layer_idx}
-        if return_pooled == "unprojected":
-            options["projected_pooled"] = False
-        network = self.patcher.patched()
-
-        def encoded() -> tuple[Tensor, Tensor]:
-            result: tuple[Tensor, Tensor] = self.patcher.load(WORKING_MEMORY).encoded(tokens, options)
-            return result
-
-        embedding, pooled = shortage().survived("encoding a prompt", encoded, [network])
+        embedding, pooled = self._encoded(tokens, self._strengths_at(0.0), return_pooled == "unprojected")
         if return_dict:
             return {"cond": embedding, "pooled_output": pooled}
         return (embedding, pooled) if return_pooled else embedding
@@ -106,9 +105,48 @@ class CLIP:
     def encode_from_tokens_scheduled(
         self, tokens: Tokens, unprojected: bool = False, add_dict: Mapping[str, Any] = {}, show_pbar: bool = True
     ) -> list[list[Any]]:
-        """The conditioning of tokens; `add_dict` is added to its options."""
-        embedding, pooled = self.encode_from_tokens(tokens, return_pooled="unprojected" if unprojected else True)
-        return [[embedding, {"pooled_output": pooled, **add_dict}]]
+        """The conditioning of tokens, an entry for each part of the sampling where hooks change the networks otherwise.
+
+        `add_dict` is added to the options.
+        """
+        hooks = {} if self.apply_hooks_to_conds is None else {"hooks": self.apply_hooks_to_conds}
+        entries = []
+        for start, end, strengths in self._schedule():
+            embedding, pooled = self._encoded(tokens, strengths, unprojected)
+            part = {"clip_start_percent": start, "clip_end_percent": end} if self.use_clip_schedule else {}
+            entries.append([embedding, {"pooled_output": pooled, **part, **hooks, **add_dict}])
+        return entries
+
+    def _encoded(self, tokens: Tokens, strengths: tuple[float, ...], unprojected: bool) -> tuple[Tensor, Tensor]:
+        options: dict[str, Any] = {} if self.layer_idx is None else {"layer": self.layer_idx}
+        if unprojected:
+            options["projected_pooled"] = False
+        network = self.patcher.patched()
+
+        def encoded() -> tuple[Tensor, Tensor]:
+            model = self.patcher.load(WORKING_MEMORY)
+            if any(strengths):
+                changes = (hook.of_encoder(self.patcher) for hook in weight_hooks(self.hooks))
+                model = self.patcher.patched_further(model, patches_of(zip(strengths, changes, strict=True)))
+            result: tuple[Tensor, Tensor] = model.encoded(tokens, options)
+            return result
+
+        return shortage().survived("encoding a prompt", encoded, [network])
+
+    def _schedule(self) -> list[tuple[float, float, tuple[float, ...]]]:
+        """The parts of the sampling, from and to which share of it, and the strengths of the hooks there."""
+        begins = {0.0}
+        if self.use_clip_schedule:
+            frames = (frame for hook in weight_hooks(self.hooks) for frame in hook.hook_keyframe.keyframes)
+            begins |= {frame.start_percent for frame in frames if 0 < frame.start_percent < 1}
+        edges = [*sorted(begins), 1.0]
+        return [(start, end, self._strengths_at(start)) for start, end in pairwise(edges)]
+
+    def _strengths_at(self, percent: float) -> tuple[float, ...]:
+        return tuple(
+            hook.strength_clip * (hook.hook_keyframe.strength_at(percent) if self.use_clip_schedule else 1.0)
+            for hook in weight_hooks(self.hooks)
+        )
 
     def add_patches(
         self, patches: Mapping[Any, Any], strength_patch: float = 1.0, strength_model: float = 1.0

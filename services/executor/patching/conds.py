@@ -26,12 +26,14 @@ from services.executor.diffusion.conditioning import (
     resolved_region,
     weight_of,
 )
+from services.executor.diffusion.hooks import HookGroup
 from services.executor.diffusion.noise_mask import latent_mask
 from services.executor.patching.model_sampling import as_samplers_know_it
 from services.executor.patching.steering import Cond as Cond
 from services.executor.patching.steering import controls_of, shared_with_others
+from services.executor.patching.weight_hooks import weight_hooks
 
-NOT_APPLIED = ("hooks", "gligen")
+NOT_APPLIED = ("gligen",)
 
 
 class CONDRegular:
@@ -115,17 +117,19 @@ class GivenCondition(Condition):
         more: values beside the context and the vector, for the latents of a run.
         control: what steers the model under it, see `ControlBase`.
         uuid: by which nodes find it again.
+        hooks: what changes the model for it.
     """
 
     more: Mapping[str, Any] = field(default_factory=dict)
     control: Any = None
     uuid: uuid.UUID | None = None
+    hooks: HookGroup | None = None
 
     def fits(self, other: Condition) -> bool:
         """Whether both can share a batch."""
         if not super().fits(other) or not isinstance(other, GivenCondition) or self.more.keys() != other.more.keys():
             return False
-        if self.control is not other.control:
+        if self.control is not other.control or set(self.hooks or ()) != set(other.hooks or ()):
             return False
         return all(value.can_concat(other.more[name]) for name, value in self.more.items())
 
@@ -214,11 +218,13 @@ def condition_of(cond: Cond, x: Tensor) -> GivenCondition:
         more=more,
         control=cond.get("control"),
         uuid=cond.get("uuid"),
+        hooks=cond.get("hooks"),
     )
 
 
 def _resolved(cond: Cond, sampling: Any, noise: Tensor) -> Cond:
     check_options(cond, NOT_APPLIED)
+    weight_hooks(cond.get("hooks"))  # which refuses others
     mask = resolved_mask(cond, noise)
     region = resolved_region(cond, mask, noise)
     start, end = resolved_range(cond, sampling)

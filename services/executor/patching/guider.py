@@ -11,6 +11,7 @@ from torch import Tensor
 from services.executor.diffusion.conditioning import Conditioning
 from services.executor.patching.batch_limit import BATCH_LIMIT, bring
 from services.executor.patching.conds import Cond, convert_cond, prepare_mask, process_conds
+from services.executor.patching.hooked_models import HOOKED_MODELS, HookedModels
 from services.executor.patching.k_samplers import as_nodes_know_it, run_sampler
 from services.executor.patching.model_options import ModelOptions, create_model_options_clone
 from services.executor.patching.model_patcher import ModelPatcher
@@ -192,6 +193,7 @@ class CFGGuider:
         transformer[WRAPPERS] = merge_nested_dicts(transformer.get(WRAPPERS, {}), patcher.wrappers)
         transformer[CALLBACKS] = merge_nested_dicts(transformer.get(CALLBACKS, {}), patcher.callbacks)
         transformer["sample_sigmas"] = sigmas
+        options[HOOKED_MODELS] = HookedModels(patcher, sigmas.tolist())
         _move(transformer, patcher.load_device)
         return options
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
-from services.executor.diffusion.adapters.adapter import Adapter
-from services.executor.diffusion.adapters.read import adapters
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.weights_file import named_weights
 from services.executor.patching.adapter_names import TEXT_BEGINNINGS, text_names, unet_names
+from services.executor.patching.adapter_patches import patches_for
 from services.executor.patching.clip import CLIP
 from services.executor.patching.model_patcher import ModelPatcher
 
@@ -45,11 +43,11 @@ def with_lora(
     if model is not None:
         model = model.clone()
         names = unet_names(model.model)
-        model.add_patches(_patches(tensors, names, model.model, used), strength_model)
+        model.add_patches(patches_for(tensors, names, model.model, used), strength_model)
     if clip is not None:
         clip = clip.clone()
         names = text_names(clip.cond_stage_model)
-        clip.add_patches(_patches(tensors, names, clip.cond_stage_model, used), strength_clip)
+        clip.add_patches(patches_for(tensors, names, clip.cond_stage_model, used), strength_clip)
     expected = [key for key in tensors if clip is not None or not key.startswith(TEXT_BEGINNINGS)]
     unused = [key for key in expected if key not in used]
     if unused:
@@ -58,21 +56,3 @@ def with_lora(
             *(name, len(unused), len(expected), unused[0]),
         )
     return model, clip
-
-
-def _patches(tensors: Mapping[str, Tensor], names: Mapping[str, str], module: Any, used: set[str]) -> dict[str, Any]:
-    known = module.state_dict()
-    patches = {}
-    for change in adapters(tensors, names):
-        key = f"{change.layer}.{change.parameter}"
-        if key in known and _fits(change.value, known[key]):
-            patches[key] = change.value
-            used.update(change.keys)
-    return patches
-
-
-def _fits(value: Any, weight: Tensor) -> bool:
-    if isinstance(value, Adapter):
-        return value.fits(weight)
-    tensor: Tensor = value[1][0]
-    return tensor.shape == weight.shape

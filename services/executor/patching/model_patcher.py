@@ -171,21 +171,28 @@ class ModelPatcher(ModelFunctions, ModelStages):
         if not (self.patches or self.object_patches):
             return self.model
         if self._changed is None or self._changed[0] is not self.model:
-            parts = {**self._changed_weights(), **self.object_patches}
-            self._changed = (self.model, weights.with_parts(self.model, parts))
+            changed = self._changed_weights(self.patches)
+            self._changed = (self.model, weights.with_parts(self.model, {**changed, **self.object_patches}))
         return self._changed[1]
 
-    def _changed_weights(self) -> dict[str, Tensor]:
-        """Made where they are used, which is fast, and kept there as far as there is room."""
+    def patched_further(self, model: Any, patches: Mapping[str, list[WeightPatch]]) -> Any:
+        """What `patched` gave, and what is where it computes, with patches of weights after those that there are."""
+        all_patches = {key: [*self.patches.get(key, ()), *further] for key, further in patches.items()}
+        return weights.with_parts(model, self._changed_weights(all_patches, beside=model))
+
+    def _changed_weights(
+        self, patches: Mapping[str, list[WeightPatch]], beside: nn.Module | None = None
+    ) -> dict[str, Tensor]:
+        """Made where they are used, which is fast, and kept there as far as there is room, or beside a network."""
         known = weights.on_host(self.model)
         # Rounded to fewer digits than it computes with, small changes would be lost.
         dtype = getattr(self.model, "manual_cast_dtype", None)
-        where = self.load_device if self.is_planned else torch.device("cpu")
-        planner().make_room(sum(known[key].nbytes for key in self.patches))
+        where = self.load_device if self.is_planned or beside is not None else torch.device("cpu")
+        planner().make_room(sum(known[key].nbytes for key in patches), keep=[] if beside is None else [beside])
         changed = {}
-        for key, patches in self.patches.items():
-            weight = weights.patched(known[key].to(where), patches, key, dtype)
-            fits = weight.device.type == "cpu" or planner().room() > 0
+        for key, own in patches.items():
+            weight = weights.patched(known[key].to(where), own, key, dtype)
+            fits = beside is not None or weight.device.type == "cpu" or planner().room() > 0
             changed[key] = weight if fits else weight.cpu()
         return changed
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from services.executor.diffusion.guidance import Batch, predictions
 from services.executor.patching.batch_limit import BatchLimit
 from services.executor.patching.conds import Cond, GivenCondition, condition_of
+from services.executor.patching.hooked_models import HOOKED_MODELS
 from services.executor.patching.sigma_rows import level_of, rows_of
 from services.executor.patching.wrappers import WrappersMP, wrapped
 
@@ -134,6 +135,8 @@ def _run(
     for name, value in first.more.items():
         c[name] = value.concat([other.more[name] for other in others])
     level = level_of(timestep)
+    if first.hooks:
+        model = model_options[HOOKED_MODELS].model_at(model, first.hooks, float(level.max()))
     levels = timestep.repeat(len(cond_or_uncond)) if level.dim() else rows_of(level, batch.x)
     if first.control is not None:
         c["control"] = first.control.get_control(batch.x, levels, c, len(cond_or_uncond), transformer_options)

@@ -8,15 +8,22 @@ import pytest
 import torch
 
 from services.executor.custom.modules.comfy_hooks import (
+    EnumWeightTarget,
     Hook,
     HookGroup,
     InterpolationMethod,
+    WeightHook,
     combine_conditioning,
+    create_hook_lora,
+    create_hook_model_as_lora,
+    create_target_dict,
+    get_patch_weights_from_model,
     set_conds_props,
     set_conds_props_and_combine,
     set_default_conds_and_combine,
     set_hooks_for_conditioning,
 )
+from services.executor.patching.model_patcher import ModelPatcher
 
 EMBEDDING = torch.zeros(1, 1, 1)
 MASK = torch.ones(1, 4, 4)
@@ -66,3 +73,20 @@ def test_fallbacks_and_entries_are_joined() -> None:
     both = set_default_conds_and_combine([conditioning(a=1)], [conditioning(b=1)])
     assert options(both) == [[{"a": 1}, {"b": 1, "default": True}]]
     assert options([combine_conditioning([conditioning(a=1), conditioning(b=1)])]) == [[{"a": 1}, {"b": 1}]]
+
+
+def test_hooks_are_made_of_files_and_models() -> None:
+    (lora,) = create_hook_lora({}, 0.5, 0.25)
+    assert isinstance(lora, WeightHook)
+    assert (lora.strength_model, lora.strength_clip) == (0.5, 0.25)
+    patcher = ModelPatcher(torch.nn.Linear(2, 2))
+    weights = get_patch_weights_from_model(patcher)
+    assert weights is not None
+    (model,) = create_hook_model_as_lora(
+        {key: value for key, value in weights.items() if key == "bias"}, None, 1.0, 1.0
+    )
+    assert isinstance(model, WeightHook)
+    assert model.of_model(patcher).keys() == {"bias"}
+    assert model.of_encoder(patcher) == {}
+    assert get_patch_weights_from_model(None) is None
+    assert create_target_dict(EnumWeightTarget.Clip)["target"] is EnumWeightTarget.Clip

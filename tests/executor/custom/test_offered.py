@@ -71,7 +71,7 @@ def test_they_are_gone_when_they_are_withdrawn(load: Load, tmp_path: Path) -> No
         ("from comfy.utils import bring_me_the_moon", "bring_me_the_moon"),
         ("import comfy.utils; comfy.utils.bring_me_the_moon", "comfy.utils.bring_me_the_moon"),
         ("import comfy.moon.landing", "comfy.moon"),
-        ("import comfy.hooks; comfy.hooks.create_hook_lora", "comfy.hooks.create_hook_lora"),
+        ("import comfy.hooks; comfy.hooks.TransformerOptionsHook", "comfy.hooks.TransformerOptionsHook"),
         ("from comfy.controlnet import load_controlnet", "load_controlnet"),
         ("from nodes import NodeOfTomorrow", "NodeOfTomorrow"),
         ("from comfy_api.latest import io; io.DynamicSlot", "DynamicSlot"),

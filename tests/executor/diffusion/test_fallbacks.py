@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 from services.executor.diffusion.conditioning import Condition, Region, prepare
 from services.executor.diffusion.fallbacks import applying
 from services.executor.diffusion.guidance import predictions, run_by
-from services.executor.diffusion.hooks import Hook, HookGroup
 from tests.executor.diffusion.golden import MODEL_SAMPLINGS
 from tests.executor.diffusion.toy import conditioning, toy_model
 
@@ -67,15 +65,7 @@ def test_the_option_of_a_conditioning_makes_a_fallback() -> None:
     assert (first.is_fallback, second.is_fallback) == (False, True)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"hooks": HookGroup([Hook()])}, "^hooks: "),
-        ({"area": ("percentage", 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)}, "^area: the conditioning is for a part of a video"),
-    ],
-)
-def test_what_sampling_cannot_honour_is_refused_by_name(options: dict[str, Any], message: str) -> None:
-    model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
-    with pytest.raises(ValueError, match=message):
-        prepare(model, conditioning(1.0, **options), conditioning(0.0), LATENT)
-    prepare(model, conditioning(1.0, hooks=HookGroup()), conditioning(0.0), LATENT)
+def test_an_area_of_a_video_is_refused_by_name() -> None:
+    area = ("percentage", 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+    with pytest.raises(ValueError, match="^area: the conditioning is for a part of a video"):
+        prepare(toy_model(MODEL_SAMPLINGS["sd15_eps"]), conditioning(1.0, area=area), conditioning(0.0), LATENT)

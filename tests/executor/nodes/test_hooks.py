@@ -91,6 +91,23 @@ def test_floats_become_keyframes_at_equal_distances() -> None:
 
 
 @pytest.mark.parametrize(
+    ("guaranteed", "expected"),
+    [
+        ((1, 1, 1), [1, 1, 2, 2, 3]),
+        ((4, 1, 1), [1, 1, 1, 1, 2]),
+        ((1, 0, 1), [1, 1, 2, 2, 3]),
+        ((0, 0, 0), [1, 1, 2, 2, 3]),
+    ],
+)
+def test_a_keyframe_lasts_for_the_steps_that_it_guarantees(guaranteed: tuple[int, ...], expected: list[int]) -> None:
+    starts = (0.5, 0.5, 0.8)  # the first one is there from the beginning
+    frames = zip((1.0, 2.0, 3.0), starts, guaranteed, strict=True)
+    group = HookKeyframeGroup(HookKeyframe(strength, start, steps) for strength, start, steps in frames)
+    assert group.strengths([10.0, 6.0, 5.0, 4.0, 1.0], lambda percent: 10 * (1 - percent)) == expected
+    assert HookKeyframeGroup().strengths([2.0, 1.0], lambda percent: 1.0) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: CombineHooks2().combine(hooks_A=SOMETHING), "^hooks_A: expected hooks"),

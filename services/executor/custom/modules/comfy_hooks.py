@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import enum
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -11,20 +12,62 @@ from services.executor.diffusion.conditioning import Conditioning
 from services.executor.diffusion.hooks import Hook, HookGroup, HookKeyframe, HookKeyframeGroup, Interpolation
 from services.executor.nodes.conditioning_fallbacks import with_fallback
 from services.executor.nodes.conditioning_properties import TimestepsRange, with_hooks, with_properties
+from services.executor.patching.model_patcher import ModelPatcher
+from services.executor.patching.weight_hooks import LoraHook, ModelHook, WeightHook
 
 __all__ = [
+    "EnumWeightTarget",
     "Hook",
     "HookGroup",
     "HookKeyframe",
     "HookKeyframeGroup",
     "InterpolationMethod",
+    "WeightHook",
     "combine_conditioning",
     "combine_with_new_conds",
+    "create_hook_lora",
+    "create_hook_model_as_lora",
+    "create_target_dict",
+    "get_patch_weights_from_model",
     "set_conds_props",
     "set_conds_props_and_combine",
     "set_default_conds_and_combine",
     "set_hooks_for_conditioning",
 ]
+
+
+class EnumWeightTarget(enum.Enum):
+    """Whose weights a hook is for."""
+
+    Model = "model"
+    Clip = "clip"
+
+
+def create_target_dict(target: EnumWeightTarget | None = None, **kwargs: Any) -> dict[str, Any]:
+    """What says whose weights a hook is for."""
+    return {"target": target, **kwargs}
+
+
+def create_hook_lora(lora: Mapping[str, Tensor], strength_model: float, strength_clip: float) -> HookGroup:
+    """A hook of what a LoRA file holds."""
+    return HookGroup([LoraHook(lora, strength_model, strength_clip)])
+
+
+def create_hook_model_as_lora(
+    weights_model: Mapping[str, list[Any]] | None,
+    weights_clip: Mapping[str, list[Any]] | None,
+    strength_model: float,
+    strength_clip: float,
+) -> HookGroup:
+    """A hook of what tells weights, as `get_patch_weights_from_model` gives them, from those of the model."""
+    return HookGroup([ModelHook(weights_model, weights_clip, strength_model, strength_clip)])
+
+
+def get_patch_weights_from_model(
+    model: ModelPatcher | None, discard_model_sampling: bool = True
+) -> dict[str, list[Any]] | None:
+    """The weights of a MODEL, or of a CLIP's patcher, with their changes; the levels are no weights here."""
+    return None if model is None else model.get_key_patches()
 
 
 class InterpolationMethod:
