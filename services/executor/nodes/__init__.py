@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.executor.nodes import (
+    added_noise,
+    advanced_samplers,
     alpha,
     animations,
     blending,
     canny,
+    captioned_pictures,
+    clip_attention,
     clip_layers,
     clip_vision,
     colour_spaces,
@@ -121,6 +125,7 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     image_transforms.NODES,
     load_mask.NODES,
     picture_sets.NODES,
+    captioned_pictures.NODES,
     mask_preview.NODES,
     mask_shapes.NODES,
     masks.NODES,
@@ -159,6 +164,9 @@ FAMILIES: Sequence[tuple[type, ...]] = (
     sigma_arithmetic.NODES,
     noise.NODES,
     samplers.NODES,
+    advanced_samplers.NODES,
+    added_noise.NODES,
+    clip_attention.NODES,
     published_schedules.NODES,
     switch.NODES,
     model_sigmas.NODES,

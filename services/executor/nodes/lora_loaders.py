@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from services.executor.environment import environment
+from services.executor.nodes.guiders import required
 from services.executor.patching.lora import load_lora, with_lora
+from services.executor.patching.model_patcher import ModelPatcher
 
 FOLDER = "loras"
 _STRENGTH = {"default": 1.0, "min": -100.0, "max": 100.0, "step": 0.01}
@@ -72,4 +77,39 @@ class LoraLoaderModelOnly(LoraLoader):
         return (self.load_lora(model, None, lora_name, strength_model, 0.0)[0],)
 
 
-NODES: tuple[type, ...] = (LoraLoader, LoraLoaderModelOnly)
+class LoraModelLoader:
+    """A model with the changes of a LoRA that another node has made."""
+
+    DISPLAY_NAME = "Load LoRA Model"
+    RETURN_TYPES = ("MODEL",)
+    OUTPUT_TOOLTIPS = ("The model with the changes.",)
+    FUNCTION = "load_lora_model"
+    CATEGORY = "loaders"
+    DESCRIPTION = "Changes the weights of a model by a LoRA that comes from a node, such as one that trains."
+    EXPERIMENTAL = True
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_train"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """What is changed, by what, and how much of it is added."""
+        return {
+            "required": {
+                "model": ("MODEL", {"tooltip": "The model to change."}),
+                "lora": ("LORA_MODEL", {"tooltip": "The LoRA."}),
+                "strength_model": ("FLOAT", {**_STRENGTH, "tooltip": "How much of it the model gets."}),
+            }
+        }
+
+    def load_lora_model(
+        self, model: ModelPatcher | None, lora: Mapping[str, Tensor], strength_model: float
+    ) -> tuple[ModelPatcher | None]:
+        """Return it with the changes.
+
+        Raises:
+            ValueError: the model is missing.
+        """
+        model = required(model)
+        return (model if strength_model == 0 else with_lora(model, None, lora, strength_model, 0.0)[0],)
+
+
+NODES: tuple[type, ...] = (LoraLoader, LoraLoaderModelOnly, LoraModelLoader)

@@ -55,23 +55,41 @@ def _padded(picture: Tensor, width: int, height: int) -> Tensor:
 FITS: Mapping[str, Fit] = {"None": _unchanged, "Stretch": _stretched, "Crop": _cropped, "Pad": _padded}
 
 
-class LoadImageSetFromFolderNode:
+class FolderNode:
+    """A node that reads what is in a folder of the input folder."""
+
+    CATEGORY = "loaders"
+    EXPERIMENTAL = True
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_train"
+
+    @classmethod
+    def IS_CHANGED(cls, folder: str, **others: Any) -> list[str]:
+        """Other pictures, or other names of them, are another result."""
+        files = current_context().files
+        return [f"{name} {files.stat_digest(name)}" for name in pictures_in(folder)]
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, folder: str) -> bool | str:
+        """Any folder with pictures may be named, listed or not."""
+        try:
+            return bool(pictures_in(folder)) or f"There are no pictures in the input folder {folder}"
+        except InvalidArgument as error:
+            return error.message
+
+
+class LoadImageSetFromFolderNode(FolderNode):
     """All pictures in a folder of the input folder."""
 
     DISPLAY_NAME = "Load Image Dataset from Folder"
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "load_images"
-    CATEGORY = "loaders"
     DESCRIPTION = "Loads all pictures in a folder as one batch."
-    EXPERIMENTAL = True
-    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_train"
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """The folder, and how to bring the pictures to the size of the first."""
-        names = sorted({FOLDER, *environment().input_folders()})  # where the frontend puts models is always there
         return {
-            "required": {"folder": (names, {"tooltip": "The folder with the pictures."})},
+            "required": {"folder": (folders(), {"tooltip": "The folder with the pictures."})},
             "optional": {"resize_method": (list(FITS), {"default": "None"})},
         }
 
@@ -82,27 +100,23 @@ class LoadImageSetFromFolderNode:
             ValueError: there are none, one is no picture or of another size, or they could not be held.
         """
         fit = chosen(FITS, resize_method, "resize_method")
-        names = _pictures_in(folder)
+        names = pictures_in(folder)
         if not names:
             raise ValueError(f"folder: there are no pictures in {folder!r}")
-        return (torch.cat(list(_fitted(names, fit))),)
-
-    @classmethod
-    def IS_CHANGED(cls, folder: str, resize_method: str = "None") -> list[str]:
-        """Other pictures, or other names of them, are another result."""
-        files = current_context().files
-        return [f"{name} {files.stat_digest(name)}" for name in _pictures_in(folder)]
-
-    @classmethod
-    def VALIDATE_INPUTS(cls, folder: str) -> bool | str:
-        """Any folder with pictures may be named, listed or not."""
-        try:
-            return bool(_pictures_in(folder)) or f"There are no pictures in the input folder {folder}"
-        except InvalidArgument as error:
-            return error.message
+        return (torch.cat(list(fitted(names, fit))),)
 
 
-def _pictures_in(folder: str) -> list[FileName]:
+def folders() -> list[str]:
+    """The folders to choose from; the one that the frontend puts models in is always there."""
+    return sorted({FOLDER, *environment().input_folders()})
+
+
+def pictures_in(folder: str) -> list[FileName]:
+    """The pictures in a folder of the input folder, in the order of their names.
+
+    Raises:
+        InvalidArgument: this cannot be the name of a folder.
+    """
     validate_subfolder(folder)
     found = current_context().files.list_folder(FileKind.INPUT, folder)
     return [
@@ -112,10 +126,15 @@ def _pictures_in(folder: str) -> list[FileName]:
     ]
 
 
-def _fitted(names: Sequence[FileName], fit: Fit) -> Iterator[Tensor]:
-    """The pictures in the size of the first."""
+def fitted(names: Sequence[FileName], fit: Fit, size: tuple[int, int] | None = None) -> Iterator[Tensor]:
+    """The pictures (1, height, width, 3) in a size (height, width), or in that of the first.
+
+    Raises:
+        ValueError: one is no picture, or they could not be held.
+    """
     files = current_context().files
-    size: tuple[int, int] | None = None
+    if size is not None:
+        check_size("width, height", len(names), *size, 3)
     for name in names:
         current_context().raise_if_interrupted()
         picture = read_picture(files.fetch(name), name.path)[0][:1]

@@ -13,9 +13,12 @@ from services.executor.diffusion.samplers.dpmpp_sde import sample_dpmpp_2m_sde, 
 from services.executor.diffusion.samplers.er_sde import sample_er_sde
 from services.executor.diffusion.samplers.euler import sample_euler_ancestral
 from services.executor.diffusion.samplers.lms import sample_lms
-from services.executor.nodes.declarations import Declaration, whole
+from services.executor.diffusion.samplers.sa_solver import sample_sa_solver
+from services.executor.nodes.declarations import Declaration, number, whole
+from services.executor.nodes.guiders import required
 from services.executor.nodes.sigma_schedules import exact
 from services.executor.patching.k_samplers import KSAMPLER, as_k_function, sampler_object
+from services.executor.patching.model_patcher import ModelPatcher
 
 ON_DEVICE = "gpu"
 NOISE_DEVICES = (ON_DEVICE, "cpu")
@@ -157,6 +160,43 @@ class SamplerER_SDE(ParametersNode):
     }
 
 
+class SamplerSASolver(SamplerNode):
+    """Stochastic Adams predictor and corrector."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The model that says which levels noise is added between, how much of it, and how many estimates are used."""
+        return {
+            "required": {
+                "model": ("MODEL", {}),
+                "eta": exact(1.0, 0.0, 10.0),
+                "sde_start_percent": number(0.2, 0.0, 1.0, 0.001),
+                "sde_end_percent": number(0.8, 0.0, 1.0, 0.001),
+                "s_noise": factor(1.0),
+                "predictor_order": whole(3, 1, 6, step=None),
+                "corrector_order": whole(4, 0, 6, step=None),
+                "use_pece": ("BOOLEAN", {}),
+                "simple_order_2": ("BOOLEAN", {}),
+            }
+        }
+
+    def get_sampler(
+        self,
+        model: ModelPatcher | None,
+        sde_start_percent: float,
+        sde_end_percent: float,
+        **parameters: Any,
+    ) -> tuple[KSAMPLER]:
+        """Return the sampler.
+
+        Raises:
+            ValueError: the model is missing.
+        """
+        levels = required(model).get_model_object("model_sampling")
+        between = tuple(levels.percent_to_sigma(percent) for percent in (sde_start_percent, sde_end_percent))
+        return (KSAMPLER(as_k_function(sample_sa_solver), {**parameters, "sde_between": between}),)
+
+
 NODES: tuple[type, ...] = (
     KSamplerSelect,
     SamplerEulerAncestral,
@@ -168,4 +208,5 @@ NODES: tuple[type, ...] = (
     SamplerDPMPP_2S_Ancestral,
     SamplerDPMAdaptative,
     SamplerER_SDE,
+    SamplerSASolver,
 )

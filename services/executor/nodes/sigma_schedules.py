@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,14 +9,10 @@ from torch import Tensor
 
 from services.executor.diffusion import schedules
 from services.executor.nodes.declarations import Declaration, number, whole
+from services.executor.nodes.flow_shift import video_shift
 from services.executor.nodes.schema_node import SchemaNode
 
 STEPS = whole(20, 1, 10000, step=None)
-
-#: Cells of the latents between which LTX-Video's shift is given.
-SMALL_VIDEO = 1024
-LARGE_VIDEO = 4096
-LARGEST_SHIFT = 700.0  # of which the exponential is still a number
 
 
 def exact(default: float, least: float, most: float, step: float = 0.01) -> Declaration:
@@ -177,13 +172,7 @@ class LTXVScheduler(SchemaNode):
         Raises:
             ValueError: the shift is too large.
         """
-        cells = LARGE_VIDEO if latent is None else math.prod(latent["samples"].shape[2:])
-        slope = (max_shift - base_shift) / (LARGE_VIDEO - SMALL_VIDEO)
-        shift = base_shift + slope * (cells - SMALL_VIDEO)
-        if abs(shift) > LARGEST_SHIFT:
-            raise ValueError(
-                f"max_shift, base_shift: {cells:,} cells give a shift of {shift:g}, more than there can be"
-            )
+        shift = video_shift(latent, base_shift, max_shift)
         return (schedules.shifted_flow(steps, shift, terminal if stretch else None),)
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import save, save_file
 from services.executor import environment
 from services.executor.diffusion.checkpoints import CheckpointError
 from services.executor.model_folders import ModelFolders
-from services.executor.nodes.lora_loaders import LoraLoader, LoraLoaderModelOnly
+from services.executor.nodes.lora_loaders import LoraLoader, LoraLoaderModelOnly, LoraModelLoader
 from tests.executor.diffusion.golden import GOLDEN
 from tests.executor.patching.conftest import Loaded
 
@@ -126,3 +126,15 @@ def test_attention_has_the_names_of_earlier_versions_of_diffusers(folder: Path, 
 
 def test_a_lora_of_no_strength_is_not_even_read(folder: Path, models: Loaded) -> None:
     assert LoraLoader().load_lora(models.model, models.clip, "nowhere", 0.0, 0.0) == (models.model, models.clip)
+
+
+def test_a_lora_of_another_node_changes_a_model_as_that_of_a_file_does(folder: Path, models: Loaded) -> None:
+    save_file(TENSORS, folder / "mine.safetensors")
+    (of_file,) = LoraLoaderModelOnly().load_lora_model_only(models.model, "mine.safetensors", 0.5)
+    (of_node,) = LoraModelLoader().load_lora_model(models.model, TENSORS, 0.5)
+    assert of_node is not None
+    key = "diffusion_model.middle_block.1.proj_in.weight"
+    assert torch.equal(of_node.patched().state_dict()[key], of_file.patched().state_dict()[key])
+    assert LoraModelLoader().load_lora_model(models.model, TENSORS, 0.0) == (models.model,)
+    with pytest.raises(ValueError, match="^model: "):
+        LoraModelLoader().load_lora_model(None, TENSORS, 0.5)

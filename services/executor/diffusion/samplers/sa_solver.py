@@ -23,6 +23,7 @@ def sample_sa_solver(
     eta: float = 1.0,
     sde_start_percent: float = 0.2,
     sde_end_percent: float = 0.8,
+    sde_between: tuple[float, float] | None = None,
     s_noise: float = 1.0,
     predictor_order: int = 3,
     corrector_order: int = 4,
@@ -35,6 +36,7 @@ def sample_sa_solver(
 
     Args:
         eta, sde_start_percent, sde_end_percent: the amount of noise, and the part of sampling in which it is added.
+        sde_between: the highest and the lowest level of that part, where another model than this one says them.
         predictor_order, corrector_order: how many estimates each interpolates.
         use_pece: evaluate the corrected latent once more.
         simple_order_2: use the closed form of the second-order weights.
@@ -42,7 +44,10 @@ def sample_sa_solver(
     model_sampling = denoise.model_sampling
     sigmas = with_finite_snr(model_sampling, sigmas)
     adams = _Adams(model_sampling, sigmas, simple_order_2)
-    sde_range = [model_sampling.percent_to_sigma(percent) for percent in (sde_start_percent, sde_end_percent)]
+    sde_range = sde_between or (
+        model_sampling.percent_to_sigma(sde_start_percent),
+        model_sampling.percent_to_sigma(sde_end_percent),
+    )
     steps = len(sigmas) - 1
     ends_at_zero = bool(sigmas[-1] == 0)
     predicted, tau, added = x, 0.0, None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from services.executor.nodes.patches import (
     attention_guidance,
     attention_strength,
+    compiled,
     deep_shrink,
     differential,
     epsilon_scaling,
+    flow_levels,
     freeu,
     frequency_guidance,
     guidance_norm,
@@ -16,10 +18,12 @@ from services.executor.nodes.patches import (
     merged_tokens,
     perpendicular_negative,
     projected_guidance,
+    renormalised_guidance,
     rescaled_guidance,
     sampling_levels,
     self_attention_guidance,
     tangential_damping,
+    video_guidance,
     zero_star,
 )
 
@@ -42,4 +46,8 @@ NODES: tuple[type, ...] = (
     *self_attention_guidance.NODES,
     *merged_tokens.NODES,
     *hypertile.NODES,
+    *flow_levels.NODES,
+    *video_guidance.NODES,
+    *renormalised_guidance.NODES,
+    *compiled.NODES,
 )

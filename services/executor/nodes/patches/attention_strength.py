@@ -16,6 +16,10 @@ WEIGHTS = {
     "v": ("to_v.weight",),
     "out": ("to_out.0.weight", "to_out.0.bias"),
 }
+#: The attentions of a block by what they are called elsewhere.
+KINDS = {"self": "attn1", "cross": "attn2"}
+#: In the names of the blocks whose attention is between the frames of a video.
+BETWEEN_FRAMES = "time_stack"
 
 
 class AttentionMultiplyNode(SchemaPatchNode):
@@ -59,4 +63,34 @@ class UNetCrossAttentionMultiply(AttentionMultiplyNode):
     ATTENTION = "attn2"
 
 
-NODES: tuple[type, ...] = (UNetSelfAttentionMultiply, UNetCrossAttentionMultiply)
+class UNetTemporalAttentionMultiply(SchemaPatchNode):
+    """What attentions within frames and between them give to the features, in networks of videos."""
+
+    CATEGORY = AttentionMultiplyNode.CATEGORY
+    EXPERIMENTAL = True
+    RELATIVE_PYTHON_MODULE = AttentionMultiplyNode.RELATIVE_PYTHON_MODULE
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The model, and the factors of its four kinds of attention."""
+        kinds = (f"{attention}_{place}" for attention in KINDS for place in ("structural", "temporal"))
+        return {"required": {"model": MODEL, **dict.fromkeys(kinds, FACTOR)}}
+
+    def patch(self, model: ModelPatcher | None, **factors: float) -> tuple[ModelPatcher]:
+        """Return the model with a copy of the weights that are changed.
+
+        Raises:
+            ValueError: the model is missing.
+        """
+        patched = copy_of(model)
+        keys = patched.model_state_dict("diffusion_model.")
+        for kind, factor in factors.items():
+            attention, place = kind.split("_")
+            results = tuple(f".{KINDS[attention]}.{name}" for name in WEIGHTS["out"])
+            is_temporal = place == "temporal"
+            found = [key for key in keys if key.endswith(results) and (BETWEEN_FRAMES in key) == is_temporal]
+            patched.add_patches({key: (keys[key],) for key in found}, strength_patch=0.0, strength_model=factor)
+        return (patched,)
+
+
+NODES: tuple[type, ...] = (UNetSelfAttentionMultiply, UNetCrossAttentionMultiply, UNetTemporalAttentionMultiply)
