@@ -57,6 +57,7 @@ _KINDS = (
     ),
     _elsewhere("a T2I adapter", "controlnet", "ControlNetLoader", r"(^|\.)body\.0\.(block1|resnets)\."),
     _elsewhere("GLIGEN", "gligen", "GLIGENLoader", r"position_net\.|(^|\.)fuser\."),
+    _elsewhere("a style model", "style_models", "StyleModelLoader", r"^style_embedding$"),
     _kind("an IP adapter", r"^ip_adapter\.|^image_proj\."),
     *_LOOKALIKES,
     _elsewhere("a checkpoint", "checkpoints", "CheckpointLoaderSimple", r"^model\.diffusion_model\.input_blocks\."),

@@ -12,9 +12,11 @@ from services.executor.diffusion.checkpoints.errors import CheckpointError, told
 from services.executor.diffusion.checkpoints.filling import shapes_of
 from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.weights_file import configuration_of, named_weights
-from services.executor.diffusion.control import reading
+from services.executor.diffusion.control import control_lora, reading, t2i_reading
 from services.executor.patching.control.base import ControlBase
+from services.executor.patching.control.control_lora import ControlLora
 from services.executor.patching.control.control_net import ControlNet
+from services.executor.patching.control.t2i_adapter import T2IAdapter
 from services.executor.patching.weights import on_host
 
 KIND = "a control network"
@@ -37,6 +39,12 @@ def load_controlnet(ckpt_path: Any, model: Any = None, model_options: Any = None
 
 
 def _of(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], model: Any) -> ControlBase:
+    if control_lora.MARK in weights:
+        return ControlLora({name: weight for name, weight in weights.items() if name != control_lora.MARK})
+    adapter = t2i_reading.in_published_layout(weights)
+    if t2i_reading.is_adapter(adapter):
+        network = t2i_reading.t2i_adapter(adapter)
+        return T2IAdapter(network, network.spec.channels_in)
     named = reading.in_one_layout(weights)
     if reading.MARK in named:
         if reading.DIFFERENCE in weights:

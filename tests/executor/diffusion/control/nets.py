@@ -59,3 +59,21 @@ def in_diffusers_layout(weights: dict[str, Tensor], checkpoint: str) -> dict[str
         "middle_block_out.0": "controlnet_mid_block",
     }
     return {renamed(name, names) or name: weight for name, weight in weights.items()}
+
+
+def control_lora_weights(checkpoint: str = "sd15_small", rank: int = 4) -> dict[str, Tensor]:
+    """Weights of a Control-LoRA for the model of a checkpoint, which leaves downsampling as it is."""
+    own = model(checkpoint).unet.state_dict()
+    generator = torch.Generator().manual_seed(5)
+    weights = {}
+    for name, weight in random_weights(checkpoint).items():
+        if name not in own:
+            weights[name] = weight
+        elif name.endswith(".weight") and weight.dim() > 1 and ".op." not in name:
+            layer = name.removesuffix(".weight")
+            ones = (1,) * (weight.dim() - 2)
+            weights[f"{layer}.up"] = torch.randn(len(weight), rank, *ones, generator=generator) * 0.1
+            weights[f"{layer}.down"] = torch.randn(rank, *weight.shape[1:], generator=generator) * 0.1
+        elif name.endswith(".bias") and "middle_block" in name:
+            weights[name] = weight + torch.randn(weight.shape, generator=generator) * 0.1
+    return weights

@@ -83,6 +83,11 @@ def basic(conditioning: Conditioning, control_net: Any, image: Any = None, stren
     return ControlNetApply().apply_controlnet(conditioning, control_net, image, strength)[0]
 
 
+def close(one: Tensor, other: Tensor) -> bool:
+    """Whether latents are the same but for rounding."""
+    return torch.allclose(one, other, rtol=0, atol=2e-4 * float(other.abs().max()))
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     folder = tmp_path / "controlnet"

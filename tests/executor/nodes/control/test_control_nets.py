@@ -18,11 +18,7 @@ from services.executor.nodes.control_nets import (
 )
 from services.executor.patching.control import ControlBase
 from tests.executor.diffusion.control.nets import random_weights, recorded_weights
-from tests.executor.nodes.control.conftest import Bench, advanced, basic, picture
-
-
-def close(one: Tensor, other: Tensor) -> bool:
-    return torch.allclose(one, other, rtol=0, atol=2e-4 * float(other.abs().max()))
+from tests.executor.nodes.control.conftest import Bench, advanced, basic, close, picture
 
 
 def test_a_network_whose_last_layers_are_zero_changes_nothing(bench: Bench) -> None:
