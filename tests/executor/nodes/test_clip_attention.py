@@ -23,7 +23,7 @@ def test_weights_and_biases_of_a_part_are_multiplied(loaded: Loaded) -> None:
         torch.testing.assert_close(after[key].float(), weight.float() * (factors[part] if part else 1.0))
         if part:
             changed[part] += 1
-    assert set(changed.values()) == {6}, "a weight and a bias in each of three layers"
+    assert set(changed.values()) == {8}, "a weight and a bias in each of four layers"
 
 
 def test_factors_of_one_change_nothing(loaded: Loaded) -> None:
