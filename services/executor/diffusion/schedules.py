@@ -14,11 +14,13 @@ from torch import Tensor
 
 from services.executor.diffusion.beta_distribution import beta_quantile
 from services.executor.diffusion.model_sampling import ModelSampling
+from services.executor.diffusion.pauses import pause
 
 KARRAS_RHO = 7.0
 ZERO_TOLERANCE = 1e-5  # a model whose lowest level is this close to zero needs no zero appended
 LINEAR_THRESHOLD = 0.025  # share of noise removed in the linear half of the linear-quadratic schedule
 FULL_DENOISE = 0.9999
+LONGEST = 1_000_000  # levels: what the most steps that nodes take make with the least share that they offer
 
 Scheduler = Callable[[ModelSampling, int], Tensor]
 
@@ -59,9 +61,14 @@ def beta(model_sampling: ModelSampling, steps: int, a: float = 0.6, b: float = 0
     """Visit the table at quantiles of a Beta distribution, dense at both ends (Lee et al. 2024)."""
     table = model_sampling.sigmas
     shares = [1.0 - step / steps for step in range(steps)]
-    indices = [round(beta_quantile(share, a, b) * (len(table) - 1)) for share in shares]
+    indices = [_beta_index(share, a, b, len(table)) for share in shares]
     distinct = [index for place, index in enumerate(indices) if place == 0 or index != indices[place - 1]]
     return _then_zero([table[index] for index in distinct])
+
+
+def _beta_index(share: float, a: float, b: float, entries: int) -> int:
+    pause()
+    return round(beta_quantile(share, a, b) * (entries - 1))
 
 
 def linear_quadratic(model_sampling: ModelSampling, steps: int) -> Tensor:
@@ -161,7 +168,7 @@ def sigmas_for(
         discard_penultimate: leave out the last level above zero, for samplers that evaluate below it.
 
     Raises:
-        ValueError: the scheduler is not known.
+        ValueError: the scheduler is not known, or so little denoising makes a schedule that is too long.
     """
     if scheduler not in SCHEDULERS:
         raise ValueError(f"unknown scheduler {scheduler!r}, expected one of {', '.join(SCHEDULERS)}")
@@ -169,7 +176,10 @@ def sigmas_for(
         return torch.empty(0)
     if denoise > FULL_DENOISE:
         return _scheduled(model_sampling, scheduler, steps, discard_penultimate)
-    return _scheduled(model_sampling, scheduler, int(steps / denoise), discard_penultimate)[-(steps + 1) :]
+    whole = steps / denoise
+    if not whole <= LONGEST:
+        raise ValueError(f"denoise: {steps} steps at {denoise} are the end of {whole:.3g}, more than {LONGEST:,}")
+    return _scheduled(model_sampling, scheduler, int(whole), discard_penultimate)[-(steps + 1) :]
 
 
 def _scheduled(model_sampling: ModelSampling, scheduler: str, steps: int, discard_penultimate: bool) -> Tensor:
@@ -184,7 +194,12 @@ def _range(model_sampling: ModelSampling) -> tuple[float, float]:
 
 
 def _sigmas_at(model_sampling: ModelSampling, times: Tensor) -> Tensor:
-    return torch.stack([model_sampling.sigma(time) for time in times])
+    return torch.stack([_sigma_at(model_sampling, time) for time in times])
+
+
+def _sigma_at(model_sampling: ModelSampling, time: Tensor) -> Tensor:
+    pause()
+    return model_sampling.sigma(time)
 
 
 def _is_zero(sigma: Tensor) -> bool:

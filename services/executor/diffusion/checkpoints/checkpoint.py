@@ -46,7 +46,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: the file is no safetensors file, is damaged, or holds none of the models this product knows.
     """
     header = read_header(path)
-    configuration = read_configuration(header.metadata)
+    with told_of(path.name):
+        configuration = read_configuration(header.metadata)
     text_prefixes = [prefix for prefix in text_encoder_prefixes(header.shapes) if prefix.startswith(CONDITIONERS)]
     has_unet = f"{UNET_PREFIX}input_blocks.0.0.weight" in header.shapes
     has_vae = f"{VAE_PREFIX}decoder.conv_in.weight" in header.shapes

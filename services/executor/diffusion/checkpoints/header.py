@@ -13,8 +13,18 @@ from services.executor.diffusion.checkpoints.errors import CheckpointError
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format's reference implementation
-_PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _METADATA = "__metadata__"
+
+_PICKLE = "is a pickled file; pickles can run code, convert it to safetensors"
+_WEB_PAGE = "is a web page, as a download that needs a login gives; download the file itself"
+#: What other files begin with, and what is to be said of them.
+_OTHER_STARTS = {
+    **dict.fromkeys((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), _PICKLE),
+    **dict.fromkeys((b"<!DOCTYP", b"<!doctyp", b"<html", b"<HTML"), _WEB_PAGE),
+    b"version ": "is a pointer of Git LFS; download the file that it stands for",
+    b"GGUF": "is a GGUF file, which cannot be loaded",
+    **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF"), "is a picture and holds no weights"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,8 @@ def read_header(path: Path) -> Header:
     try:
         ends = [entry["data_offsets"][1] for entry in entries.values()]
         shapes = {name: tuple(entry["shape"]) for name, entry in entries.items()}
-    except (KeyError, TypeError, IndexError) as error:
+        metadata = {str(name): str(value) for name, value in metadata.items()}
+    except (AttributeError, KeyError, TypeError, IndexError) as error:
         raise CheckpointError(f"{path.name} is not a safetensors file: an entry of its header is malformed") from error
     missing = max(ends, default=0) - path.stat().st_size + LENGTH_BYTES + _header_length(path)
     if missing > 0:
@@ -51,7 +62,7 @@ def _parse(path: Path) -> dict[str, Any]:
         content = file.read(length)
     try:
         entries = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path.name} is not a safetensors file: its header is not JSON") from error
     if not isinstance(entries, dict):
         raise CheckpointError(f"{path.name} is not a safetensors file: its header is not a JSON object")
@@ -65,8 +76,9 @@ def _header_length(path: Path) -> int:
         size = path.stat().st_size
     except OSError as error:
         raise CheckpointError(f"{path.name} cannot be read: {error.strerror}") from error
-    if start.startswith(_PICKLE_STARTS):
-        raise CheckpointError(f"{path.name} is a pickled file; pickles can run code, convert it to safetensors")
+    for other, what in _OTHER_STARTS.items():
+        if start.startswith(other):
+            raise CheckpointError(f"{path.name} {what}")
     if len(start) < LENGTH_BYTES:
         raise CheckpointError(f"{path.name} is not a safetensors file: it has only {len(start)} bytes")
     length: int = struct.unpack("<Q", start)[0]

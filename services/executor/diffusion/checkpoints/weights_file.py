@@ -31,6 +31,7 @@ def load_weights_file(path: Path, kind: str) -> Any:
     """
     try:
         if path.suffix.lower() in SAFETENSORS:
+            read_header(path)  # which says more clearly what else it may be
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except (*_DAMAGE, SafetensorError, pickle.UnpicklingError) as error:

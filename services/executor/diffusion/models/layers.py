@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -58,7 +59,8 @@ class GroupNorm(CastsAtUse, nn.GroupNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         weight, bias = _cast(self, input)
-        return functional.group_norm(input, self.num_groups, weight, bias, self.eps)
+        # That of `functional` refuses groups of a single value, as small networks have them for small pictures.
+        return torch.group_norm(input, self.num_groups, weight, bias, self.eps)
 
 
 class LayerNorm(CastsAtUse, nn.LayerNorm):
