@@ -152,8 +152,10 @@ def with_channels(latent: Tensor, channels: int) -> Tensor:
     """Bring an empty latent to the number of channels a model has.
 
     Raises:
-        ValueError: a latent that is not empty has another number of channels.
+        ValueError: a latent that is not empty has another number of channels, or it is no picture's.
     """
+    if latent.dim() != 4 or not len(latent):
+        raise ValueError(f"the model works on latents of one picture or more, not of the shape {list(latent.shape)}")
     if latent.shape[1] == channels:
         return latent
     if latent.count_nonzero():

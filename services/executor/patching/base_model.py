@@ -174,6 +174,7 @@ class BaseModel(nn.Module):
         **kwargs: Any,
     ) -> Tensor:
         dtype = self.network.dtype_on(x.device)
+        _check_text(c_crossattn, self.network.unet.spec.context_dim)
         # Pooled conditions of families that have them come as `y`.
         extra = {name: value.to(dtype) if _is_real(value) else value for name, value in kwargs.items()}
 
@@ -218,6 +219,19 @@ class BaseModel(nn.Module):
     def scale_latent_inpaint(self, sigma: Tensor, noise: Tensor, latent_image: Tensor, **kwargs: Any) -> Tensor:
         """The known latent at a noise level, for what stays outside a mask."""
         return self.levels.prediction.add_noise(level_of(sigma), noise, latent_image)
+
+
+def _check_text(embedding: Tensor, width: int) -> None:
+    """Refuse the text embedding of another family.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if embedding.shape[-1] != width:
+        raise ValueError(
+            f"conditioning: this model takes text embeddings of width {width} and was given one of "
+            f"{embedding.shape[-1]}; was it made by another model's text encoder?"
+        )
 
 
 def _is_real(value: Any) -> bool:

@@ -15,6 +15,7 @@ from services.executor.diffusion.models.vae import Vae
 from services.executor.diffusion.tiling import in_tiles_of_three_shapes
 from services.executor.patching.autoencoding import Tiles, Work, done, done_in_tiles
 from services.executor.patching.model_patcher import ModelPatcher
+from services.executor.patching.vae_inputs import check_latents, check_pictures
 from services.executor.patching.weights import dtype_of, on_host
 
 DECODED_TILES = Tiles(64, 64, overlap=16)  # cells
@@ -74,11 +75,19 @@ class VAE:
         return self.patcher.load_device
 
     def decode(self, samples_in: Tensor, vae_options: Mapping[str, Any] = {}) -> Tensor:
-        """Pictures (batch, height, width, 3) in 0..1 on the CPU of latents; in tiles where that would not fit."""
+        """Pictures (batch, height, width, 3) in 0..1 on the CPU of latents; in tiles where that would not fit.
+
+        Raises:
+            ValueError: the latents are not of this autoencoder's shape.
+        """
         return done(self._decoding(samples_in), self.patcher, DECODED_TILES)
 
     def encode(self, pixel_samples: Tensor) -> Tensor:
-        """Latents (float32, CPU) of pictures (batch, height, width, 3 or more channels) in 0..1, as `decode`."""
+        """Latents (float32, CPU) of pictures (batch, height, width, 3 or more channels) in 0..1, as `decode`.
+
+        Raises:
+            ValueError: the pictures have fewer channels, or are smaller than a cell.
+        """
         return done(self._encoding(pixel_samples), self.patcher, ENCODED_TILES)
 
     def decode_tiled(
@@ -119,6 +128,8 @@ class VAE:
         return done_in_tiles(self._encoding(pixel_samples), self.patcher, tiles)
 
     def _decoding(self, latents: Tensor) -> Work:
+        check_latents(latents, self.latent_channels)
+
         def tiled(network: Autoencoder, tiles: Tiles) -> Tensor:
             pixels = in_tiles_of_three_shapes(
                 latents,
@@ -137,6 +148,7 @@ class VAE:
         return Work("decoding latents", height, width, memory, lambda network: network.decode(latents), tiled)
 
     def _encoding(self, pictures: Tensor) -> Work:
+        check_pictures(pictures, self.output_channels)
         pictures = pictures[..., : self.output_channels]
         cell = self.downscale_ratio
 
