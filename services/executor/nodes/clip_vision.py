@@ -34,8 +34,7 @@ class CLIPVisionLoader:
             NotFound: there is no such file.
             CheckpointError: it is no encoder of pictures.
         """
-        here = environment()
-        return (ClipVisionModel(load_clip_vision(here.models.path(FOLDER, clip_name)).to(here.device)),)
+        return (ClipVisionModel(load_clip_vision(environment().models.path(FOLDER, clip_name))),)
 
 
 class CLIPVisionEncode:

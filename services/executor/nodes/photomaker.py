@@ -14,8 +14,10 @@ from services.executor.diffusion.models.photomaker import PhotoMaker
 from services.executor.diffusion.prompt_tokens import CHUNK_TOKENS
 from services.executor.diffusion.tokenizer import END_TOKEN
 from services.executor.environment import environment
+from services.executor.memory.current import shortage
 from services.executor.nodes.declarations import IMAGE
 from services.executor.nodes.schema_node import SchemaNode, combo
+from services.executor.patching.model_patcher import ModelPatcher
 
 FOLDER = "photomaker"
 #: Stands in a prompt after the word for the person.
@@ -41,15 +43,14 @@ class PhotoMakerLoader(PhotoMakerNode):
         """The file's name."""
         return {"required": {"photomaker_model_name": combo(*environment().model_names(FOLDER))}}
 
-    def execute(self, photomaker_model_name: str) -> tuple[PhotoMaker]:
+    def execute(self, photomaker_model_name: str) -> tuple[ModelPatcher]:
         """Return it.
 
         Raises:
             NotFound: there is no such file.
             CheckpointError: it is no PhotoMaker model.
         """
-        here = environment()
-        return (load_photomaker(here.models.path(FOLDER, photomaker_model_name)).to(here.device),)
+        return (ModelPatcher(load_photomaker(environment().models.path(FOLDER, photomaker_model_name))),)
 
 
 class PhotoMakerEncode(PhotoMakerNode):
@@ -72,7 +73,7 @@ class PhotoMakerEncode(PhotoMakerNode):
         }
 
     @torch.inference_mode()
-    def execute(self, photomaker: PhotoMaker, image: Tensor, clip: Any, text: str) -> tuple[Conditioning]:
+    def execute(self, photomaker: ModelPatcher, image: Tensor, clip: Any, text: str) -> tuple[Conditioning]:
         """Return the conditioning; that of the text alone where it does not have the trigger.
 
         Raises:
@@ -101,16 +102,18 @@ def _last_token(clip: Any, text: str) -> int:
     return CHUNK_TOKENS * len(whole) + ids.index(END_TOKEN) - 1
 
 
-def _with_pictures(network: PhotoMaker, embedding: Tensor, image: Tensor, places: list[int]) -> Tensor:
+def _with_pictures(photomaker: ModelPatcher, embedding: Tensor, image: Tensor, places: list[int]) -> Tensor:
+    network: PhotoMaker = photomaker.patched()
     if embedding.shape[-1] != network.context_dim:
         raise ValueError(
             f"clip: its tokens are {embedding.shape[-1]} wide, and the PhotoMaker model is for those of "
             f"{network.context_dim}; it belongs to another family of models"
         )
-    device = next(network.parameters()).device
-    pixels = clip_pictures.prepared(image.to(device), network.spec.image_size)
+    pixels = clip_pictures.prepared(image.to(photomaker.load_device), network.spec.image_size)
+    words = embedding[0, places].to(photomaker.load_device)
+    fused = shortage().survived("fusing a picture", lambda: photomaker.load().fused(pixels, words), [network])
     changed = embedding.clone()
-    changed[0, places] = network.fused(pixels, embedding[0, places].to(device)).to(embedding)
+    changed[0, places] = fused.to(embedding)
     return changed
 
 

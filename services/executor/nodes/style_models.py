@@ -44,8 +44,7 @@ class StyleModelLoader:
             NotFound: there is no such file.
             CheckpointError: it is no style model.
         """
-        here = environment()
-        return (StyleModel(load_style_network(here.models.path(FOLDER, style_model_name)).to(here.device)),)
+        return (StyleModel(load_style_network(environment().models.path(FOLDER, style_model_name))),)
 
 
 class StyleModelApply:

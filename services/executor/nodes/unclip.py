@@ -47,7 +47,7 @@ def clip_vision_of(path: Path) -> ClipVisionModel | None:
         CheckpointError: not all of it is there.
     """
     network = load_clip_vision_of(path)
-    return ClipVisionModel(network.to(environment().device)) if network else None
+    return ClipVisionModel(network) if network else None
 
 
 class unCLIPConditioning:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.style_models import StyleNetwork
+from services.executor.memory.current import shortage
+from services.executor.patching.model_patcher import ModelPatcher
 
 
 class StyleModel:
@@ -15,11 +17,13 @@ class StyleModel:
 
     Attributes:
         model: the network.
+        patcher: it with changes of its weights.
         device: where its results are.
     """
 
     def __init__(self, model: StyleNetwork, device: str | torch.device = "cpu") -> None:
         self.model = model
+        self.patcher = ModelPatcher(model)
         self.device = torch.device(device)
 
     @torch.inference_mode()
@@ -35,6 +39,10 @@ class StyleModel:
                 f"clip_vision_output: the encoder's tokens are {seen.shape[-1]} wide, and the style model takes those "
                 f"of {self.model.width}; it was trained with another CLIP vision model"
             )
-        there = next(self.model.parameters()).device
-        tokens: Tensor = self.model(seen.to(there).float())
+        network = self.patcher.patched()
+        tokens: Tensor = shortage().survived(
+            "making tokens of a picture",
+            lambda: self.patcher.load()(seen.to(self.patcher.load_device).float()),
+            [network],
+        )
         return tokens.to(self.device)

@@ -8,7 +8,6 @@ from typing import Any
 
 from torch import Tensor
 
-from services.executor.custom.pack_host import pack_host
 from services.executor.diffusion import clip_pictures
 from services.executor.diffusion.checkpoints.clip_vision import clip_vision, load_clip_vision
 from services.executor.diffusion.checkpoints.filling import below
@@ -22,7 +21,7 @@ def load(ckpt_path: Any) -> ClipVisionModel:
     Raises:
         CheckpointError: it is no encoder of pictures.
     """
-    return ClipVisionModel(load_clip_vision(Path(ckpt_path)).to(pack_host().device))
+    return ClipVisionModel(load_clip_vision(Path(ckpt_path)))
 
 
 def load_clipvision_from_sd(sd: Mapping[str, Tensor], prefix: str = "", convert_keys: bool = False) -> ClipVisionModel:
@@ -31,7 +30,7 @@ def load_clipvision_from_sd(sd: Mapping[str, Tensor], prefix: str = "", convert_
     Raises:
         CheckpointError: it is no encoder of pictures.
     """
-    return ClipVisionModel(clip_vision(below(sd, prefix)).to(pack_host().device))
+    return ClipVisionModel(clip_vision(below(sd, prefix)))
 
 
 def clip_preprocess(

@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import Tensor
 
-from services.executor.custom.pack_host import pack_host
 from services.executor.diffusion.checkpoints.clip_vision import load_clip_vision_of
 from services.executor.diffusion.checkpoints.style_models import load_style_network
 from services.executor.environment import environment
@@ -57,7 +56,7 @@ def load_checkpoint_guess_config(
         checkpoint.model if output_model else None,
         checkpoint.clip if output_clip else None,
         checkpoint.vae if output_vae else None,
-        ClipVisionModel(vision.to(pack_host().device)) if vision else None,
+        ClipVisionModel(vision) if vision else None,
     )
 
 
@@ -78,4 +77,4 @@ def load_style_model(ckpt_path: Any) -> StyleModel:
     Raises:
         CheckpointError: it is none.
     """
-    return StyleModel(load_style_network(Path(ckpt_path)).to(pack_host().device))
+    return StyleModel(load_style_network(Path(ckpt_path)))
