@@ -12,13 +12,15 @@ from services.executor.diffusion.checkpoints.checkpoint import VAE_PREFIX
 from services.executor.diffusion.checkpoints.describing import (
     clip_text_configuration,
     latent_configuration,
-    sampling_configuration,
+    sampling_markers,
     unet_configuration,
     vae_configuration,
 )
 from services.executor.diffusion.checkpoints.filling import below, shapes_of
 from services.executor.diffusion.checkpoints.network import UNET_PREFIX
+from services.executor.diffusion.checkpoints.openclip_layout import in_openclip
 from services.executor.diffusion.checkpoints.writing import StoredWeight
+from services.executor.diffusion.models.vae import Vae
 from services.executor.patching.clip import CLIP
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.vae import VAE
@@ -26,7 +28,18 @@ from services.executor.patching.weights import patched
 
 UNET = "diffusion_model."
 TRANSFORMER = "transformer."
-TEXT_PREFIX = "cond_stage_model.transformer."
+CLIP_L = "clip_l"
+
+#: By the encoders of a family, what the names of each begin with in a checkpoint, and whether the layout is OpenCLIP's.
+PLACES: Mapping[tuple[str, ...], Mapping[str, tuple[str, bool]]] = {
+    ("clip_l",): {"clip_l": ("cond_stage_model.transformer.", False)},
+    ("clip_h",): {"clip_h": ("cond_stage_model.model.", True)},
+    ("clip_g",): {"clip_g": ("conditioner.embedders.0.model.", True)},
+    ("clip_g", "clip_l"): {
+        "clip_l": ("conditioner.embedders.0.transformer.", False),
+        "clip_g": ("conditioner.embedders.1.model.", True),
+    },
+}
 
 
 class StoredModel(NamedTuple):
@@ -46,40 +59,50 @@ class StoredModel(NamedTuple):
 
 
 def stored_model(model: ModelPatcher) -> StoredModel:
-    """A diffusion model."""
-    base = model.model
-    network = base.network
+    """A diffusion model; what it predicts at which levels is as nodes have changed it."""
+    network = model.model.network
     unet = unet_configuration(network.unet.spec, _shapes(model, UNET))
-    told = {
-        **({"unet": unet} if unet else {}),
-        **sampling_configuration(model.model_sampling),
-        **latent_configuration(network.latent_format, network.family.latent_format),
-    }
-    return StoredModel(_weights(model, UNET, UNET_PREFIX), told)
+    latents = latent_configuration(network.latent_format, network.family.latent_format)
+    markers = sampling_markers(model.model_sampling, network.latent_format, network.family.betas)
+    weights = _weights(model, UNET, UNET_PREFIX) | {name: StoredWeight.of(value) for name, value in markers.items()}
+    return StoredModel(weights, ({"unet": unet} if unet else {}) | latents)
 
 
 def stored_encoders(clip: CLIP) -> StoredModel:
-    """The text encoder as part of a checkpoint."""
-    (name,) = encoder_names(clip)
-    return stored_encoder(clip, name, TEXT_PREFIX)
+    """The text encoders as parts of a checkpoint.
+
+    Raises:
+        ValueError: no family of models has these together.
+    """
+    names = encoder_names(clip)
+    if names not in PLACES:
+        raise ValueError(f"clip: no checkpoint holds the text encoders {', '.join(names)} together")
+    whole = StoredModel({}, {})
+    for name, (prefix, is_openclip) in PLACES[names].items():
+        weights, told = stored_encoder(clip, name)
+        weights = in_openclip(weights) if is_openclip else weights
+        whole = whole.beside(StoredModel({prefix + key: weight for key, weight in weights.items()}, told))
+    return whole
 
 
-def encoder_names(clip: CLIP) -> list[str]:
-    """The encoders that there are, "clip_l" the one of Stable Diffusion 1."""
-    return sorted({key.partition(".")[0] for key in clip.patcher.model_state_dict()})
+def encoder_names(clip: CLIP) -> tuple[str, ...]:
+    """The encoders that there are, such as "clip_l"."""
+    return tuple(sorted({key.partition(".")[0] for key in clip.patcher.model_state_dict()}))
 
 
-def stored_encoder(clip: CLIP, name: str, prefix: str = "") -> StoredModel:
-    """One encoder, what its weights are called beginning with a prefix."""
+def stored_encoder(clip: CLIP, name: str) -> StoredModel:
+    """One encoder, in the layout of Hugging Face checkpoints."""
     place = f"{name}.{TRANSFORMER}"
     network = getattr(clip.cond_stage_model, name).transformer
-    told = clip_text_configuration(network.spec, _shapes(clip.patcher, place))
-    return StoredModel(_weights(clip.patcher, place, prefix), {name: told} if told else {})
+    activation = "quick_gelu" if name == CLIP_L else "gelu"
+    told = clip_text_configuration(network.spec, _shapes(clip.patcher, place), activation)
+    return StoredModel(_weights(clip.patcher, place, ""), {name: told} if told else {})
 
 
 def stored_vae(vae: VAE, prefix: str = VAE_PREFIX) -> StoredModel:
     """An autoencoder."""
-    told = vae_configuration(vae.first_stage_model.spec, _shapes(vae.patcher, ""))
+    network = vae.first_stage_model
+    told = vae_configuration(network.spec, _shapes(vae.patcher, "")) if isinstance(network, Vae) else {}
     return StoredModel(_weights(vae.patcher, "", prefix), {"vae": told} if told else {})
 
 

@@ -6,18 +6,27 @@ import itertools
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from services.executor.diffusion.checkpoints.clip_structure import clip_text_spec
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.sampling_settings import PREDICTIONS
+from services.executor.diffusion.checkpoints.sampling_settings import (
+    LATENT_DEVIATION,
+    LATENT_MEAN,
+    VELOCITY_MARKER,
+    VELOCITY_SIGMA_MAX,
+    VELOCITY_SIGMA_MIN,
+    ZERO_TERMINAL_SNR_MARKER,
+)
 from services.executor.diffusion.checkpoints.structure import Shapes
 from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
 from services.executor.diffusion.latent_format import LatentFormat
-from services.executor.diffusion.model_sampling import ModelSampling, stable_diffusion_sampling
+from services.executor.diffusion.model_sampling import LogarithmicSampling, ModelSampling, stable_diffusion_sampling
 from services.executor.diffusion.models.clip_text import ClipTextSpec
 from services.executor.diffusion.models.unet_spec import TransformerSpec, UNetSpec
 from services.executor.diffusion.models.vae import VaeSpec
+from services.executor.diffusion.prediction import Velocity
 
 
 def unet_configuration(spec: UNetSpec, shapes: Shapes) -> dict[str, Any]:
@@ -35,13 +44,18 @@ def unet_configuration(spec: UNetSpec, shapes: Shapes) -> dict[str, Any]:
     return told | {"group_width": spec.group_width}
 
 
-def clip_text_configuration(spec: ClipTextSpec, shapes: Shapes) -> dict[str, Any]:
-    """What `clip_text_spec` has to be told to find this structure; nothing where it follows the rules of CLIP."""
+def clip_text_configuration(spec: ClipTextSpec, shapes: Shapes, activation: str) -> dict[str, Any]:
+    """What `clip_text_spec` has to be told to find this structure; nothing where it follows the rules of CLIP.
+
+    Args:
+        activation: that encoders of its kind have.
+    """
     try:
-        if clip_text_spec(shapes, {}) == spec:
-            return {}
+        found = clip_text_spec(shapes, {}, activation)
     except CheckpointError:
-        pass
+        found = None
+    if found is not None and (found.heads, found.activation) == (spec.heads, spec.activation):
+        return {}
     return {"num_attention_heads": spec.heads, "hidden_act": spec.activation}
 
 
@@ -50,16 +64,25 @@ def vae_configuration(spec: VaeSpec, shapes: Shapes) -> dict[str, Any]:
     return {} if vae_spec(shapes, {}) == spec else {"group_width": spec.group_width}
 
 
-def sampling_configuration(sampling: ModelSampling) -> dict[str, Any]:
-    """What `model_sampling` has to be told to find these levels and this prediction; nothing where they are usual."""
-    told: dict[str, Any] = {}
-    name = next((name for name, kind in PREDICTIONS.items() if type(sampling.prediction) is kind), "eps")
-    if name != "eps":
-        told["prediction"] = name
-    terminal = stable_diffusion_sampling(zero_terminal_snr=True).sigmas
+def sampling_markers(sampling: ModelSampling, latents: LatentFormat, betas: tuple[float, float]) -> dict[str, Tensor]:
+    """The weights of no network by which `model_sampling` finds these levels and this prediction.
+
+    Args:
+        betas: those of the family.
+    """
+    if isinstance(sampling, LogarithmicSampling):
+        if latents.mean is not None and latents.deviation is not None:
+            return {LATENT_MEAN: torch.tensor(latents.mean), LATENT_DEVIATION: torch.tensor(latents.deviation)}
+        is_velocity = isinstance(sampling.prediction, Velocity)
+        return {VELOCITY_SIGMA_MAX: sampling.sigma_max, VELOCITY_SIGMA_MIN: sampling.sigma_min} if is_velocity else {}
+    markers = {}
+    if isinstance(sampling.prediction, Velocity):
+        markers[VELOCITY_MARKER] = torch.tensor([])
+    first, last = betas
+    terminal = stable_diffusion_sampling(zero_terminal_snr=True, beta_start=first, beta_end=last).sigmas
     if sampling.sigmas.shape == terminal.shape and torch.equal(sampling.sigmas.cpu(), terminal):
-        told["zero_terminal_snr"] = True
-    return told
+        markers[ZERO_TERMINAL_SNR_MARKER] = torch.tensor([])
+    return markers
 
 
 def latent_configuration(latents: LatentFormat, usual: LatentFormat) -> dict[str, Any]:

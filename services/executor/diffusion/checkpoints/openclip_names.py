@@ -12,7 +12,7 @@ from torch import Tensor
 
 LAYERS = "transformer.resblocks."
 
-_PARTS = {
+PARTS = {
     "ln_1": "layer_norm1",
     "ln_2": "layer_norm2",
     "mlp.c_fc": "mlp.fc1",
@@ -32,5 +32,5 @@ def transformer_weights(weights: Mapping[str, Tensor], prefix: str = LAYERS) -> 
         if part == "attn.in_proj":
             for projection, own in zip("qkv", tensor.chunk(3), strict=False):
                 yield f"{layer}.self_attn.{projection}_proj.{kind}", own
-        elif part in _PARTS:
-            yield f"{layer}.{_PARTS[part]}.{kind}", tensor
+        elif part in PARTS:
+            yield f"{layer}.{PARTS[part]}.{kind}", tensor

@@ -25,14 +25,14 @@ _HUGGING_FACE = "text_model."
 _TOKEN_TABLE = "embeddings.token_embedding.weight"
 _OPENCLIP_TOKEN_TABLE = "token_embedding.weight"
 _TOKEN_TABLES = (f"{_HUGGING_FACE}{_TOKEN_TABLE}", _TOKEN_TABLE, _OPENCLIP_TOKEN_TABLE)
-_OPENCLIP_NAMES = {
+OPENCLIP_NAMES = {
     "positional_embedding": "embeddings.position_embedding.weight",
     "token_embedding.weight": "embeddings.token_embedding.weight",
     "ln_final.weight": "final_layer_norm.weight",
     "ln_final.bias": "final_layer_norm.bias",
 }
-_PROJECTION = "text_projection"
-_PROJECTION_WEIGHT = f"{_PROJECTION}.weight"
+PROJECTION = "text_projection"
+_PROJECTION_WEIGHT = f"{PROJECTION}.weight"
 _ALONE: Mapping[str, EncoderUse] = {"l": SD1_L, "h": SD2_H, "g": SDXL_G}
 _G_LAYERS = 32
 _H_LAYERS = 24
@@ -122,11 +122,11 @@ class _Part:
 
 
 def _from_openclip(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    named = {f"{_HUGGING_FACE}{_OPENCLIP_NAMES[name]}": weights[name] for name in _OPENCLIP_NAMES if name in weights}
+    named = {f"{_HUGGING_FACE}{OPENCLIP_NAMES[name]}": weights[name] for name in OPENCLIP_NAMES if name in weights}
     named |= {f"{_HUGGING_FACE}encoder.{name}": tensor for name, tensor in transformer_weights(weights)}
-    if _PROJECTION in weights:
+    if PROJECTION in weights:
         # A matrix that tokens are multiplied with, where a linear layer has its transpose.
-        named[_PROJECTION_WEIGHT] = weights[_PROJECTION].mT.contiguous()
+        named[_PROJECTION_WEIGHT] = weights[PROJECTION].mT.contiguous()
     elif _PROJECTION_WEIGHT in weights:
         named[_PROJECTION_WEIGHT] = weights[_PROJECTION_WEIGHT]
     return named

@@ -9,11 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-
 from services.executor.diffusion.checkpoints.configuration import CONFIGURATION_KEY
-from services.executor.diffusion.checkpoints.writing import StoredWeight, write_weights
-from services.executor.diffusion.prediction import Velocity
+from services.executor.diffusion.checkpoints.sampling_settings import MODEL_SPEC_KEYS
+from services.executor.diffusion.checkpoints.writing import write_weights
+from services.executor.diffusion.prediction import Epsilon, Velocity
 from services.executor.engine.context import current_context
 from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.saving import HIDDEN
@@ -41,9 +40,8 @@ ARCHITECTURES = {
     "Stable Diffusion XL": "stable-diffusion-xl-v1-base",
     "Stable Diffusion XL refiner": "stable-diffusion-xl-v1-refiner",
 }
-
-#: A weight without values, by which ComfyUI knows a network that predicts v.
-VELOCITY_MARK = "v_pred"
+#: What ModelSpec and ComfyUI call what a network predicts.
+PREDICTIONS: Mapping[type, str] = {Epsilon: "epsilon", Velocity: "v"}
 
 Part = TypeVar("Part")
 Extra = Mapping[str, Any] | None
@@ -150,17 +148,16 @@ def _present(name: str, part: Part | None) -> Part:
 
 def _keep_network(model: ModelPatcher | None, stored: StoredModel, prefix: str, texts: Mapping[str, Any]) -> None:
     model = _present("model", model)
-    is_velocity = isinstance(model.model_sampling.prediction, Velocity)
+    family = model.model.network.family.name
+    prediction = PREDICTIONS.get(type(model.model_sampling.prediction))
     spec = {
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": ARCHITECTURES[model.model.network.family.name],
+        **({"modelspec.architecture": ARCHITECTURES[family]} if family in ARCHITECTURES else {}),
         "modelspec.implementation": "sgm",
         "modelspec.title": prefix.rpartition("/")[2],
-        "modelspec.predict_key": "v" if is_velocity else "epsilon",
-        "modelspec.prediction_type": "v" if is_velocity else "epsilon",
+        **(dict.fromkeys(MODEL_SPEC_KEYS, prediction) if prediction else {}),
     }
-    mark = {VELOCITY_MARK: StoredWeight.of(torch.tensor([]))} if is_velocity else {}
-    _keep(StoredModel(stored.weights | mark, stored.configuration), prefix, texts, spec)
+    _keep(stored, prefix, texts, spec)
 
 
 def _keep(stored: StoredModel, prefix: str, texts: Mapping[str, Any], spec: Mapping[str, str] | None = None) -> None:

@@ -18,11 +18,14 @@ from services.executor.nodes.loaders import CheckpointLoaderSimple
 from services.executor.nodes.lora_loaders import LoraLoader
 from services.executor.nodes.merging.models import ModelMergeSimple
 from services.executor.nodes.merging.saving import CheckpointSave, CLIPSave, ModelSave, VAESave
+from services.executor.nodes.patches.sampling_levels import ModelSamplingDiscreteNode
 from services.executor.patching.vae import VAE
 from tests.executor.diffusion.golden import GOLDEN
 from tests.executor.nodes.conftest import Surroundings
 from tests.executor.nodes.merging.conftest import FIRST, loaded
 from tests.executor.patching.conftest import Loaded
+
+CHECKPOINTS = GOLDEN / "models" / "checkpoints"
 
 
 def metadata_of(path: Path) -> dict[str, str]:
@@ -31,21 +34,20 @@ def metadata_of(path: Path) -> dict[str, str]:
     return metadata
 
 
-@pytest.mark.parametrize("name", [FIRST])
+@pytest.mark.parametrize("name", [FIRST, "sdxl_small.safetensors"])
 def test_a_saved_checkpoint_is_the_one_that_was_loaded(folder: Path, surroundings: Surroundings, name: str) -> None:
-    models = loaded(name)
-    CheckpointSave().save(models.model, models.clip, models.vae, "checkpoints/mine")
-    before, after = (
-        load_file(GOLDEN / "models" / "checkpoints" / name),
-        load_file(folder / "checkpoints/mine_00001_.safetensors"),
-    )
+    models, with_vae = loaded(name), loaded(FIRST)
+    CheckpointSave().save(models.model, models.clip, with_vae.vae, "checkpoints/mine")
+    before = load_file(CHECKPOINTS / FIRST) | load_file(CHECKPOINTS / name)
+    after = load_file(folder / "checkpoints" / "mine_00001_.safetensors")
     assert before.keys() >= after.keys()
     for key, weight in after.items():
         assert weight.dtype == before[key].dtype
         assert torch.equal(weight, before[key])
     again = loaded("mine_00001_.safetensors")
     assert again.model.model.network.unet.spec == models.model.model.network.unet.spec
-    assert torch.equal(again.sampled(again.model), models.sampled(models.model))
+    assert again.model.model.network.family is models.model.model.network.family
+    assert torch.equal(again.sampled(again.model, steps=1), models.sampled(models.model, steps=1))
 
 
 def test_changes_are_saved_in_the_dtype_of_the_file(
@@ -92,17 +94,27 @@ def test_what_no_shape_shows_is_kept(folder: Path, surroundings: Surroundings) -
     assert metadata_of(folder / "checkpoints" / "tiny_00001_.safetensors")["modelspec.predict_key"] == "v"
 
 
-def test_later_families_have_their_network_saved(folder: Path, surroundings: Surroundings) -> None:
-    before = environment.environment().checkpoints.get(GOLDEN / "models" / "checkpoints" / "sdxl_small.safetensors")
-    ModelSave().save(before.model, "checkpoints/xl")
-    after = CheckpointLoaderSimple().load_checkpoint("xl_00001_.safetensors")[0]
-    assert before.model
-    assert after.model.network.unet.spec == before.model.model.network.unet.spec
-    assert after.model.network.family is before.model.model.network.family
-    weights = after.model_state_dict()
-    assert all(torch.equal(weight, weights[key]) for key, weight in before.model.model_state_dict().items())
-    architecture = metadata_of(folder / "checkpoints" / "xl_00001_.safetensors")["modelspec.architecture"]
-    assert architecture == "stable-diffusion-xl-v1-base"
+def test_two_encoders_are_two_files(folder: Path, surroundings: Surroundings) -> None:
+    clip = loaded("sdxl_small.safetensors").clip
+    CLIPSave().save(clip, "clip/xl")
+    assert {path.name for path in (folder / "clip").iterdir()} == {
+        "xl_clip_l_00001_.safetensors",
+        "xl_clip_g_00001_.safetensors",
+    }
+    saved = load_file(folder / "clip" / "xl_clip_g_00001_.safetensors")
+    own = {key.removeprefix("clip_g.transformer."): weight for key, weight in clip.get_sd().items()}
+    assert all(torch.equal(weight, own[key]) for key, weight in saved.items())
+
+
+@pytest.mark.parametrize(("sampling", "zsnr"), [("v_prediction", True), ("v_prediction", False), ("eps", False)])
+def test_what_nodes_changed_about_the_levels_is_kept(
+    first: Loaded, folder: Path, surroundings: Surroundings, sampling: str, zsnr: bool
+) -> None:
+    (model,) = ModelSamplingDiscreteNode().patch(first.model, sampling, zsnr)
+    ModelSave().save(model, "checkpoints/mine")
+    again = CheckpointLoaderSimple().load_checkpoint("mine_00001_.safetensors")[0]
+    assert again.model_sampling.prediction == model.model_sampling.prediction
+    torch.testing.assert_close(again.model_sampling.sigmas, model.model_sampling.sigmas)
 
 
 def test_parts_are_saved_alone(first: Loaded, folder: Path, surroundings: Surroundings) -> None:
