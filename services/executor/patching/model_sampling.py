@@ -6,6 +6,7 @@ of them work on rows: sigmas and timesteps (batch,), one for each latent, or 0-d
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -264,6 +265,15 @@ def as_nodes_know_it(own: ModelSampling) -> Any:
 def as_samplers_know_it(given: Any) -> ModelSampling:
     """Whatever stands in the place of a model's sampling, for our own samplers and schedules."""
     return given.levels if isinstance(given, _OwnSampling) else GivenSampling(given)
+
+
+def as_files_know_it(given: Any) -> ModelSampling:
+    """The same where it is made of the classes here, by the levels and the prediction that they stand for."""
+    if not (isinstance(given, _Levels) and isinstance(given, _Predicts)):
+        return as_samplers_know_it(given)
+    known = copy.copy(given.levels)
+    known.prediction = given._prediction()
+    return known
 
 
 class GivenSampling(ModelSampling):

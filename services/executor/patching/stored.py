@@ -20,9 +20,11 @@ from services.executor.diffusion.checkpoints.filling import below, shapes_of
 from services.executor.diffusion.checkpoints.network import UNET_PREFIX
 from services.executor.diffusion.checkpoints.openclip_layout import in_openclip
 from services.executor.diffusion.checkpoints.writing import StoredWeight
+from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.models.vae import Vae
 from services.executor.patching.clip import CLIP
 from services.executor.patching.model_patcher import ModelPatcher
+from services.executor.patching.model_sampling import as_files_know_it
 from services.executor.patching.vae import VAE
 from services.executor.patching.weights import patched
 
@@ -59,13 +61,18 @@ class StoredModel(NamedTuple):
 
 
 def stored_model(model: ModelPatcher) -> StoredModel:
-    """A diffusion model; what it predicts at which levels is as nodes have changed it."""
+    """A diffusion model."""
     network = model.model.network
     unet = unet_configuration(network.unet.spec, _shapes(model, UNET))
     latents = latent_configuration(network.latent_format, network.family.latent_format)
-    markers = sampling_markers(model.model_sampling, network.latent_format, network.family.betas)
+    markers = sampling_markers(sampling_of(model), network.latent_format, network.family.betas)
     weights = _weights(model, UNET, UNET_PREFIX) | {name: StoredWeight.of(value) for name, value in markers.items()}
     return StoredModel(weights, ({"unet": unet} if unet else {}) | latents)
+
+
+def sampling_of(model: ModelPatcher) -> ModelSampling:
+    """What a diffusion model predicts at which levels, as nodes have changed it."""
+    return as_files_know_it(model.get_model_object("model_sampling"))
 
 
 def stored_encoders(clip: CLIP) -> StoredModel:

@@ -22,6 +22,7 @@ from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.stored import (
     StoredModel,
     encoder_names,
+    sampling_of,
     stored_encoder,
     stored_encoders,
     stored_model,
@@ -149,7 +150,7 @@ def _present(name: str, part: Part | None) -> Part:
 def _keep_network(model: ModelPatcher | None, stored: StoredModel, prefix: str, texts: Mapping[str, Any]) -> None:
     model = _present("model", model)
     family = model.model.network.family.name
-    prediction = PREDICTIONS.get(type(model.model_sampling.prediction))
+    prediction = PREDICTIONS.get(type(sampling_of(model).prediction))
     spec = {
         "modelspec.sai_model_spec": "1.0.0",
         **({"modelspec.architecture": ARCHITECTURES[family]} if family in ARCHITECTURES else {}),

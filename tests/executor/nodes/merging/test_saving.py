@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from services.errors import InvalidArgument
 from services.executor import bundled, environment
+from services.executor.diffusion.prediction import Epsilon, Velocity
 from services.executor.engine.context import Interrupted
 from services.executor.nodes.loaders import CheckpointLoaderSimple
 from services.executor.nodes.lora_loaders import LoraLoader
@@ -113,7 +114,7 @@ def test_what_nodes_changed_about_the_levels_is_kept(
     (model,) = ModelSamplingDiscreteNode().patch(first.model, sampling, zsnr)
     ModelSave().save(model, "checkpoints/mine")
     again = CheckpointLoaderSimple().load_checkpoint("mine_00001_.safetensors")[0]
-    assert again.model_sampling.prediction == model.model_sampling.prediction
+    assert again.model_sampling.prediction == (Velocity() if sampling == "v_prediction" else Epsilon())
     torch.testing.assert_close(again.model_sampling.sigmas, model.model_sampling.sigmas)
 
 
