@@ -21,6 +21,8 @@ import torch
 from torch import Tensor
 
 from bench import networks
+from services.executor.memory import current
+from services.executor.memory.budget import Budget
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.sampling import sample
 
@@ -157,7 +159,8 @@ def main() -> None:
     """Measure, and print a table for each network and dtype."""
     if not torch.cuda.is_available():
         sys.exit("this needs CUDA")
-    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}", flush=True)
+    current.install(current.planner_of(torch.device(DEVICE, torch.cuda.current_device()), Budget()))
     for name, size, side in CASES:
         for dtype in DTYPES:
             torch.cuda.reset_peak_memory_stats()
