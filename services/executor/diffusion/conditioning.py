@@ -120,7 +120,7 @@ def prepare(
 
 
 def _condition(model: DiffusionModel, embedding: Tensor, options: Mapping[str, Any], latent: Tensor) -> Condition:
-    check_options(options)
+    _check_options(options)
     mask = resolved_mask(options, latent)
     region = resolved_region(options, mask, latent)
     vector = model.vector(dict(options), *latent.shape[-2:])
@@ -136,13 +136,13 @@ def _condition(model: DiffusionModel, embedding: Tensor, options: Mapping[str, A
     )
 
 
-def check_options(options: Mapping[str, Any], not_applied: Sequence[str] = NOT_APPLIED) -> None:
+def _check_options(options: Mapping[str, Any]) -> None:
     """Refuse a condition with an option that cannot be honoured.
 
     Raises:
-        ValueError: it has one of those that are not applied.
+        ValueError: it has hooks, a control network, or places for its words.
     """
-    for name in not_applied:
+    for name in NOT_APPLIED:
         if options.get(name):
             raise ValueError(f"{name}: this sampler applies none, and the conditioning has some")
 

@@ -20,7 +20,6 @@ from services.executor.diffusion.conditioning import (
     Condition,
     Conditioning,
     Region,
-    check_options,
     resolved_mask,
     resolved_range,
     resolved_region,
@@ -32,8 +31,6 @@ from services.executor.patching.model_sampling import as_samplers_know_it
 from services.executor.patching.steering import Cond as Cond
 from services.executor.patching.steering import controls_of, shared_with_others
 from services.executor.patching.weight_hooks import weight_hooks
-
-NOT_APPLIED = ("gligen",)
 
 
 class CONDRegular:
@@ -118,18 +115,22 @@ class GivenCondition(Condition):
         control: what steers the model under it, see `ControlBase`.
         uuid: by which nodes find it again.
         hooks: what changes the model for it.
+        gligen: phrases that belong into boxes, see `services.executor.patching.gligen`.
     """
 
     more: Mapping[str, Any] = field(default_factory=dict)
     control: Any = None
     uuid: uuid.UUID | None = None
     hooks: HookGroup | None = None
+    gligen: Any = None
 
     def fits(self, other: Condition) -> bool:
         """Whether both can share a batch."""
         if not super().fits(other) or not isinstance(other, GivenCondition) or self.more.keys() != other.more.keys():
             return False
-        if self.control is not other.control or set(self.hooks or ()) != set(other.hooks or ()):
+        if self.control is not other.control or self.gligen is not other.gligen:
+            return False
+        if set(self.hooks or ()) != set(other.hooks or ()):
             return False
         return all(value.can_concat(other.more[name]) for name, value in self.more.items())
 
@@ -219,11 +220,11 @@ def condition_of(cond: Cond, x: Tensor) -> GivenCondition:
         control=cond.get("control"),
         uuid=cond.get("uuid"),
         hooks=cond.get("hooks"),
+        gligen=cond.get("gligen"),
     )
 
 
 def _resolved(cond: Cond, sampling: Any, noise: Tensor) -> Cond:
-    check_options(cond, NOT_APPLIED)
     weight_hooks(cond.get("hooks"))  # which refuses others
     mask = resolved_mask(cond, noise)
     region = resolved_region(cond, mask, noise)

@@ -12,6 +12,7 @@ from torch import Tensor
 from services.executor.diffusion.guidance import Batch, predictions
 from services.executor.patching.batch_limit import BatchLimit
 from services.executor.patching.conds import Cond, GivenCondition, condition_of
+from services.executor.patching.gligen import patch_of
 from services.executor.patching.hooked_models import HOOKED_MODELS
 from services.executor.patching.sigma_rows import level_of, rows_of
 from services.executor.patching.wrappers import WrappersMP, wrapped
@@ -129,6 +130,10 @@ def _run(
         "uuids": [condition.uuid for condition in (first, *others)],
         "sigmas": timestep,
     }
+    if first.gligen is not None:
+        patches = transformer_options.get("patches", {})
+        middle = [*patches.get("middle_patch", ()), patch_of(first.gligen, batch.x)]
+        transformer_options["patches"] = {**patches, "middle_patch": middle}
     c: dict[str, Any] = {"c_crossattn": batch.context, "transformer_options": transformer_options}
     if batch.vector is not None:
         c["y"] = batch.vector

@@ -16,8 +16,11 @@ def controls_of(conds: Mapping[str, Sequence[Cond]]) -> list[Any]:
 
 
 def models_of(conds: Mapping[str, Sequence[Cond]]) -> list[Any]:
-    """The models that the controls of conditions need, each once."""
+    """The models that steering needs, each once."""
     found = {id(model): model for control in controls_of(conds) for model in control.get_models()}
+    found |= {
+        id(cond["gligen"][1]): cond["gligen"][1] for side in conds.values() for cond in side if cond.get("gligen")
+    }
     return list(found.values())
 
 

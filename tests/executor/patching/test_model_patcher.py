@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor
 
@@ -233,14 +232,6 @@ def test_a_distilled_models_levels_are_those_it_was_distilled_to(loaded: Loaded)
     assert loaded.sampled(model, sampler="lcm", scheduler="sgm_uniform", steps=4).isfinite().all()
     assert all(time % 20 == 19 for time in times)
     assert len(times) == 4
-
-
-@pytest.mark.parametrize("name", ["gligen"])
-def test_conditionings_that_cannot_be_honoured_are_refused(loaded: Loaded, name: str) -> None:
-    conditioning = [[loaded.conditioning("a cat")[0][0], {name: object()}]]
-    how: dict[str, Any] = {"seed": 1, "steps": 1, "cfg": 3.0, "sampler": "euler", "scheduler": "normal"}
-    with pytest.raises(ValueError, match=f"^{name}: "):
-        sample(loaded.model, conditioning, conditioning, torch.zeros(1, 4, 16, 16), **how)
 
 
 def test_a_model_may_be_changed_in_place_for_the_time_of_a_run(loaded: Loaded) -> None:
