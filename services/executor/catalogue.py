@@ -90,14 +90,14 @@ def _with_listed_hidden(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _validation(node: Any, types: Collection[str]) -> dict[str, Any] | None:
-    """Which inputs the class checks itself: those its VALIDATE_INPUTS names, or any when it takes what it gets; and
-    what types of its own making fit."""
-    rules = own_types(node, types)
-    if not hasattr(node, "VALIDATE_INPUTS"):
-        return {"arguments": [], "any": False, "types": rules} if rules else None
-    spec = inspect.getfullargspec(node.VALIDATE_INPUTS)
-    checks = {"arguments": [*spec.args[1:], *spec.kwonlyargs], "any": spec.varkw is not None}
-    return checks | ({"types": rules} if rules else {})
+    """Which inputs the class checks itself: those its VALIDATE_INPUTS names, or any when it takes what it gets; what
+    types of its own making fit; and which inputs workflows from before they existed (LATER_INPUTS) may lack."""
+    rules = {"types": own_types(node, types), "absent": list(getattr(node, "LATER_INPUTS", ()))}
+    found = {key: rule for key, rule in rules.items() if rule}
+    if hasattr(node, "VALIDATE_INPUTS"):
+        spec = inspect.getfullargspec(node.VALIDATE_INPUTS)
+        return {"arguments": [*spec.args[1:], *spec.kwonlyargs], "any": spec.varkw is not None, **found}
+    return {"arguments": [], "any": False, **found} if found else None
 
 
 def _finite(value: Any) -> Any:

@@ -85,12 +85,15 @@ class NodeDefinition(msgspec.Struct, frozen=True):
     @classmethod
     def from_json(cls, class_type: str, raw: Mapping[str, Any]) -> NodeDefinition:
         """Read an entry of ComfyUI's `/object_info`, plus the key "validation" of classes that check
-        inputs or types in ways of their own."""
+        inputs or types in ways of their own, or whose required inputs may be missing all the same."""
         declared = raw.get("input") or {}
         checks = raw.get("validation")
+        inputs = read_inputs(declared)
+        for name in checks.get("absent", ()) if checks else ():
+            inputs[name] = msgspec.structs.replace(inputs[name], required=False)
         return cls(
             class_type=class_type,
-            inputs=read_inputs(declared),
+            inputs=inputs,
             hidden=dict(declared.get("hidden") or {}),
             outputs=tuple(raw.get("output") or ()),
             is_output=bool(raw.get("output_node")),

@@ -60,6 +60,10 @@ def test_classes_that_check_their_own_inputs_say_which(definitions: dict[str, An
     assert "validation" not in definitions["EmptyImage"]
 
 
+def test_classes_say_which_inputs_workflows_from_before_they_existed_lack(definitions: dict[str, Any]) -> None:
+    assert definitions["CLIPVisionEncode"]["validation"] == {"arguments": [], "any": False, "absent": ["crop"]}
+
+
 class Unbounded:
     RETURN_TYPES = ()
 

@@ -75,3 +75,13 @@ def test_limits_may_be_infinite() -> None:
 def test_a_catalogue_that_cannot_be_read_is_refused_by_name(definitions: bytes, named: str) -> None:
     with pytest.raises(InvalidArgument, match=named):
         Catalogue.from_json(definitions)
+
+
+def test_a_required_input_that_came_later_may_be_missing() -> None:
+    declared = {"required": {"image": ["IMAGE"], "crop": [["center", "none"]]}}
+    checks = {"arguments": [], "any": False, "absent": ["crop"]}
+
+    definition = catalogue(Encode={"input": declared, "validation": checks})["Encode"]
+
+    assert {name: item.required for name, item in definition.inputs.items()} == {"image": True, "crop": False}
+    assert not definition.checks_itself

@@ -43,6 +43,7 @@ class CLIPVisionEncode:
     DISPLAY_NAME = "CLIP Vision Encode"
     RETURN_TYPES = ("CLIP_VISION_OUTPUT",)
     FUNCTION = "encode"
+    LATER_INPUTS = ("crop",)
     CATEGORY = "conditioning"
 
     @classmethod
