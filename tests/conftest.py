@@ -1,10 +1,27 @@
-"""What every test gets: an environment without anything of the user's Silverprint in it."""
+"""What every test gets: stubs of the protos as they are, an environment without anything of the user's Silverprint."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+PROTOS = Path(__file__).parents[1] / "protos"
+
+
+def pytest_configure() -> None:
+    """Compile the stubs anew when protos have changed since, as they do when somebody else's work is merged."""
+    sources = list(PROTOS.rglob("*.proto"))
+    stubs = [source.with_name(f"{source.stem}_pb2.py") for source in sources]
+    if not all(stub.exists() for stub in stubs) or _latest(sources) > min(stub.stat().st_mtime for stub in stubs):
+        subprocess.run([sys.executable, PROTOS / "build.py"], check=True)
+
+
+def _latest(paths: list[Path]) -> float:
+    return max(path.stat().st_mtime for path in paths)
 
 
 @pytest.fixture(autouse=True)
