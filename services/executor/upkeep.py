@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import torch
+from msgspec import structs
 
 from services.errors import ServiceError
 from services.executor.catalogue import definitions_json, digest_of
@@ -16,6 +17,8 @@ from services.executor.engine.context import NodeFiles
 from services.executor.environment import environment
 from services.executor.input_checker import InputChecker
 from services.executor.ipc import CheckInputs, DeviceReport, FromWorker, NodesLoaded
+from services.executor.memory.current import planner
+from services.executor.memory.report import memory_use
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +79,8 @@ class Upkeep:
     def _look(self) -> bool:
         """Report the device; returns whether models or input files are others than before."""
         try:
-            self._send(DeviceReport((describe(self._device),)))
+            device = structs.replace(describe(self._device), memory=memory_use(planner()))
+            self._send(DeviceReport((device,)))
             return environment().refresh()
         except (OSError, ServiceError) as error:
             log.warning("cannot look for models and input files: %s", error)

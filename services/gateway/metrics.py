@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -83,7 +83,7 @@ def _queue_depth(registry: CollectorRegistry, stats: Stats) -> None:
     depth.labels("running").set(stats.running)
 
 
-def _devices(registry: CollectorRegistry, executors: Iterable[Executor]) -> None:
+def _devices(registry: CollectorRegistry, executors: Sequence[Executor]) -> None:
     def gauge(name: str, help: str, *labels: str) -> Gauge:
         return Gauge(name, help, labels, registry=registry)
 
@@ -97,3 +97,38 @@ def _devices(registry: CollectorRegistry, executors: Iterable[Executor]) -> None
         for device in executor.devices:
             total.labels(executor.executor_id, device.name).set(device.vram_total)
             free.labels(executor.executor_id, device.name).set(device.vram_free)
+    _memory(registry, executors)
+
+
+def _memory(registry: CollectorRegistry, executors: Sequence[Executor]) -> None:
+    """What workers do with the memory of their devices; what they count begins anew when they do."""
+    device = ("executor", "device")
+
+    def gauge(name: str, help: str, *labels: str) -> Gauge:
+        return Gauge(f"silverprint_executor_{name}", help, (*device, *labels), registry=registry)
+
+    def counter(name: str, help: str, *labels: str) -> Counter:
+        return Counter(f"silverprint_executor_{name}", help, (*device, *labels), registry=registry)
+
+    budget = gauge("memory_budget_bytes", "What models and their work may take of a device's memory.")
+    models = gauge("models_loaded", "Models on a device; on a CPU, models that were used.")
+    weights = gauge("model_bytes", "Weights by place: on the device, on the host, or mapped from files.", "place")
+    loads = counter("model_loads_total", "Times that weights were brought to a device.")
+    seconds = counter("model_load_seconds_total", "Time that bringing weights to a device took.")
+    evictions = counter("model_evictions_total", "Models that had to leave a device for others.")
+    steps = counter("memory_steps_total", "What was done because memory ran out or would have.", "step")
+    for executor in executors:
+        for known in executor.devices:
+            if (memory := known.memory) is None:
+                continue
+            labels = (executor.executor_id, known.name)
+            budget.labels(*labels).set(memory.budget)
+            models.labels(*labels).set(memory.models_loaded)
+            weights.labels(*labels, "device").set(memory.device_bytes)
+            weights.labels(*labels, "host").set(memory.host_bytes)
+            weights.labels(*labels, "mapped").set(memory.mapped_bytes)
+            loads.labels(*labels).inc(memory.loads)
+            seconds.labels(*labels).inc(memory.load_seconds)
+            evictions.labels(*labels).inc(memory.evictions)
+            for step, count in memory.steps.items():
+                steps.labels(*labels, step).inc(count)

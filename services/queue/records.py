@@ -156,6 +156,23 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str = ""
 
 
+class MemoryUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker does with the memory of its device; sizes in bytes, counts from its start."""
+
+    budget: int
+    models_loaded: int
+    #: weights on the device, on the host in memory of their own, and as pages of files
+    device_bytes: int
+    host_bytes: int
+    mapped_bytes: int
+    loads: int
+    load_seconds: float
+    #: models that had to leave the device for others
+    evictions: int
+    #: by name, what was done because memory ran out or would have
+    steps: dict[str, int]
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """An accelerator, or the CPU where there is none; sizes in bytes."""
 
@@ -166,6 +183,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     vram_free: int
     torch_vram_total: int
     torch_vram_free: int
+    memory: MemoryUse | None = None
 
 
 class HostInfo(msgspec.Struct, frozen=True, kw_only=True):

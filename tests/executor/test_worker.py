@@ -78,6 +78,15 @@ async def test_progress_is_told_while_a_node_runs(here: Platform) -> None:
     assert (await here.ended(prompt_id)).state is PromptState.INTERRUPTED
 
 
+async def test_the_memory_of_the_device_is_told(here: Platform) -> None:
+    await here.run(image_graph())
+    (executor,) = await here.queue.executors()
+    (device,) = executor.devices
+    assert device.memory
+    assert 0 < device.memory.budget < device.vram_total
+    assert device.memory.steps == {}
+
+
 async def test_an_uploaded_picture_can_be_used_at_once(here: Platform) -> None:
     graph = image_graph("ImageInvert")
     graph["1"] = {"class_type": "LoadImage", "inputs": {"image": "up.png"}}

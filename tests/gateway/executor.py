@@ -12,7 +12,7 @@ from blake3 import blake3
 from services.graph.events import ExecutionEvent
 from services.queue.client import QueueClient
 from services.queue.packs import HttpRequest, HttpResponsePart, PackRequest, PackResponse
-from services.queue.records import Assignment, Device, HostInfo
+from services.queue.records import Assignment, Device, HostInfo, MemoryUse
 from services.queue.work import (
     CataloguePublication,
     EventBatch,
@@ -34,6 +34,17 @@ CPU = Device(
     vram_free=6 * GIB,
     torch_vram_total=8 * GIB,
     torch_vram_free=6 * GIB,
+    memory=MemoryUse(
+        budget=5 * GIB,
+        models_loaded=3,
+        device_bytes=0,
+        host_bytes=GIB,
+        mapped_bytes=2 * GIB,
+        loads=7,
+        load_seconds=1.5,
+        evictions=4,
+        steps={"free_caches": 2, "tile": 1},
+    ),
 )
 HOST = HostInfo(os="posix", python_version="3.11.9", torch_version="2.13.0", ram_total=8 * GIB, ram_free=6 * GIB)
 

@@ -19,7 +19,7 @@ from services.graph.events import (
     NodesCached,
     NodeStarted,
 )
-from services.queue.records import Assignment, Device, HostInfo, Lease
+from services.queue.records import Assignment, Device, HostInfo, Lease, MemoryUse
 from services.queue.work import (
     CataloguePublication,
     EventBatch,
@@ -39,7 +39,24 @@ PATIENCE = 10.0  # seconds
 
 HOST = HostInfo(os="linux", python_version="3.11", torch_version="2.13", ram_total=8 << 30, ram_free=4 << 30)
 DEVICE = Device(
-    name="cpu", type="cpu", index=None, vram_total=8 << 30, vram_free=4 << 30, torch_vram_total=0, torch_vram_free=0
+    name="cpu",
+    type="cpu",
+    index=None,
+    vram_total=8 << 30,
+    vram_free=4 << 30,
+    torch_vram_total=0,
+    torch_vram_free=0,
+    memory=MemoryUse(
+        budget=7 << 30,
+        models_loaded=1,
+        device_bytes=2,
+        host_bytes=3,
+        mapped_bytes=4,
+        loads=5,
+        load_seconds=6.5,
+        evictions=7,
+        steps={"tile": 8},
+    ),
 )
 
 

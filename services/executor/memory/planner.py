@@ -111,6 +111,11 @@ class MemoryPlanner:
             known = sorted(self._used.items(), key=lambda item: item[1])
             return [network for network, _ in known if self.placed([network])]
 
+    def known(self) -> list[nn.Module]:
+        """The networks that were used and are still there."""
+        with self._lock:
+            return list(self._used)
+
     def placed(self, networks: Iterable[nn.Module]) -> int:
         """The bytes of networks that are where they compute."""
         tensors = placement.tensors_of(networks).values()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.queue.records import Device, HostInfo
+from services.queue.records import Device, HostInfo, MemoryUse
 from silverprint.executor.v1 import worker_pb2 as pb
 
 
@@ -16,6 +16,7 @@ def device_to_proto(device: Device) -> pb.Device:
         vram_free_bytes=device.vram_free,
         torch_vram_total_bytes=device.torch_vram_total,
         torch_vram_free_bytes=device.torch_vram_free,
+        memory=_memory_to_proto(device.memory) if device.memory else None,
     )
 
 
@@ -29,6 +30,35 @@ def device_from_proto(message: pb.Device) -> Device:
         vram_free=message.vram_free_bytes,
         torch_vram_total=message.torch_vram_total_bytes,
         torch_vram_free=message.torch_vram_free_bytes,
+        memory=_memory_from_proto(message.memory) if message.HasField("memory") else None,
+    )
+
+
+def _memory_to_proto(memory: MemoryUse) -> pb.MemoryUse:
+    return pb.MemoryUse(
+        budget_bytes=memory.budget,
+        models_loaded=memory.models_loaded,
+        device_bytes=memory.device_bytes,
+        host_bytes=memory.host_bytes,
+        mapped_bytes=memory.mapped_bytes,
+        loads=memory.loads,
+        load_seconds=memory.load_seconds,
+        evictions=memory.evictions,
+        steps=memory.steps,
+    )
+
+
+def _memory_from_proto(message: pb.MemoryUse) -> MemoryUse:
+    return MemoryUse(
+        budget=message.budget_bytes,
+        models_loaded=message.models_loaded,
+        device_bytes=message.device_bytes,
+        host_bytes=message.host_bytes,
+        mapped_bytes=message.mapped_bytes,
+        loads=message.loads,
+        load_seconds=message.load_seconds,
+        evictions=message.evictions,
+        steps=dict(message.steps),
     )
 
 

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services import __version__
 from services.gateway.service import Settings, serving
-from tests.gateway.executor import CPU, HOST
+from tests.gateway.executor import CPU, GIB, HOST
 from tests.gateway.stack import Gateway, gateway, wait_for_interrupt
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -115,6 +115,20 @@ async def test_metrics_tell_the_queue_the_devices_and_what_was_answered() -> Non
         assert scraped["silverprint_queue_depth", ("pending",)] == 1
         assert scraped["silverprint_device_vram_total_bytes", ("cpu", "executor-1")] == CPU.vram_total
         assert scraped["silverprint_device_vram_free_bytes", ("cpu", "executor-1")] == CPU.vram_free
+        expected = {
+            ("memory_budget_bytes",): 5 * GIB,
+            ("models_loaded",): 3,
+            ("model_bytes", "device"): 0,
+            ("model_bytes", "host"): GIB,
+            ("model_bytes", "mapped"): 2 * GIB,
+            ("model_loads_total",): 7,
+            ("model_load_seconds_total",): 1.5,
+            ("model_evictions_total",): 4,
+            ("memory_steps_total", "free_caches"): 2,
+            ("memory_steps_total", "tile"): 1,
+        }
+        for (name, *labels), value in expected.items():
+            assert scraped[f"silverprint_executor_{name}", ("cpu", "executor-1", *labels)] == value
         assert scraped["silverprint_build_info", (__version__,)] == 1
         assert scraped["silverprint_gateway_queue_up", ()] == 1
         assert scraped["silverprint_gateway_websockets", ()] == 1
