@@ -17,9 +17,10 @@ from services.executor.diffusion.checkpoints.describing import (
     vae_configuration,
 )
 from services.executor.diffusion.checkpoints.filling import below, shapes_of
-from services.executor.diffusion.checkpoints.network import UNET_PREFIX
+from services.executor.diffusion.checkpoints.network import NOISE_PREFIX, UNET_PREFIX
 from services.executor.diffusion.checkpoints.openclip_layout import in_openclip
 from services.executor.diffusion.checkpoints.writing import StoredWeight
+from services.executor.diffusion.families.vectors import PictureVector, VectorCondition
 from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.models.vae import Vae
 from services.executor.patching.clip import CLIP
@@ -65,9 +66,20 @@ def stored_model(model: ModelPatcher) -> StoredModel:
     network = model.model.network
     unet = unet_configuration(network.unet.spec, _shapes(model, UNET))
     latents = latent_configuration(network.latent_format, network.family.latent_format)
-    markers = sampling_markers(sampling_of(model), network.latent_format, network.family.betas)
-    weights = _weights(model, UNET, UNET_PREFIX) | {name: StoredWeight.of(value) for name, value in markers.items()}
+    beside = {
+        **sampling_markers(sampling_of(model), network.latent_format, network.family.betas),
+        **_picture_statistics(network.vector_condition),
+    }
+    weights = _weights(model, UNET, UNET_PREFIX) | {name: StoredWeight.of(value) for name, value in beside.items()}
     return StoredModel(weights, ({"unet": unet} if unet else {}) | latents)
+
+
+def _picture_statistics(vector: VectorCondition | None) -> dict[str, Tensor]:
+    """What a network that is shown pictures has in its file to prepare them."""
+    if not isinstance(vector, PictureVector) or vector.augmentation is None:
+        return {}
+    statistics = {"data_mean": vector.augmentation.mean, "data_std": vector.augmentation.std}
+    return {NOISE_PREFIX + name: tensor for name, tensor in statistics.items()}
 
 
 def sampling_of(model: ModelPatcher) -> ModelSampling:

@@ -21,6 +21,7 @@ class Family:
 
     Attributes:
         name: as its makers call it.
+        architecture: as ModelSpec (https://github.com/Stability-AI/ModelSpec, version 1.0.0) calls it.
         fits: whether a network of a structure is one of it.
         latent_format: the latent space that its networks work in.
         vector: makes their vector condition, None where they take none.
@@ -30,6 +31,7 @@ class Family:
     """
 
     name: str
+    architecture: str
     fits: Callable[[UNetSpec], bool]
     latent_format: LatentFormat
     vector: VectorCondition | None = None

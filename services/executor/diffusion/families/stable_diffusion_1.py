@@ -11,4 +11,4 @@ def _fits(spec: UNetSpec) -> bool:
     return spec.adm_channels is None and spec.classes is None and not spec.linear_projection
 
 
-STABLE_DIFFUSION_1 = Family("Stable Diffusion 1", _fits, SD1_LATENTS)
+STABLE_DIFFUSION_1 = Family("Stable Diffusion 1", "stable-diffusion-v1", _fits, SD1_LATENTS)

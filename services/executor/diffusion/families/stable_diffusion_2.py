@@ -24,11 +24,17 @@ def _is_unclip(spec: UNetSpec) -> bool:
 
 STABLE_DIFFUSION_2 = Family(
     "Stable Diffusion 2",
+    "stable-diffusion-v2",
     _fits,
     SD1_LATENTS,
     prediction=predictions.noise_or_velocity,
     concatenations=(Inpainting(), Editing(), Depth()),
 )
 STABLE_DIFFUSION_2_UNCLIP = Family(
-    "Stable Diffusion 2 unCLIP", _is_unclip, SD1_LATENTS, PictureVector(), predictions.velocity
+    "Stable Diffusion 2 unCLIP",
+    "stable-diffusion-v2-unclip",
+    _is_unclip,
+    SD1_LATENTS,
+    vector=PictureVector(),
+    prediction=predictions.velocity,
 )

@@ -24,5 +24,7 @@ def _is_base(spec: UNetSpec) -> bool:
     return _is_xl(spec) and not _is_refiner(spec) and (spec.adm_channels or 0) > _BASE.number_channels
 
 
-STABLE_DIFFUSION_XL = Family("Stable Diffusion XL", _is_base, SDXL_LATENTS, _BASE)
-STABLE_DIFFUSION_XL_REFINER = Family("Stable Diffusion XL refiner", _is_refiner, SDXL_LATENTS, _REFINER)
+STABLE_DIFFUSION_XL = Family("Stable Diffusion XL", "stable-diffusion-xl-v1-base", _is_base, SDXL_LATENTS, _BASE)
+STABLE_DIFFUSION_XL_REFINER = Family(
+    "Stable Diffusion XL refiner", "stable-diffusion-xl-v1-refiner", _is_refiner, SDXL_LATENTS, _REFINER
+)

@@ -66,6 +66,7 @@ def _fits(spec: UNetSpec) -> bool:
 
 UPSCALER = Family(
     "Stable Diffusion 2 upscaler",
+    "stable-diffusion-v2-x4-upscaler",
     _fits,
     X4_LATENTS,
     vector=NoiseLevel(),

@@ -34,13 +34,6 @@ from services.files.records import FileKind
 SUFFIX = ".safetensors"
 UNNAMED_SIDE = 512  # stands for the size of the picture, which a model's name does not tell
 
-#: By family, what ModelSpec (https://github.com/Stability-AI/ModelSpec, version 1.0.0) calls its networks.
-ARCHITECTURES = {
-    "Stable Diffusion 1": "stable-diffusion-v1",
-    "Stable Diffusion 2": "stable-diffusion-v2",
-    "Stable Diffusion XL": "stable-diffusion-xl-v1-base",
-    "Stable Diffusion XL refiner": "stable-diffusion-xl-v1-refiner",
-}
 #: What ModelSpec and ComfyUI call what a network predicts.
 PREDICTIONS: Mapping[type, str] = {Epsilon: "epsilon", Velocity: "v"}
 
@@ -149,11 +142,10 @@ def _present(name: str, part: Part | None) -> Part:
 
 def _keep_network(model: ModelPatcher | None, stored: StoredModel, prefix: str, texts: Mapping[str, Any]) -> None:
     model = _present("model", model)
-    family = model.model.network.family.name
     prediction = PREDICTIONS.get(type(sampling_of(model).prediction))
     spec = {
         "modelspec.sai_model_spec": "1.0.0",
-        **({"modelspec.architecture": ARCHITECTURES[family]} if family in ARCHITECTURES else {}),
+        "modelspec.architecture": model.model.network.family.architecture,
         "modelspec.implementation": "sgm",
         "modelspec.title": prefix.rpartition("/")[2],
         **(dict.fromkeys(MODEL_SPEC_KEYS, prediction) if prediction else {}),
