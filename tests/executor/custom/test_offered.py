@@ -72,7 +72,7 @@ def test_they_are_gone_when_they_are_withdrawn(load: Load, tmp_path: Path) -> No
         ("import comfy.utils; comfy.utils.bring_me_the_moon", "comfy.utils.bring_me_the_moon"),
         ("import comfy.moon.landing", "comfy.moon"),
         ("import comfy.hooks; comfy.hooks.TransformerOptionsHook", "comfy.hooks.TransformerOptionsHook"),
-        ("from comfy.controlnet import load_controlnet", "load_controlnet"),
+        ("from comfy.controlnet import load_controlnet_mmdit", "load_controlnet_mmdit"),
         ("from nodes import NodeOfTomorrow", "NodeOfTomorrow"),
         ("from comfy_api.latest import io; io.DynamicSlot", "DynamicSlot"),
     ],

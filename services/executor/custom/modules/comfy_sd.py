@@ -14,6 +14,7 @@ from services.executor.diffusion.checkpoints.style_models import load_style_netw
 from services.executor.environment import environment
 from services.executor.patching.clip import CLIP as CLIP
 from services.executor.patching.clip_vision import ClipVisionModel
+from services.executor.patching.gligen import load_gligen as load_gligen
 from services.executor.patching.lora import with_lora
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.style_model import StyleModel as StyleModel

@@ -57,6 +57,11 @@ class ControlNet(UNetEncoder):
         self.zero_convs = nn.ModuleList(nn.Sequential(Conv2d(width, width, 1)) for width in widths)
         self.middle_block_out = nn.Sequential(Conv2d(widths[-1], widths[-1], 1))
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
+        return next(self.parameters()).dtype
+
     def forward(
         self,
         x: Tensor,

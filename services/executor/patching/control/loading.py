@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
@@ -13,6 +14,7 @@ from services.executor.diffusion.checkpoints.filling import shapes_of
 from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.weights_file import configuration_of, named_weights
 from services.executor.diffusion.control import control_lora, reading, t2i_reading
+from services.executor.diffusion.control.control_net import ControlNet as Network
 from services.executor.patching.control.base import ControlBase
 from services.executor.patching.control.control_lora import ControlLora
 from services.executor.patching.control.control_net import ControlNet
@@ -33,12 +35,17 @@ def load_controlnet(ckpt_path: Any, model: Any = None, model_options: Any = None
     path = Path(ckpt_path)
     configuration, weights = configuration_of(path), named_weights(path, KIND)
     with told_of(path.name):
-        found = _of(weights, configuration.get("unet", {}), model)
+        found = controlnet_of(weights, configuration.get("unet", {}), model)
     found.global_average_pooling = path.stem.endswith(POOLED)
     return found
 
 
-def _of(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], model: Any) -> ControlBase:
+def controlnet_of(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], model: Any = None) -> ControlBase:
+    """What steers by weights, in any layout; `configuration` is as for `unet_spec`, `model` as for `load_controlnet`.
+
+    Raises:
+        CheckpointError: they are of nothing of the kind.
+    """
     if control_lora.MARK in weights:
         return ControlLora({name: weight for name, weight in weights.items() if name != control_lora.MARK})
     adapter = t2i_reading.in_published_layout(weights)
@@ -49,8 +56,16 @@ def _of(weights: Mapping[str, Tensor], configuration: Mapping[str, Any], model: 
     if reading.MARK in named:
         if reading.DIFFERENCE in weights:
             named = reading.added_to(_unet_of(model), named)
-        return ControlNet(reading.control_net(named, configuration))
+        return _with_network(reading.control_net(named, configuration))
     raise CheckpointError(f"this is not {KIND}; {looks_like(shapes_of(weights))}")
+
+
+def _with_network(network: Network) -> ControlNet:
+    made = ControlNet(network)
+    # Packs that run the network themselves ask for the dtype; half precision is slow on CPUs.
+    if made.control_model_wrapped is not None and made.control_model_wrapped.load_device.type == "cpu":
+        made.manual_cast_dtype = torch.float32
+    return made
 
 
 def _unet_of(model: Any) -> Mapping[str, Tensor]:
