@@ -12,8 +12,7 @@ from services.executor.engine.failure import type_name
 from services.executor.memory.shortage import PHRASES
 from services.graph.events import ExecutionFailed
 
-_TYPES = MemoryError, torch.OutOfMemoryError
-_TYPE_NAMES = frozenset(map(type_name, _TYPES))
+_TYPES = frozenset(map(type_name, (MemoryError, torch.OutOfMemoryError)))
 
 #: Of 1000: counts half of the host's memory against a process, which puts it before every service and its database.
 _BADNESS = 500
@@ -21,18 +20,9 @@ _BADNESS = 500
 
 def says_out_of_memory(failure: ExecutionFailed) -> bool:
     """Whether a node failed for want of memory, of the host or of the device."""
-    if failure.exception_type in _TYPE_NAMES:
+    if failure.exception_type in _TYPES:
         return True
-    return failure.exception_type == "RuntimeError" and _says_so(failure.exception_message)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """The same of what was raised."""
-    return isinstance(error, _TYPES) or (type(error) is RuntimeError and _says_so(str(error)))
-
-
-def _says_so(message: str) -> bool:
-    return any(said in message for said in PHRASES)
+    return failure.exception_type == "RuntimeError" and any(said in failure.exception_message for said in PHRASES)
 
 
 def be_ended_first(score: Path = Path("/proc/self/oom_score_adj")) -> None:

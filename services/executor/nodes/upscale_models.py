@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from services.errors import ResourceExhausted
 from services.executor.diffusion.tiling import in_tiles, tile_count
 from services.executor.engine.context import current_context
 from services.executor.environment import environment
+from services.executor.memory.counters import TILE
+from services.executor.memory.current import planner, shortage
+from services.executor.memory.shortage import is_out_of_memory
 from services.executor.nodes.declarations import IMAGE
 from services.executor.nodes.limits import check_size
 from services.executor.nodes.schema_node import SchemaNode, combo
-from services.executor.out_of_memory import is_out_of_memory
 from services.executor.upscalers import UpscaleModel, load_upscaler
 
 FOLDER = "upscale_models"
-LARGEST_TILE = 512  # pixels
-SMALLEST_TILE = 128
+TILES = (512, 256, 128)  # pixels
 OVERLAP = 32
-
-log = logging.getLogger(__name__)
+#: Of features as large as the result, that are there at once.
+WORKING_CHANNELS = 128
+FLOAT_BYTES = 4
 
 
 class _UpscaleModelNode(SchemaNode):
@@ -71,7 +71,7 @@ class ImageUpscaleWithModel(_UpscaleModelNode):
 
         Raises:
             ValueError: they have fewer channels than the upscaler takes, or would be too large.
-            ResourceExhausted: not even small tiles fit into the memory of the device.
+            torch.OutOfMemoryError, MemoryError: not even small tiles fit into the memory.
         """
         channels = upscale_model.input_channels
         if image.shape[-1] < channels:
@@ -79,34 +79,39 @@ class ImageUpscaleWithModel(_UpscaleModelNode):
         batch, height, width = (int(side) for side in image.shape[:3])
         scale = upscale_model.scale
         check_size("image, upscale_model", batch, height * scale, width * scale, upscale_model.output_channels)
-        upscale_model.to(environment().device)
-        try:
-            enlarged = _with_tiles_that_fit(upscale_model, image[..., :channels].movedim(-1, 1))
-        finally:
-            upscale_model.to("cpu")
+        enlarged = _with_tiles_that_fit(upscale_model, image[..., :channels].movedim(-1, 1))
         return (enlarged.movedim(1, -1).clamp(0, 1),)
 
 
 def _with_tiles_that_fit(model: Any, pictures: Tensor) -> Tensor:
-    """Enlarge (batch, channels, height, width) in tiles that are halved whenever memory runs out."""
-    tile = LARGEST_TILE
-    while True:
-        try:
-            return _in_tiles(model, pictures, tile)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            if tile == SMALLEST_TILE:
-                raise ResourceExhausted(
-                    f"upscale_model: the device has too little memory even for tiles of {tile}x{tile} pixels"
-                ) from error
-        tile //= 2
-        log.warning("upscaling: memory ran out, trying tiles of %dx%d pixels", tile, tile)
+    """Enlarge (batch, channels, height, width) in tiles that are made smaller when memory runs out."""
+    network: nn.Module = model.model
+
+    def in_large_tiles() -> Tensor:
+        planner().use([network], _working_memory(model, TILES[0]), _working_memory(model, TILES[-1]))
+        return _in_tiles(model, pictures, TILES[0])
+
+    def in_smaller_tiles() -> Tensor:
+        for tile in TILES[1:-1]:
+            try:
+                return _in_tiles(model, pictures, tile)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+        return _in_tiles(model, pictures, TILES[-1])
+
+    doing = f"enlarging a picture, in tiles of {TILES[-1]}x{TILES[-1]} pixels at least"
+    return shortage().survived(doing, in_large_tiles, [network], in_smaller_tiles, TILE)
+
+
+def _working_memory(model: Any, tile: int) -> int:
+    """Bytes, roughly."""
+    return int((tile * model.scale) ** 2 * WORKING_CHANNELS * FLOAT_BYTES)
 
 
 def _in_tiles(model: Any, pictures: Tensor, tile: int) -> Tensor:
     def enlarged(piece: Tensor) -> Tensor:
-        result: Tensor = model(piece.to(environment().device)).float()
+        result: Tensor = model(piece.to(planner().memory.device)).float()
         return result
 
     return in_tiles(
