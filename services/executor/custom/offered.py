@@ -60,6 +60,7 @@ MODULES: Mapping[str, str | None] = {
     "comfy.t2i_adapter": None,
     "comfy.t2i_adapter.adapter": "comfy_t2i_adapter",
     "comfy.utils": "comfy_utils",
+    "comfy.weight_adapter": "comfy_weight_adapter",
     "comfy_api": None,
     "comfy_api.input": "comfy_api_input",
     "comfy_api.input.basic_types": "comfy_api_input",

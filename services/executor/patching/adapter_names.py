@@ -1,8 +1,9 @@
 """What LoRA files call the layers of a model and of its text encoders.
 
-`lora_unet_` and `lora_te_` with underscores for dots are the names of kohya's scripts; a UNet's layers have in them the
-names of the LDM layout or, mostly, those of diffusers. Files of diffusers itself (`unet.…`) are known as its earlier
-versions wrote them, `….processor.to_q_lora.…` in attention; ComfyUI does not know today's `….to_q.lora_A.…` either.
+`lora_unet_` (in files of OFT `oft_unet_`) and `lora_te_` with underscores for dots are the names of kohya's scripts; a
+UNet's layers have in them the names of the LDM layout or, mostly, those of diffusers. Files of diffusers itself
+(`unet.…`) are known as its earlier versions wrote them, `….processor.to_q_lora.…` in attention; ComfyUI does not know
+today's `….to_q.lora_A.…` either.
 
 Two text encoders are told apart by `lora_te1_` and `lora_te2_`, or `text_encoder.` and `text_encoder_2.`.
 """
@@ -15,7 +16,7 @@ from typing import Any
 from services.executor.diffusion.adapters.unet_names import diffusers_names, renamed
 
 UNET = "diffusion_model."
-UNET_PREFIX = "lora_unet_"
+UNET_PREFIXES = ("lora_unet_", "oft_unet_")
 TRANSFORMER = ".transformer."
 TEXT_BEGINNINGS = ("lora_te", "text_encoder")
 """What the names of a text encoder's layers begin with, in any file."""
@@ -27,14 +28,13 @@ _WEIGHT = ".weight"
 def unet_names(model: Any) -> dict[str, str]:
     """Layers of a BaseModel (`diffusion_model.…`) by what files call them."""
     diffusers = diffusers_names(model.diffusion_model.spec)
-    names = {}
+    names: dict[str, str] = {}
     for layer in _layers(model, UNET):
-        names[UNET + layer] = names[UNET_PREFIX + _underscored(layer)] = UNET + layer
+        names |= dict.fromkeys((UNET + layer, *_prefixed(layer)), UNET + layer)
         other = renamed(layer, diffusers)
         if other is not None:
-            names[UNET_PREFIX + _underscored(other)] = UNET + layer
             earlier = other.replace(".to_", ".processor.to_").removesuffix(".0") if ".to_" in other else other
-            names[earlier] = names[f"unet.{earlier}"] = UNET + layer
+            names |= dict.fromkeys((*_prefixed(other), earlier, f"unet.{earlier}"), UNET + layer)
     return names
 
 
@@ -54,6 +54,10 @@ def _layers(model: Any, prefix: str) -> Iterator[str]:
     for key in model.state_dict():
         if key.startswith(prefix) and key.endswith(_WEIGHT):
             yield key.removeprefix(prefix).removesuffix(_WEIGHT)
+
+
+def _prefixed(layer: str) -> Iterator[str]:
+    return (prefix + _underscored(layer) for prefix in UNET_PREFIXES)
 
 
 def _underscored(name: str) -> str:

@@ -26,19 +26,22 @@ class Change(NamedTuple):
     rank: int | None
 
 
+Make = Callable[[Parts, Tensor], Change]
+
+
 @dataclass(frozen=True)
 class Adapter:
     """The change of one weight.
 
     Attributes:
         parts: the matrices, by what their kind calls them.
-        make: makes the change of them.
+        make: makes the change of them, of a weight in float32.
         alpha: the strength of the training; the rank, so that nothing is scaled, when it is None.
         magnitude: see `dora.py`; None when only what is added was trained.
     """
 
     parts: Parts
-    make: Callable[[Parts], Change] = field(repr=False)
+    make: Make = field(repr=False)
     alpha: float | None = None
     magnitude: Tensor | None = None
 
@@ -46,12 +49,13 @@ class Adapter:
         """Whether it was made for weights of this shape; nothing is computed."""
         try:
             return self.change(weight.to("meta")).shape == weight.shape
-        except (IndexError, RuntimeError):
+        except (IndexError, RuntimeError, ValueError):
             return False
 
     def change(self, weight: Tensor) -> Tensor:
         """What is added to a weight at full strength, in its shape and on its device, in float32."""
-        delta, rank = self.make({name: part.to(weight.device, torch.float32) for name, part in self.parts.items()})
+        parts = {name: part.to(weight.device, torch.float32) for name, part in self.parts.items()}
+        delta, rank = self.make(parts, weight.float())
         if self.alpha is not None and rank is not None:
             delta = delta * (self.alpha / rank)
         delta = delta.reshape(weight.shape)

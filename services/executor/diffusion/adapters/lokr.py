@@ -20,7 +20,7 @@ def is_whole(parts: Parts) -> bool:
     return all(name in parts or {f"{name}_a", f"{name}_b"} <= parts.keys() for name in FACTORS)
 
 
-def make(parts: Parts) -> Change:
+def make(parts: Parts, weight: Tensor) -> Change:
     """kron(w1, w2)."""
     first, first_rank = _factor(parts, "lokr_w1", None)
     second, second_rank = _factor(parts, "lokr_w2", parts.get("lokr_t2"))

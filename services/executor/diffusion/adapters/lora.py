@@ -6,6 +6,8 @@ weights: Yeh et al., https://arxiv.org/abs/2309.14859.
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from services.executor.diffusion.adapters import tucker
 from services.executor.diffusion.adapters.adapter import Change, Parts
 
@@ -20,7 +22,7 @@ SPELLINGS = (
 MIDDLE = ".lora_mid.weight"
 
 
-def make(parts: Parts) -> Change:
+def make(parts: Parts, weight: Tensor) -> Change:
     """up @ down; `mid`, where there is one, is a kernel (rank, rank, height, width) between them."""
     up, down = parts["up"].flatten(1), parts["down"].flatten(1)
     if "mid" in parts:

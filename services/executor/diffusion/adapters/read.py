@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from services.executor.diffusion.adapters import loha, lokr, lora
-from services.executor.diffusion.adapters.adapter import Adapter
+from services.executor.diffusion.adapters import boft, glora, loha, lokr, lora, oft
+from services.executor.diffusion.adapters.adapter import Adapter, Make
 
 _LOHA = (*loha.NEEDED, *loha.CORES)
 _LOKR = (*lokr.FACTORS, *(f"{name}_{part}" for name in lokr.FACTORS for part in "ab"), "lokr_t2")
+#: By the dimensions of their blocks.
+_TURNING = {oft.DIMENSIONS: oft.make, boft.DIMENSIONS: boft.make}
 
 #: Whole changes of a weight and of a bias: what is added to it, or takes its place.
 _WHOLE = {
@@ -57,15 +59,25 @@ def _adapter(tensors: Mapping[str, Tensor], name: str, layer: str) -> Iterator[C
         yield Change(layer, "weight", adapter, (*keys.values(), *extras.values()))
 
 
-def _kinds(tensors: Mapping[str, Tensor], name: str) -> Iterator[tuple[dict[str, str], Any]]:
+def _kinds(tensors: Mapping[str, Tensor], name: str) -> Iterator[tuple[dict[str, str], Make]]:
     for up, down in lora.SPELLINGS:
         keys = {"up": name + up, "down": name + down, "mid": name + lora.MIDDLE}
         present = {part: key for part, key in keys.items() if key in tensors}
         if {"up", "down"} <= present.keys():
             yield present, lora.make
-    hada = {part: f"{name}.{part}" for part in _LOHA if f"{name}.{part}" in tensors}
+    hada = _present(tensors, name, _LOHA)
     if all(part in hada for part in loha.NEEDED):
         yield hada, loha.make
-    kron = {part: f"{name}.{part}" for part in _LOKR if f"{name}.{part}" in tensors}
+    kron = _present(tensors, name, _LOKR)
     if lokr.is_whole({part: tensors[key] for part, key in kron.items()}):
         yield kron, lokr.make
+    general = {part: f"{name}.{part}.weight" for part in glora.NEEDED}
+    if all(key in tensors for key in general.values()):
+        yield general, glora.make
+    turned = _present(tensors, name, (oft.BLOCKS, *oft.EXTRAS))
+    if oft.BLOCKS in turned and (make := _TURNING.get(tensors[turned[oft.BLOCKS]].dim())) is not None:
+        yield turned, make
+
+
+def _present(tensors: Mapping[str, Tensor], name: str, parts: Iterable[str]) -> dict[str, str]:
+    return {part: key for part in parts if (key := f"{name}.{part}") in tensors}

@@ -49,3 +49,15 @@ def test_magnitudes_may_be_of_inputs() -> None:
 def test_matrices_for_other_weights_do_not_fit(up: Tensor, down: Tensor) -> None:
     assert Adapter({"up": ones(4, 2), "down": ones(2, 54)}, lora.make).fits(KERNEL)
     assert not Adapter({"up": up, "down": down}, lora.make).fits(KERNEL)
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 1, 1), (6, 5, 3, 3)])
+def test_magnitudes_of_convolutions_are_of_whole_kernels(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(2)
+    weight, up, down = torch.randn(shape), torch.randn(6, 2, 1, 1), torch.randn(2, *shape[1:])
+    magnitude = torch.rand(6, 1, 1, 1)
+    changed = weight + Adapter({"up": up, "down": down}, lora.make, magnitude=magnitude).change(weight)
+    for output in range(6):
+        added = sum(up[output, rank, 0, 0] * down[rank] for rank in range(2))
+        expected = magnitude[output] * (weight[output] + added) / weight[output].flatten().norm()
+        torch.testing.assert_close(changed[output], expected)
