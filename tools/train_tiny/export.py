@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from services.executor.diffusion.checkpoints.checkpoint import VAE_PREFIX
+from services.executor.diffusion.checkpoints.autoencoders import VAE_PREFIX
 from services.executor.diffusion.checkpoints.configuration import CONFIGURATION_KEY
 from services.executor.diffusion.checkpoints.network import UNET_PREFIX
 from services.executor.diffusion.models.clip_text import ClipText

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from services.executor.diffusion.checkpoints.checkpoint import VAE_PREFIX
+from services.executor.diffusion.checkpoints.autoencoders import VAE_PREFIX
 from services.executor.diffusion.checkpoints.describing import (
     clip_text_configuration,
     latent_configuration,

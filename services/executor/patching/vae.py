@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from services.executor.diffusion.checkpoints import autoencoder
-from services.executor.diffusion.checkpoints.configuration import read_configuration
+from services.executor.diffusion.checkpoints.parts import autoencoder_of
+from services.executor.diffusion.checkpoints.weights_file import ModelFile
 from services.executor.diffusion.models.autoencoder import Autoencoder, to_unit_range
+from services.executor.diffusion.models.taesd import Taesd
 from services.executor.diffusion.models.vae import Vae
 from services.executor.diffusion.tiling import in_tiles_of_three_shapes
 from services.executor.patching.autoencoding import Tiles, Work, done, done_in_tiles
@@ -51,7 +52,7 @@ class VAE:
         Raises:
             CheckpointError: they are not those of an autoencoder.
         """
-        self._use(autoencoder(sd, read_configuration(metadata or {}).get("vae", {})).vae, device)
+        self._use(autoencoder_of(ModelFile(sd, metadata or {})).vae, device)
 
     @classmethod
     def of(cls, known: Autoencoder) -> VAE:
@@ -60,7 +61,7 @@ class VAE:
         made._use(known.vae)
         return made
 
-    def _use(self, network: Vae, device: torch.device | None = None) -> None:
+    def _use(self, network: Vae | Taesd, device: torch.device | None = None) -> None:
         self.first_stage_model = network
         self.patcher = ModelPatcher(network, device)
         spec = network.spec

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from services.executor import environment
-from services.executor.diffusion.checkpoints.checkpoint import VAE_PREFIX
+from services.executor.diffusion.checkpoints.autoencoders import VAE_PREFIX
 from services.executor.engine.context import NodeContext, RunContext, enter_context, leave_context
 from services.executor.model_folders import ModelFolders
 from services.executor.nodes.editing import InstructPixToPixConditioning

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from services.executor.diffusion.checkpoints import load_checkpoint
-from services.executor.diffusion.checkpoints.text_encoders import text_encoders
+from services.executor.diffusion.checkpoints.text_encoders import encoder_parts, text_encoders
 from services.executor.diffusion.conditioning import Conditioning
 from services.executor.nodes.sdxl_prompts import CLIPTextEncodeSDXL, CLIPTextEncodeSDXLRefiner
 from services.executor.patching.clip import CLIP
@@ -34,8 +34,8 @@ def xl() -> CLIP:
 
 @pytest.fixture(scope="module")
 def refiner() -> CLIP:
-    configuration = {"clip_g": {"num_attention_heads": 3}}
-    return CLIP(text_encoders(load_file(CHECKPOINTS / "sdxl_small.safetensors"), [G], configuration))
+    weights, configuration = load_file(CHECKPOINTS / "sdxl_small.safetensors"), {"clip_g": {"num_attention_heads": 3}}
+    return CLIP(text_encoders(encoder_parts(weights, configuration, G)))
 
 
 def _encoded(clip: Any, text_g: str, text_l: str) -> Conditioning:

@@ -39,9 +39,15 @@ _ENDS = {
 
 def diffusers_names(spec: UNetSpec) -> dict[str, str]:
     """By the beginning of a layer's name in the LDM layout, that of its name in diffusers."""
+    (middle_block,) = _kinds([spec.middle_block])
+    return whole_names(_kinds(spec.input_blocks), middle_block, _kinds(spec.output_blocks))
+
+
+def whole_names(input_blocks: Sequence[Kinds], middle_block: Kinds, output_blocks: Sequence[Kinds]) -> dict[str, str]:
+    """The same of a UNet that is made of layers of these kinds."""
     return {
-        **encoder_names(_kinds(spec.input_blocks), *_kinds([spec.middle_block])),
-        **dict(_levels("output_blocks", "up_blocks", _kinds(spec.output_blocks), first=0)),
+        **encoder_names(input_blocks, middle_block),
+        **dict(_levels("output_blocks", "up_blocks", output_blocks, first=0)),
     }
 
 

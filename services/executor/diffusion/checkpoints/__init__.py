@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.executor.diffusion.checkpoints.checkpoint import Checkpoint, autoencoder, load_checkpoint
+from services.executor.diffusion.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 
-__all__ = ["Checkpoint", "CheckpointError", "autoencoder", "load_checkpoint"]
+__all__ = ["Checkpoint", "CheckpointError", "load_checkpoint"]

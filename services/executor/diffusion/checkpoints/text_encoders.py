@@ -20,6 +20,7 @@ from services.executor.diffusion.text_families import SD1_L, SD2_H, SDXL_G, SDXL
 
 CONDITIONERS = ("cond_stage_model.", "conditioner.embedders.")
 """What the names of a checkpoint's text encoders begin with."""
+_SECOND_CONDITIONER = "conditioner.embedders.1."
 
 _HUGGING_FACE = "text_model."
 _TOKEN_TABLE = "embeddings.token_embedding.weight"
@@ -49,26 +50,32 @@ def text_encoder_prefixes(shapes: Shapes) -> list[str]:
     )
 
 
-def text_encoders(
-    weights: Mapping[str, Tensor], prefixes: Sequence[str], configuration: Mapping[str, Any]
-) -> TextEncoders:
-    """The text encoders below these prefixes: one, or the two of Stable Diffusion XL.
+def encoder_parts(
+    weights: Mapping[str, Tensor], configuration: Mapping[str, Any], within: str | tuple[str, ...] = ""
+) -> list[EncoderPart]:
+    """The text encoders in a file whose names begin with one of `within`."""
+    prefixes = text_encoder_prefixes(shapes_of(weights))
+    return [EncoderPart(weights, prefix, configuration) for prefix in prefixes if prefix.startswith(within)]
+
+
+def text_encoders(parts: Sequence[EncoderPart]) -> TextEncoders:
+    """The text encoders of a model: one, or the two of Stable Diffusion XL.
 
     Raises:
         CheckpointError: they are those of another family, or not whole.
     """
-    parts = [_Part(weights, prefix, configuration) for prefix in prefixes]
     match parts:
         case [alone]:
             return TextEncoders((alone.encoder(_ALONE[alone.kind]),))
-        case [first, second]:
-            if first.kind == "g" and second.kind != "g":
-                first, second = second, first
-            return TextEncoders((first.encoder(SDXL_L), second.encoder(SDXL_G)))
-    raise CheckpointError(f"{len(parts)} text encoders belong to no known family")
+        case [_, _]:
+            first, second = sorted(parts, key=lambda part: part.kind != "l")
+            if first.kind == "l" and second.may_be_g:
+                return TextEncoders((first.encoder(SDXL_L), second.encoder(SDXL_G)))
+    kinds = ", ".join(part.kind for part in parts) or "none"
+    raise CheckpointError(f"text encoders ({kinds}) of no known family: it takes one, or CLIP's l and OpenCLIP's g")
 
 
-class _Part:
+class EncoderPart:
     """The weights of one text encoder in a file."""
 
     def __init__(self, weights: Mapping[str, Tensor], prefix: str, configuration: Mapping[str, Any]) -> None:
@@ -100,9 +107,16 @@ class _Part:
             return configured[0]
         if self._layers >= _H_LAYERS_IN_USE:
             return "g" if self._layers >= _G_LAYERS else "h"
+        if self._prefix.startswith(_SECOND_CONDITIONER):
+            return "g"
         if self._is_open_clip:
             return "g" if self._prefix.startswith("conditioner.") else "h"
         return "l"
+
+    @property
+    def may_be_g(self) -> bool:
+        """Whether it is the second encoder of Stable Diffusion XL where the first one is beside it."""
+        return self.kind == "g" or (self.kind == "h" and self._layers < _H_LAYERS_IN_USE)
 
     @property
     def _layers(self) -> int:

@@ -1,9 +1,13 @@
-"""Reading small files of weights, whose names and shapes nobody knows beforehand."""
+"""Reading files of weights, whose names and shapes nobody knows beforehand."""
 
 from __future__ import annotations
 
 import pickle
+import re
+import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +19,70 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.header import read_header
+from services.executor.diffusion.checkpoints.scaled_weights import unscaled
 
 #: What torch raises over bytes that are no pickle, or the wrong one.
 _DAMAGE = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 
 #: Extensions of files that hold weights and nothing that could run.
 SAFETENSORS = frozenset({".safetensors", ".sft"})
+
+_REFUSED = re.compile(r"Unsupported (?:global|class|operand)[^\w]*(?:GLOBAL )?([\w.]+)")
+
+
+class _Passed:
+    """Stands for what trainers of old left beside the weights: nothing of it is made, and nobody asks for it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+_LEFT_BY_TRAINERS = (
+    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+    "numpy.core.multiarray.scalar",
+    "numpy.dtype",
+    "_codecs.encode",
+)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a file with a model in it holds.
+
+    Attributes:
+        weights: all tensors by name.
+        metadata: free-form texts; pickled files have none.
+    """
+
+    weights: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+
+    @cached_property
+    def configuration(self) -> dict[str, Any]:
+        """What the file says about itself, see `configuration.py`.
+
+        Raises:
+            CheckpointError: it is no JSON object.
+        """
+        return read_configuration(self.metadata)
+
+
+def read_model_file(path: Path, kind: str) -> ModelFile:
+    """All weights in a file, memory-mapped; those that are stored with scales are multiplied by them.
+
+    Raises:
+        CheckpointError: the file is damaged, or pickled with more in it than weights.
+    """
+    if path.suffix.lower() not in SAFETENSORS:
+        return ModelFile(unscaled(named_weights(path, kind)), {})
+    header = read_header(path)
+    try:
+        return ModelFile(unscaled(load_file(path)), header.metadata)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} is not a safetensors file: {error}") from error
 
 
 def load_weights_file(path: Path, kind: str) -> Any:
@@ -33,9 +95,20 @@ def load_weights_file(path: Path, kind: str) -> Any:
         if path.suffix.lower() in SAFETENSORS:
             read_header(path)  # which says more clearly what else it may be
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (*_DAMAGE, SafetensorError, pickle.UnpicklingError) as error:
+        with torch.serialization.safe_globals([(_Passed, name) for name in _LEFT_BY_TRAINERS]):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path.name} is not {kind}: {_reason(error)}") from error
+    except (*_DAMAGE, SafetensorError) as error:
         raise CheckpointError(f"{path.name} is not {kind}: {error}") from error
+
+
+def _reason(error: pickle.UnpicklingError) -> str:
+    """Why unpickling was refused; torch's own words are about how to run the code all the same."""
+    refused = _REFUSED.search(str(error))
+    if refused is None:
+        return f"it cannot be unpickled ({str(error).splitlines()[0]})"
+    return f"it holds more than weights ({refused[1]}), which could run code; only files of weights are loaded"
 
 
 def named_weights(path: Path, kind: str) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from services.executor.diffusion.models.taesd import Taesd
 from services.executor.diffusion.models.vae import Vae
 
 
@@ -15,7 +16,7 @@ class Autoencoder:
         vae: the network, its weights in the dtype of the file.
     """
 
-    def __init__(self, vae: Vae) -> None:
+    def __init__(self, vae: Vae | Taesd) -> None:
         self.vae = vae
 
     @property

@@ -50,7 +50,7 @@ NAMES = {
 def test_a_file_in_the_wrong_folder_is_called_by_its_name(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "file.safetensors"
     save_file({name: torch.zeros(1) for name in NAMES[kind]}, path)
-    with pytest.raises(CheckpointError, match=rf"file\.safetensors holds no known model; it looks like {kind} \("):
+    with pytest.raises(CheckpointError, match=rf"file\.safetensors: it holds no known model; it looks like {kind} \("):
         load_checkpoint(path)
 
 

@@ -131,7 +131,7 @@ def test_a_weight_of_another_shape_is_named_with_both_shapes(tmp_path: Path) -> 
 def test_a_file_of_other_weights_is_refused_with_what_they_are(tmp_path: Path) -> None:
     path = tmp_path / "lora.safetensors"
     save_file({"lora_unet_mid.something.weight": torch.zeros(2, 2), "lora_te.alpha": torch.zeros(1)}, path)
-    with pytest.raises(CheckpointError, match=r"lora\.safetensors holds no known model.*lora_te, lora_unet_mid"):
+    with pytest.raises(CheckpointError, match=r"lora\.safetensors: it holds no known model.*lora_te, lora_unet_mid"):
         load_checkpoint(path)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from services.executor.diffusion.checkpoints import CheckpointError
-from services.executor.diffusion.checkpoints.text_encoders import text_encoder_prefixes, text_encoders
+from services.executor.diffusion.checkpoints.text_encoders import encoder_parts, text_encoders
 from services.executor.diffusion.models.clip_text import ClipText, ClipTextSpec
 from services.executor.diffusion.text_encoding import TextEncoders
 from services.executor.diffusion.text_families import SD1_L, SD2_H, SDXL_G, SDXL_L
@@ -23,9 +23,7 @@ L, H, G = network("l"), network("h"), network("g")
 
 def _found(weights: dict[str, Tensor], *kinds: str) -> TextEncoders:
     """The encoders in a file; `kinds` are those that its configuration names."""
-    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    configuration = {f"clip_{kind}": HEADS[f"clip_{kind}"] for kind in kinds}
-    return text_encoders(weights, text_encoder_prefixes(shapes), configuration)
+    return text_encoders(encoder_parts(weights, {f"clip_{kind}": HEADS[f"clip_{kind}"] for kind in kinds}))
 
 
 def _without_text_model(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -180,7 +178,7 @@ def test_an_encoder_that_is_not_whole_is_refused(
 
 def test_three_encoders_are_of_no_known_family() -> None:
     weights = hugging_face(L, "a.") | openclip(G, "b.") | openclip(H, "c.")
-    with pytest.raises(CheckpointError, match="3 text encoders"):
+    with pytest.raises(CheckpointError, match="text encoders \\(l, h, h\\) of no known family"):
         _found(weights, "l", "g", "h")
 
 
@@ -194,7 +192,7 @@ def test_published_encoders_have_their_heads_and_their_activation(name: str) -> 
     with torch.device("meta"):
         whole = ClipText(ClipTextSpec(width, inner_width, width // 64, layers, projection_dim=projection))
         weights = hugging_face(whole) if name == "l" else openclip(whole)
-        (encoder,) = text_encoders(weights, [""], {}).encoders
+        (encoder,) = text_encoders(encoder_parts(weights, {})).encoders
     assert encoder.use.name == name
     assert encoder.model.spec == ClipTextSpec(
         width, inner_width, width // 64, layers, "quick_gelu" if name == "l" else "gelu", projection

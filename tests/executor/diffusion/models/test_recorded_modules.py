@@ -10,10 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints import load_checkpoint
-from services.executor.diffusion.checkpoints.configuration import read_configuration
-from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.network import diffusion_network
-from services.executor.diffusion.checkpoints.text_encoders import text_encoder_prefixes, text_encoders
+from services.executor.diffusion.checkpoints.text_encoders import encoder_parts, text_encoders
+from services.executor.diffusion.checkpoints.weights_file import read_model_file
 from services.executor.diffusion.models.autoencoder import Autoencoder
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.text_encoding import TextEncoder
@@ -45,8 +44,8 @@ def _vae() -> Autoencoder:
 @cache
 def _encoders(family: str) -> dict[str, TextEncoder]:
     path = GOLDEN / "models" / "checkpoints" / f"{family}_small.safetensors"
-    header = read_header(path)
-    found = text_encoders(load_file(path), text_encoder_prefixes(header.shapes), read_configuration(header.metadata))
+    file = read_model_file(path, "a checkpoint")
+    found = text_encoders(encoder_parts(file.weights, file.configuration))
     return {encoder.use.name: encoder for encoder in found.encoders}
 
 
