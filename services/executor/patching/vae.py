@@ -10,9 +10,7 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.parts import autoencoder_of
 from services.executor.diffusion.checkpoints.weights_file import ModelFile
-from services.executor.diffusion.models.autoencoder import Autoencoder, to_unit_range
-from services.executor.diffusion.models.taesd import Taesd
-from services.executor.diffusion.models.vae import Vae
+from services.executor.diffusion.models.autoencoder import Autoencoder, Network, to_unit_range
 from services.executor.diffusion.tiling import in_tiles_of_three_shapes
 from services.executor.patching.autoencoding import Tiles, Work, done, done_in_tiles
 from services.executor.patching.model_patcher import ModelPatcher
@@ -61,7 +59,7 @@ class VAE:
         made._use(known.vae)
         return made
 
-    def _use(self, network: Vae | Taesd, device: torch.device | None = None) -> None:
+    def _use(self, network: Network, device: torch.device | None = None) -> None:
         self.first_stage_model = network
         self.patcher = ModelPatcher(network, device)
         spec = network.spec

@@ -16,6 +16,7 @@ from services.executor.diffusion.checkpoints.structure import Shapes, count
 from services.executor.diffusion.checkpoints.taesd import is_taesd, taesd
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
 from services.executor.diffusion.models.autoencoder import Autoencoder
+from services.executor.diffusion.models.pixel_space import MARKER, PixelSpace
 from services.executor.diffusion.models.vae import Vae
 
 VAE_PREFIX = "first_stage_model."
@@ -47,6 +48,8 @@ def autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any],
     own = below(weights, prefix)
     if is_taesd(shapes_of(own)):
         return Autoencoder(taesd(own))
+    if MARKER in own:
+        return Autoencoder(PixelSpace())
     if _MARK not in own:
         raise CheckpointError(f"this is no autoencoder; {looks_like(shapes_of(own))}")
     if _DIFFUSERS_MARK in own:

@@ -43,6 +43,7 @@ class _Passed:
 _LEFT_BY_TRAINERS = (
     "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
     "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
     "numpy.dtype",
     "_codecs.encode",
 )

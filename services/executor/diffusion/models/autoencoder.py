@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from services.executor.diffusion.models.pixel_space import PixelSpace
 from services.executor.diffusion.models.taesd import Taesd
 from services.executor.diffusion.models.vae import Vae
+
+Network = Vae | Taesd | PixelSpace
 
 
 class Autoencoder:
@@ -16,7 +19,7 @@ class Autoencoder:
         vae: the network, its weights in the dtype of the file.
     """
 
-    def __init__(self, vae: Vae | Taesd) -> None:
+    def __init__(self, vae: Network) -> None:
         self.vae = vae
 
     @property
