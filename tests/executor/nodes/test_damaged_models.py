@@ -58,7 +58,7 @@ LORA = {"lora_unet_mid_block_attentions_0_proj_in.lora_up.weight": torch.ones(4,
         ("page.ckpt", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "page.ckpt is not a"),
         ("empty.pt", b"", "empty.pt is not a"),
         ("code.ckpt", pickle.dumps(Surprise(), protocol=2), r"holds more than weights \(exceptions\.Exception\)"),
-        ("lora.safetensors", save(LORA), "its weights are of lora_unet_mid_block_attentions_0_proj_in"),
+        ("lora.safetensors", save(LORA), "it looks like a LoRA .* for the node LoraLoader"),
     ],
     ids=["a page", "cut short", "a huge header", "a renamed pickle", "no bytes", "a page, pickled", "nothing", "code"]
     + ["a LoRA"],

@@ -19,6 +19,9 @@ from services.executor.diffusion.models.unet_spec import (
 
 MARK = "down_blocks.0.resnets.0.norm1.weight"
 
+#: A vector condition that is a picture, which models of Stable Diffusion 2 may take, has a name of its own.
+_PICTURE_EMBEDDING = {"class_embedding.linear_1": "label_emb.0.0", "class_embedding.linear_2": "label_emb.0.2"}
+
 
 def in_ldm_layout(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights by their names in the LDM layout; what that does not have keeps its name."""
@@ -29,7 +32,7 @@ def in_ldm_layout(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def ldm_names(shapes: Shapes) -> dict[str, str]:
     """By the beginning of a layer's name in diffusers, that of its name in the LDM layout."""
     ours = whole_names(input_blocks(shapes), middle_block(shapes), output_blocks(shapes))
-    return {theirs: name for name, theirs in ours.items()}
+    return _PICTURE_EMBEDDING | {theirs: name for name, theirs in ours.items()}
 
 
 def input_blocks(shapes: Shapes) -> list[Kinds]:

@@ -44,3 +44,9 @@ def test_names_lead_there_and_back(name: str) -> None:
     assert len(set(there.values())) == len(shapes)
     back = ldm_names({other: shapes[name] for name, other in there.items()})
     assert {name: renamed(other, back) for name, other in there.items()} == {name: name for name in shapes}
+
+
+def test_a_picture_as_condition_has_a_name_of_its_own() -> None:
+    names = ldm_names({})
+    assert renamed("class_embedding.linear_2.bias", names) == "label_emb.0.2.bias"
+    assert renamed("class_embedding.weight", names) == "label_emb.weight"
