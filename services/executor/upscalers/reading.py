@@ -12,7 +12,7 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.weights_file import load_weights_file
-from services.executor.upscalers import compact, esrgan, swin2sr, swin_ir
+from services.executor.upscalers import compact, esrgan, plksr, span, swin2sr, swin_ir
 from services.executor.upscalers.architecture import Architecture, Network, Weights, shapes_of
 from services.executor.upscalers.upscale_model import UpscaleModel
 
@@ -21,6 +21,8 @@ ARCHITECTURES: Sequence[Architecture] = (
     esrgan.ARCHITECTURE,
     swin_ir.ARCHITECTURE,
     swin2sr.ARCHITECTURE,
+    span.ARCHITECTURE,
+    plksr.ARCHITECTURE,
     compact.ARCHITECTURE,
 )
 
@@ -31,7 +33,7 @@ _WRAPPERS = ("params_ema", "params-ema", "model_state_dict", "state_dict", "para
 _PREFIXES = ("module.", "netG.")
 
 #: What can be computed from the sizes, and lies in some files all the same.
-_COMPUTED = ("relative_position_index", "relative_coords_table", "attn_mask")
+_COMPUTED = ("relative_position_index", "relative_coords_table", "attn_mask", "num_batches_tracked")
 
 
 def load_upscaler(path: Path) -> UpscaleModel:
@@ -79,7 +81,9 @@ def _fill(network: Network) -> None:
         CheckpointError: one is missing, is too much, or has another shape than the network's.
     """
     given = {name: tensor for name, tensor in network.weights.items() if not name.endswith(_COMPUTED)}
-    wanted = {name: parameter.shape for name, parameter in network.module.named_parameters()}
+    wanted = {
+        name: weight.shape for name, weight in network.module.state_dict().items() if not name.endswith(_COMPUTED)
+    }
     _check(given, wanted)
     network.module.load_state_dict({name: given[name].float() for name in wanted}, assign=True)
     network.module.eval().requires_grad_(False)

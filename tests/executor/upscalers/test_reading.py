@@ -91,8 +91,8 @@ def without(name: str) -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("page.safetensors", b"<!DOCTYPE html>", "is not an upscale model: "),
-        ("short.safetensors", save(COMPACT)[:-8], "is not an upscale model: "),
+        ("page.safetensors", b"<!DOCTYPE html>", "is a web page"),
+        ("short.safetensors", save(COMPACT)[:-8], "is truncated"),
         ("code.pth", pickle.dumps(Surprise(), protocol=2), "is not an upscale model: "),
         ("list.pth", pickle.dumps([1, 2], protocol=2), "is not an upscale model"),
         ("empty.safetensors", save({}), "of a known architecture .*nothing"),

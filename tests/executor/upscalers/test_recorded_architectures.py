@@ -22,8 +22,9 @@ TOLERANCE = 2e-5  # of the largest value
 
 def loaded(name: str, folder: Path) -> UpscaleModel:
     case = CASES[name]
-    buffers = {key: torch.zeros(shape) for key, shape in case["buffers"].items()}
-    save_file(waves(case["shapes"]) | buffers, folder / "model.safetensors")
+    computed = {key: torch.zeros(shape) for key, shape in case["buffers"].items()}
+    given = {key.removeprefix(f"{name}/"): tensor for key, tensor in OUTPUTS.items() if key.startswith(f"{name}/")}
+    save_file(waves(case["shapes"]) | computed | given, folder / "model.safetensors")
     return load_upscaler(folder / "model.safetensors")
 
 

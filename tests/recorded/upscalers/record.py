@@ -14,6 +14,8 @@ from spandrel import ModelLoader
 from spandrel.__helpers.size_req import pad_tensor
 from spandrel.architectures.Compact import Compact
 from spandrel.architectures.ESRGAN import ESRGAN
+from spandrel.architectures.PLKSR import PLKSR, RealPLKSR
+from spandrel.architectures.SPAN import SPAN
 from spandrel.architectures.Swin2SR import Swin2SR
 from spandrel.architectures.SwinIR import SwinIR
 
@@ -21,8 +23,10 @@ from tests.executor.upscalers.weights import picture, waves
 
 HERE = Path(__file__).parent
 HEIGHT, WIDTH, STRIDE = 21, 18, 3
-#: What a state dict has beside parameters, and can be computed: not all files have it.
-BUFFERS = ("attn_mask",)
+#: What a state dict has beside parameters, and that a network computes with.
+KEPT = ("init_pos", "rpe_biases", "running_mean", "running_var")
+#: What can be computed from the sizes: of these files, some have it and some do not.
+LEFT_OUT = ("attn_mask_0", "attn_mask_1", "attn_mask")
 
 
 def esrgan(scale: int, plus: bool = False, unshuffle: int | None = None, channels: int = 3) -> ESRGAN:
@@ -41,6 +45,10 @@ def esrgan(scale: int, plus: bool = False, unshuffle: int | None = None, channel
 def swin(kind, upsampler: str, upscale: int, **more):
     sizes = {"img_size": 16, "window_size": 8, "embed_dim": 12, "depths": [2, 2], "num_heads": [2, 3], "mlp_ratio": 2.0}
     return kind(**{**sizes, "upsampler": upsampler, "upscale": upscale, "in_chans": 3, **more})
+
+
+def plksr(kind, scale: int, **more):
+    return kind(dim=16, n_blocks=2, upscaling_factor=scale, kernel_size=5, **more)
 
 
 CASES = {
@@ -64,6 +72,15 @@ CASES = {
     "swin2sr_lightweight_x2": lambda: swin(Swin2SR, "pixelshuffledirect", 2),
     "swin2sr_real_x4": lambda: swin(Swin2SR, "nearest+conv", 4),
     "swin2sr_jpeg": lambda: swin(Swin2SR, "", 1),
+    "span_x4": lambda: SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=4),
+    "span_x2_not_centred": lambda: SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=2, norm=False),
+    "plksr_x4": lambda: plksr(PLKSR, 4),
+    "plksr_x2_doubled": lambda: plksr(PLKSR, 2, ccm_type="DCCM", use_ea=False),
+    "plksr_x2_inverted": lambda: plksr(PLKSR, 2, ccm_type="ICCM"),
+    "real_plksr_x4": lambda: plksr(RealPLKSR, 4),
+    "real_plksr_x2_looked_up": lambda: plksr(RealPLKSR, 2, dysample=True, layer_norm=True),
+    "real_plksr_x3_looked_up": lambda: plksr(RealPLKSR, 3, dysample=True),
+    "real_plksr_x1_looked_up": lambda: plksr(RealPLKSR, 1, dysample=True),
 }
 
 
@@ -75,11 +92,14 @@ def main() -> None:
         state = network.state_dict()
         shapes = {key: list(tensor.shape) for key, tensor in state.items() if key not in buffers}
         state |= waves(shapes)
+        statistics = {key: list(state[key].shape) for key in buffers if key.endswith(("running_mean", "running_var"))}
+        state |= {key: wave.abs() + 0.5 if "var" in key else wave for key, wave in waves(statistics).items()}
         model = ModelLoader().load_from_state_dict(dict(state)).eval()
         _, padded = pad_tensor(picture(model.input_channels, HEIGHT, WIDTH), model.size_requirements)
         with torch.inference_mode():
             out = model.model(padded)[..., : HEIGHT * model.scale, : WIDTH * model.scale]
         outputs[name] = out[..., ::STRIDE, ::STRIDE].contiguous()
+        outputs |= {f"{name}/{key}": state[key].contiguous() for key in buffers & state.keys() if key.endswith(KEPT)}
         cases[name] = {
             "architecture": model.architecture.id,
             "scale": model.scale,
@@ -88,7 +108,9 @@ def main() -> None:
             "purpose": model.purpose,
             "shapes": shapes,
             "buffers": {
-                key: list(state[key].shape) for key in sorted(buffers & state.keys()) if not key.endswith(BUFFERS)
+                key: list(state[key].shape)
+                for key in sorted(buffers & state.keys())
+                if not key.endswith((*LEFT_OUT, *KEPT))
             },
         }
     (HERE / "cases.json").write_text(json.dumps(cases) + "\n")
