@@ -94,6 +94,11 @@ class MemoryPlanner:
             self.memory.give_back()
             return left
 
+    def evict(self, networks: Iterable[nn.Module]) -> int:
+        """Take networks back; returns how many left."""
+        with self._lock:
+            return sum(self._evict(network, {}) for network in networks)
+
     def shrink(self, networks: Sequence[nn.Module], share: float) -> bool:
         """Keep at most a share of what networks have on the device now there; returns whether less is there then."""
         with self._lock:

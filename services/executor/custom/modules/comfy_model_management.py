@@ -1,19 +1,27 @@
-"""`comfy.model_management`: the worker's one device, its memory, and interruption.
-
-Models stay on the device once they are loaded, so most of what moves them about in ComfyUI has nothing to do here.
-"""
+"""`comfy.model_management`: the worker's one device, its memory, and interruption."""
 
 from __future__ import annotations
 
 import enum
-import gc
-from collections.abc import Iterable
 from typing import Any
 
 import psutil
 import torch
 from torch import Tensor
 
+from services.executor.custom.modules.loaded_models import LoadedModel as LoadedModel
+from services.executor.custom.modules.loaded_models import cleanup_models as cleanup_models
+from services.executor.custom.modules.loaded_models import current_loaded_models as _current_loaded_models
+from services.executor.custom.modules.loaded_models import free_memory as free_memory
+from services.executor.custom.modules.loaded_models import get_free_memory as get_free_memory
+from services.executor.custom.modules.loaded_models import get_total_memory as get_total_memory
+from services.executor.custom.modules.loaded_models import load_model_gpu as load_model_gpu
+from services.executor.custom.modules.loaded_models import load_models_gpu as load_models_gpu
+from services.executor.custom.modules.loaded_models import loaded_models as loaded_models
+from services.executor.custom.modules.loaded_models import module_size as module_size
+from services.executor.custom.modules.loaded_models import soft_empty_cache as soft_empty_cache
+from services.executor.custom.modules.loaded_models import unload_all_models as unload_all_models
+from services.executor.custom.modules.loaded_models import unload_model_clones as unload_model_clones
 from services.executor.custom.pack_host import pack_host
 from services.executor.custom.running_node import running_node
 from services.executor.devices import describe
@@ -46,12 +54,14 @@ class CPUState(enum.Enum):
 
 
 def __getattr__(name: str) -> Any:
-    """Names whose value depends on the device."""
+    """Names whose value depends on the device and what is on it."""
     match name:
         case "vram_state":
             return VRAMState.DISABLED if cpu_mode() else VRAMState.NORMAL_VRAM
         case "cpu_state":
             return CPUState.CPU if cpu_mode() else CPUState.MPS if mps_mode() else CPUState.GPU
+        case "current_loaded_models":
+            return _current_loaded_models()
         case "total_vram":
             return get_total_memory() >> 20
         case "total_ram":
@@ -181,66 +191,9 @@ def pytorch_attention_enabled() -> bool:
     return True
 
 
-def get_total_memory(dev: Any = None, torch_total_too: bool = False) -> Any:
-    """Bytes of memory that a device has; or that and what torch has of it."""
-    device = describe(torch.device(dev) if dev is not None else get_torch_device())
-    return (device.vram_total, device.torch_vram_total) if torch_total_too else device.vram_total
-
-
-def get_free_memory(dev: Any = None, torch_free_too: bool = False) -> Any:
-    """Bytes of memory that a device has left; or that and what torch holds unused."""
-    device = describe(torch.device(dev) if dev is not None else get_torch_device())
-    return (device.vram_free, device.torch_vram_free) if torch_free_too else device.vram_free
-
-
-def soft_empty_cache(force: bool = False) -> None:
-    """Give back memory that nothing uses."""
-    gc.collect()
-    if is_device_cuda(get_torch_device()):
-        torch.cuda.empty_cache()
-    elif mps_mode():
-        torch.mps.empty_cache()
-
-
-def load_models_gpu(models: Iterable[Any], *args: Any, **kwargs: Any) -> None:
-    """Bring the models that packs have made to the device that computes; ours are there already."""
-    for model in models:
-        model.load()
-
-
-def load_model_gpu(model: Any) -> None:
-    """Bring a model that a pack has made to the device that computes."""
-    load_models_gpu([model])
-
-
-def free_memory(memory_required: float, device: Any, keep_loaded: Any = ()) -> list[Any]:
-    """Give back memory that nothing uses; models stay."""
-    soft_empty_cache()
-    return []
-
-
-def unload_all_models() -> None:
-    """Give back memory that nothing uses; models stay."""
-    soft_empty_cache()
-
-
-def cleanup_models() -> None:
-    """Nothing to do: models are kept as long as they fit."""
-
-
-def loaded_models(only_currently_used: bool = False) -> list[Any]:
-    """None that packs could move about."""
-    return []
-
-
 def dtype_size(dtype: torch.dtype) -> int:
     """Bytes of one number."""
     return dtype.itemsize
-
-
-def module_size(module: torch.nn.Module) -> int:
-    """Bytes of a module's weights and buffers."""
-    return sum(tensor.nelement() * tensor.element_size() for tensor in module.state_dict().values())
 
 
 def cast_to(
