@@ -6,12 +6,13 @@ longest ago make room first. Layers that do not fit stay on the host and are cop
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from torch import Tensor, nn
 
@@ -39,7 +40,18 @@ class MemoryPlanner:
         #: when each was used, counting up
         self._used: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
         self._now = 0
+        self._held: list[nn.Module] = []
         self._lock = threading.RLock()
+
+    @contextlib.contextmanager
+    def held(self, networks: Sequence[nn.Module]) -> Iterator[None]:
+        """Keep networks from having to leave for others meanwhile."""
+        before = self._held
+        self._held = [*before, *networks]
+        try:
+            yield
+        finally:
+            self._held = before
 
     def room(self) -> int:
         """The bytes that can still be taken; less than none when the budget is overdrawn."""
@@ -77,7 +89,7 @@ class MemoryPlanner:
             The room that there is.
         """
         with self._lock:
-            kept = placement.tensors_of(keep)
+            kept = placement.tensors_of([*keep, *self._held])
             for network in self.loaded():
                 if self.room() >= wanted:
                     break
@@ -89,7 +101,7 @@ class MemoryPlanner:
     def unload(self, keep: Iterable[nn.Module] = ()) -> int:
         """Take everything back but some networks; returns how many left."""
         with self._lock:
-            kept = placement.tensors_of(keep)
+            kept = placement.tensors_of([*keep, *self._held])
             left = sum(self._evict(network, kept) for network in self.loaded())
             self.memory.give_back()
             return left

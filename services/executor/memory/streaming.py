@@ -22,6 +22,7 @@ class WeightStream:
     def __init__(self, device: torch.device, largest: int) -> None:
         """Take two buffers of `largest` bytes."""
         self._device = device
+        self._largest = largest
         self._copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._buffers = [_Buffer(largest, device), _Buffer(largest, device)]
         self._turn = 0
@@ -34,6 +35,10 @@ class WeightStream:
 
     def weights(self, layer: nn.Module) -> tuple[Tensor, Tensor | None]:
         """The weight and the bias of a layer, on the device, until the next layer asks for its own."""
+        own = dict(layer.named_parameters(recurse=False))
+        if own["weight"].device.type != "cpu" or sum(padded(weight.nbytes) for weight in own.values()) > self._largest:
+            # A copy of the layer with other weights, made since: they are on the device, or may be larger.
+            return own["weight"].to(self._device), own["bias"].to(self._device) if "bias" in own else None
         current = torch.cuda.current_stream(self._device)
         self._buffers[self._turn].read.record(current)  # the layer before has been given all its work
         self._turn = 1 - self._turn

@@ -58,10 +58,9 @@ def bring(model: ModelPatcher, others: Sequence[Any], latent_shape: Sequence[int
     """
     batch, *rest = latent_shape
     least, working = (model.memory_required([batch * count, *rest]) for count in (1, max(1, conditions)))
-    patchers = [model, *(other for other in others if isinstance(other, ModelPatcher))]
-    planned = [patcher.patched() for patcher in patchers if patcher.is_planned]
-    for patcher in patchers:
-        if not patcher.is_planned:
+    planned = networks_of([model, *others])
+    for patcher in (model, *others):
+        if isinstance(patcher, ModelPatcher) and not patcher.is_planned:
             patcher.load()
     doing = "bringing a model to its device"
     room = shortage().survived(doing, lambda: planner().use(planned, working, least), planned)
@@ -69,3 +68,8 @@ def bring(model: ModelPatcher, others: Sequence[Any], latent_shape: Sequence[int
         return BatchLimit()
     shortage().note(SPLIT_BATCH, f"steps on latents of {list(latent_shape)} under {conditions} conditions")
     return BatchLimit(max(1, room // max(1, least)))
+
+
+def networks_of(models: Sequence[Any]) -> list[nn.Module]:
+    """What computes of MODELs, as far as its memory is planned."""
+    return [model.patched() for model in models if isinstance(model, ModelPatcher) and model.is_planned]

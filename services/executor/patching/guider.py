@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.conditioning import Conditioning
-from services.executor.patching.batch_limit import BATCH_LIMIT, bring
+from services.executor.memory.current import planner
+from services.executor.patching.batch_limit import BATCH_LIMIT, bring, networks_of
 from services.executor.patching.conds import Cond, convert_cond, prepare_mask, process_conds
 from services.executor.patching.hooked_models import HOOKED_MODELS, HookedModels
 from services.executor.patching.k_samplers import as_nodes_know_it, run_sampler
@@ -138,12 +139,12 @@ class CFGGuider:
         """As `sample`: bring everything to the device and back."""
         patcher, device = self.model_patcher, self.model_patcher.load_device
         prepared = prepare_sampling(patcher, noise.shape, self.conds, self.model_options)
-        self.inner_model, self.conds, _ = prepared
+        self.inner_model, self.conds, beside = prepared
         if denoise_mask is not None:
             denoise_mask = prepare_mask(denoise_mask, noise.shape, device)
         options = self.model_options["transformer_options"]
         try:
-            with patcher.injected():
+            with patcher.injected(), planner().held([self.inner_model, *networks_of(beside)]):
                 call_all(_callbacks(options, CallbacksMP.ON_PRE_RUN), patcher)
                 sampled: Tensor = self.inner_sample(
                     noise.to(device, torch.float32),

@@ -153,6 +153,18 @@ def test_a_network_that_nobody_has_any_more_takes_nothing() -> None:
     assert planner.loaded() == []
 
 
+def test_what_is_held_does_not_leave_for_others() -> None:
+    planner = planner_with(9)
+    a, b, c = network(), network(), network(1)
+    planner.use([a])
+    planner.use([b])
+    with planner.held([a]):
+        planner.use([c], working=LAYER)
+        assert planner.loaded() == [a, c]
+        assert planner.unload(keep=[c]) == 0
+    assert planner.unload() == 2
+
+
 def test_a_network_can_be_made_to_take_less() -> None:
     planner = planner_with(20)
     a = network(10)
