@@ -89,7 +89,7 @@ class Surprise:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("page.safetensors", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "is not a safetensors file"),
+        ("page.safetensors", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "is a web page"),
         ("short.safetensors", save(recorded_weights())[:-8], "is truncated"),
         ("other.safetensors", save({"lora_unet_x.alpha": torch.ones(1)}), "this is not a control network.*lora_unet_x"),
         ("bare.safetensors", save({}), "this is not a control network"),
