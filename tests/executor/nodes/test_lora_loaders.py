@@ -50,20 +50,20 @@ class Surprise:
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "what"),
     [
-        ("page.safetensors", b"<!DOCTYPE html><html><body>404 Not Found</body></html>"),
-        ("short.safetensors", save(TENSORS)[:-8]),
-        ("empty.safetensors", b""),
-        ("bare.safetensors", save({})),
-        ("page.pt", b"<!DOCTYPE html><html><body>404 Not Found</body></html>"),
-        ("code.pt", pickle.dumps(Surprise(), protocol=2)),
+        ("page.safetensors", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "a web page"),
+        ("short.safetensors", save(TENSORS)[:-8], "truncated: its last 8 bytes are missing"),
+        ("empty.safetensors", b"", "not a safetensors file"),
+        ("bare.safetensors", save({}), "not a LoRA: it holds no tensors by name"),
+        ("page.pt", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "not a LoRA: "),
+        ("code.pt", pickle.dumps(Surprise(), protocol=2), "not a LoRA: "),
     ],
     ids=["a page", "cut short", "no bytes", "no tensors", "a page, pickled", "code"],
 )
-def test_a_file_that_is_none_is_named(folder: Path, models: Loaded, name: str, content: bytes) -> None:
+def test_a_file_that_is_none_is_named(folder: Path, models: Loaded, name: str, content: bytes, what: str) -> None:
     (folder / name).write_bytes(content)
-    with pytest.raises(CheckpointError, match=f"^{name} is not a LoRA: "):
+    with pytest.raises(CheckpointError, match=f"^{name} is {what}"):
         LoraLoader().load_lora(models.model, models.clip, name, 1.0, 1.0)
 
 
