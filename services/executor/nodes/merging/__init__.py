@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.executor.nodes.merging import encoders, families, models, saving
+from services.executor.nodes.merging import encoders, extraction, families, models, saving
 
-NODES: tuple[type, ...] = (*models.NODES, *encoders.NODES, *families.NODES, *saving.NODES)
+NODES: tuple[type, ...] = (*models.NODES, *encoders.NODES, *families.NODES, *saving.NODES, *extraction.NODES)

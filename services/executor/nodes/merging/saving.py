@@ -116,7 +116,7 @@ class CLIPSave(SavingNode):
         encoders = _present("clip", clip)
         for name in encoder_names(encoders):
             texts = workflow_texts(prompt, extra_pnginfo)
-            _keep(stored_encoder(encoders, name), f"{filename_prefix}_{name}", texts, {"format": "pt"})
+            keep(stored_encoder(encoders, name), f"{filename_prefix}_{name}", texts, {"format": "pt"})
         return {}
 
 
@@ -130,7 +130,7 @@ class VAESave(SavingNode):
         self, vae: VAE | None, filename_prefix: str, prompt: object = None, extra_pnginfo: Extra = None
     ) -> dict[str, Any]:
         """Store it; raises as `CheckpointSave`."""
-        _keep(stored_vae(_present("vae", vae), prefix=""), filename_prefix, workflow_texts(prompt, extra_pnginfo))
+        keep(stored_vae(_present("vae", vae), prefix=""), filename_prefix, workflow_texts(prompt, extra_pnginfo))
         return {}
 
 
@@ -150,10 +150,10 @@ def _keep_network(model: ModelPatcher | None, stored: StoredModel, prefix: str, 
         "modelspec.title": prefix.rpartition("/")[2],
         **(dict.fromkeys(MODEL_SPEC_KEYS, prediction) if prediction else {}),
     }
-    _keep(stored, prefix, texts, spec)
+    keep(stored, prefix, texts, spec)
 
 
-def _keep(stored: StoredModel, prefix: str, texts: Mapping[str, Any], spec: Mapping[str, str] | None = None) -> None:
+def keep(stored: StoredModel, prefix: str, texts: Mapping[str, Any], spec: Mapping[str, str] | None = None) -> None:
     """Write a new file, numbered after those that are there; it is put together on the disk and not in memory."""
     here = current_context()
     place = name_to_number(FileKind.OUTPUT, prefix, UNNAMED_SIDE, UNNAMED_SIDE, datetime.now())
