@@ -87,18 +87,18 @@ def test_models_that_are_shown_pictures_predict_the_velocity(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["sd2", "sd2-inpainting", "sd2-depth"])
-@pytest.mark.parametrize(("sign", "prediction"), [(1, Epsilon()), (-1, Velocity())])
+@pytest.mark.parametrize(("share", "prediction"), [(1.0, Epsilon()), (0.07, Velocity()), (-0.5, Velocity())])
 def test_a_network_of_the_second_version_is_asked_what_it_predicts(
-    name: str, sign: int, prediction: object, tmp_path: Path
+    name: str, share: float, prediction: object, tmp_path: Path
 ) -> None:
     path = tmp_path / "file.safetensors"
-    weights = {UNET_PREFIX + key: value for key, value in _echoing(shapes_of(SMALL[name]), sign).items()}
+    weights = {UNET_PREFIX + key: value for key, value in _echoing(shapes_of(SMALL[name]), share).items()}
     save_file(weights, path)
     assert _network(path).model_sampling.prediction == prediction
 
 
-def _echoing(shapes: Shapes, sign: int) -> dict[str, Tensor]:
-    """Weights with which a network answers about what it is given, or the contrary."""
+def _echoing(shapes: Shapes, share: float) -> dict[str, Tensor]:
+    """Weights with which a network answers a share of what it is given, roughly; half of it is lost in its SiLU."""
     weights = {key: torch.zeros(shape) for key, shape in shapes.items()}
     latent = range(4)
     last = max(int(key.split(".")[1]) for key in shapes if key.startswith("output_blocks."))
@@ -107,7 +107,7 @@ def _echoing(shapes: Shapes, sign: int) -> dict[str, Tensor]:
     for channel in latent:
         first_in[channel, channel, 1, 1] = 1
         skip[channel, skip.shape[0] + channel] = 1  # its second half is what the first block gave
-        weights["out.2.weight"][channel, channel, 1, 1] = sign
+        weights["out.2.weight"][channel, channel, 1, 1] = share * 2
     weights["out.0.weight"].fill_(1)
     return weights
 
