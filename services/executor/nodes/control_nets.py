@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.diffusion.conditioning import Conditioning
-from services.executor.nodes.conditioning_regions import CONDITIONING
+from services.executor.nodes.conditioning_regions import CONDITIONING, with_options
 from services.executor.nodes.control_net_loaders import CONTROL_NET, checked
 from services.executor.nodes.declarations import number
 from services.executor.nodes.scaling import scaled
@@ -165,6 +165,39 @@ class ControlNetInpaintingAliMamaApply:
         return _both_steered(positive, negative, control_net, image * seen, strength, share, vae, [kept])
 
 
+class CLIPTextEncodeControlnet(SchemaNode):
+    """A conditioning whose control networks read another prompt."""
+
+    RETURN_TYPES = ("CONDITIONING",)
+    FUNCTION = "execute"
+    CATEGORY = "_for_testing/conditioning"
+    EXPERIMENTAL = True
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_cond"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        """The text encoder, the conditioning, and the prompt."""
+        return {
+            "required": {
+                "clip": ("CLIP", {}),
+                "conditioning": ("CONDITIONING", {}),
+                "text": ("STRING", {"multiline": True, "dynamicPrompts": True}),
+            }
+        }
+
+    def execute(self, clip: Any, conditioning: Conditioning, text: str) -> tuple[Conditioning]:
+        """Return the conditioning with the prompt.
+
+        Raises:
+            ValueError: there is no text encoder.
+        """
+        if clip is None:
+            raise ValueError("clip: there is none")
+        embedding, pooled = clip.encode_from_tokens(clip.tokenize(text), return_pooled=True)
+        read = {"cross_attn_controlnet": embedding, "pooled_output_controlnet": pooled}
+        return (with_options(conditioning, **read),)
+
+
 def _both_steered(
     positive: Conditioning, negative: Conditioning, control_net: Any, image: Tensor, strength: float, *how: Any
 ) -> Sides:
@@ -213,4 +246,5 @@ NODES: tuple[type, ...] = (
     ControlNetApplyAdvanced,
     ControlNetApplySD3,
     ControlNetInpaintingAliMamaApply,
+    CLIPTextEncodeControlnet,
 )

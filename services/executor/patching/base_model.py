@@ -19,6 +19,7 @@ from services.executor.diffusion.prediction import Preconditioned, Velocity
 from services.executor.memory.current import planner
 from services.executor.patching import model_sampling
 from services.executor.patching.conds import CONDCrossAttn, CONDNoiseShape, CONDRegular
+from services.executor.patching.control.base import CONTROL_TEXT
 from services.executor.patching.model_config import BASE
 from services.executor.patching.sigma_rows import level_of
 from services.executor.patching.transformer_options import TransformerOptions, patches_in
@@ -201,6 +202,8 @@ class BaseModel(nn.Module):
             found["y"] = CONDRegular(vector)
         if (beside := self.network.beside(kwargs, noise)) is not None:
             found["c_concat"] = CONDNoiseShape(beside)
+        if (text := kwargs.get("cross_attn_controlnet")) is not None:
+            found[CONTROL_TEXT] = CONDCrossAttn(text)
         return found
 
     def memory_required(self, input_shape: Sequence[int]) -> int:

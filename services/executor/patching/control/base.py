@@ -12,6 +12,9 @@ from torch import Tensor
 
 from services.executor.patching.sigma_rows import level_of
 
+CONTROL_TEXT = "crossattn_controlnet"
+"""Under which name a model is given the text embedding that its control networks read in place of its own."""
+
 Control = dict[str, list[Tensor | None]]
 """See `services.executor.diffusion.control.residuals`."""
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from services.executor.diffusion.control.control_net import compute_dtype
 from services.executor.diffusion.denoiser import network_inputs
-from services.executor.patching.control.base import Control, ControlBase, StrengthType
+from services.executor.patching.control.base import CONTROL_TEXT, Control, ControlBase, StrengthType
 from services.executor.patching.control.hints import for_batch, scaled
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.model_sampling import as_samplers_know_it
@@ -74,7 +74,7 @@ class ControlNet(ControlBase):
         dtype = self.manual_cast_dtype or compute_dtype(self.control_model)
         hint = for_batch(self._hint(x_noisy), len(x_noisy), batched_number)
         x, timesteps = network_inputs(as_samplers_know_it(self.model_sampling_current), x_noisy, level_of(t))
-        context = cond["c_crossattn"]
+        context = cond.get(CONTROL_TEXT, cond["c_crossattn"])
         self._check(x, context, cond.get("y"), hint)
         given = {name: cond[name].to(dtype) for name in self.extra_conds if cond.get(name) is not None}
         residuals: Control = self.control_model(

@@ -12,6 +12,7 @@ from services.executor.diffusion.conditioning import Conditioning
 from services.executor.nodes.conditioning_arithmetic import ConditioningCombine
 from services.executor.nodes.conditioning_regions import ConditioningSetArea
 from services.executor.nodes.control_nets import (
+    CLIPTextEncodeControlnet,
     ControlNetApplyAdvanced,
     ControlNetApplySD3,
     ControlNetInpaintingAliMamaApply,
@@ -200,3 +201,18 @@ def test_a_network_that_takes_a_mask_is_given_it_and_not_what_is_under_it(bench:
     (kept,) = link.extra_concat_orig
     assert kept.shape == (1, 1, 96, 128)
     assert kept[0, 0, :, 0].tolist() == [0.0] * 48 + [1.0] * 48
+
+
+def test_control_networks_can_read_another_prompt(bench: Bench) -> None:
+    positive, negative = bench.prompts()
+    control_net, clip = bench.control_net(), bench.loaded.clip
+    steered = basic(positive, control_net)
+    (same,) = CLIPTextEncodeControlnet().execute(clip, steered, "a red cat")
+    (other,) = CLIPTextEncodeControlnet().execute(clip, steered, "a lake in winter")
+    (unsteered,) = CLIPTextEncodeControlnet().execute(clip, positive, "a lake in winter")
+    expected = bench.sampled(steered, negative)
+    assert close(bench.sampled(same, negative), expected)
+    assert not close(bench.sampled(other, negative), expected)
+    assert close(bench.sampled(unsteered, negative), bench.sampled(positive, negative))
+    with pytest.raises(ValueError, match="clip: there is none"):
+        CLIPTextEncodeControlnet().execute(None, positive, "")
