@@ -12,7 +12,7 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.weights_file import load_weights_file
-from services.executor.upscalers import compact, esrgan, plksr, span, swin2sr, swin_ir
+from services.executor.upscalers import compact, dat, esrgan, plksr, span, swin2sr, swin_ir
 from services.executor.upscalers.architecture import Architecture, Network, Weights, shapes_of
 from services.executor.upscalers.upscale_model import UpscaleModel
 
@@ -21,6 +21,7 @@ ARCHITECTURES: Sequence[Architecture] = (
     esrgan.ARCHITECTURE,
     swin_ir.ARCHITECTURE,
     swin2sr.ARCHITECTURE,
+    dat.ARCHITECTURE,
     span.ARCHITECTURE,
     plksr.ARCHITECTURE,
     compact.ARCHITECTURE,
@@ -33,7 +34,10 @@ _WRAPPERS = ("params_ema", "params-ema", "model_state_dict", "state_dict", "para
 _PREFIXES = ("module.", "netG.")
 
 #: What can be computed from the sizes, and lies in some files all the same.
-_COMPUTED = ("relative_position_index", "relative_coords_table", "attn_mask", "num_batches_tracked")
+_COMPUTED = (
+    *("relative_position_index", "relative_coords_table", "rpe_biases"),
+    *("attn_mask", "attn_mask_0", "attn_mask_1", "num_batches_tracked"),
+)
 
 
 def load_upscaler(path: Path) -> UpscaleModel:

@@ -60,7 +60,7 @@ class CosineAttention(nn.Module):
     def _position_bias(self) -> Tensor:
         """(heads, pixels, pixels)."""
         table = self.cpb_mlp(_logarithmic_positions(self.side).to(self.q_bias))
-        return HIGHEST_BIAS * torch.sigmoid(table[relative_positions(self.side)]).permute(2, 0, 1)
+        return HIGHEST_BIAS * torch.sigmoid(table[relative_positions(self.side, self.side)]).permute(2, 0, 1)
 
 
 class PostNormBlock(SwinBlock):

@@ -23,7 +23,7 @@ class WindowAttention(nn.Module):
     def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
         """Return (batch, windows, pixels, channels) of the same."""
         query, key, value = self.qkv(windows).unflatten(-1, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
-        bias = self.relative_position_bias_table[relative_positions(self.side)].permute(2, 0, 1)
+        bias = self.relative_position_bias_table[relative_positions(self.side, self.side)].permute(2, 0, 1)
         mixed = functional.scaled_dot_product_attention(query, key, value, bias if mask is None else bias + mask)
         projected: Tensor = self.proj(mixed.transpose(2, 3).flatten(3))
         return projected
@@ -52,7 +52,7 @@ class SwinBlock(nn.Module):
         super().__init__()
         self.windows = windows
         self.norm1 = nn.LayerNorm(width)
-        self.attn = self.ATTENTION(width, heads, windows.side)
+        self.attn = self.ATTENTION(width, heads, windows.height)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = Perceptron(width, hidden)
 

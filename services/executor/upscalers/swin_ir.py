@@ -59,7 +59,7 @@ class Blocks(nn.Module):
     def __init__(self, spec: SwinSpec, group: int, block: type[SwinBlock]) -> None:
         super().__init__()
         shifts = [number % 2 * (spec.window // 2) for number in range(spec.depths[group])]
-        windows = [Windows(spec.window, shift) for shift in shifts]
+        windows = [Windows.square(spec.window, shift) for shift in shifts]
         self.blocks = nn.Sequential(*(block(spec.width, spec.heads[group], each, spec.hidden) for each in windows))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ def built(weights: Weights, network: type[SwinIR], window: int, heads: Callable[
     Raises:
         CheckpointError: weights are missing, or do not fit together.
     """
-    weights = {_own_name(name): tensor for name, tensor in weights.items()}
+    weights = {own_name(name): tensor for name, tensor in weights.items()}
     shapes = shapes_of(weights)
     spec = _spec(shapes, window, heads)
     last = reconstruction(under(shapes, "reconstruction."), spec.width, spec.input_channels)
@@ -169,7 +169,8 @@ def built(weights: Weights, network: type[SwinIR], window: int, heads: Callable[
     )
 
 
-def _own_name(name: str) -> str:
+def own_name(name: str) -> str:
+    """What the network calls a weight of a file."""
     return f"reconstruction.{name}" if name.startswith(_LAST_PARTS) else name.replace("conv_first.1.", "conv_first.")
 
 

@@ -1,4 +1,4 @@
-"""Attention within square windows of a picture, every other time of windows that are moved by half their side.
+"""The windows of a picture that attention is within, every other time moved by half their sides.
 
 Liu et al. 2021, "Swin Transformer", https://arxiv.org/abs/2103.14030, 3.2.
 """
@@ -14,49 +14,58 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of `side` x `side` pixels, moved down and right by `shift`."""
+    """Windows of `height` x `width` pixels, moved down and right."""
 
-    side: int
-    shift: int = 0
+    height: int
+    width: int
+    down: int = 0
+    right: int = 0
+
+    @classmethod
+    def square(cls, side: int, shift: int = 0) -> Windows:
+        """Windows as high as wide, moved down as far as right."""
+        return cls(side, side, shift, shift)
 
     def of(self, picture: Tensor) -> Tensor:
-        """The windows (batch, windows, side * side, channels) of a picture (batch, height, width, channels)."""
+        """The windows (batch, windows, pixels, channels) of a picture (batch, height, width, channels)."""
         batch, height, width, channels = picture.shape
-        moved = torch.roll(picture, (-self.shift, -self.shift), (1, 2)) if self.shift else picture
-        rows = moved.view(batch, height // self.side, self.side, width // self.side, self.side, channels)
-        return rows.transpose(2, 3).reshape(batch, -1, self.side**2, channels)
+        moved = torch.roll(picture, (-self.down, -self.right), (1, 2)) if self.is_moved else picture
+        rows = moved.view(batch, height // self.height, self.height, width // self.width, self.width, channels)
+        return rows.transpose(2, 3).reshape(batch, -1, self.height * self.width, channels)
 
     def joined(self, windows: Tensor, height: int, width: int) -> Tensor:
         """The picture whose windows these are."""
         batch, _, _, channels = windows.shape
-        rows = windows.view(batch, height // self.side, width // self.side, self.side, self.side, channels)
+        rows = windows.view(batch, height // self.height, width // self.width, self.height, self.width, channels)
         moved = rows.transpose(2, 3).reshape(batch, height, width, channels)
-        return torch.roll(moved, (self.shift, self.shift), (1, 2)) if self.shift else moved
+        return torch.roll(moved, (self.down, self.right), (1, 2)) if self.is_moved else moved
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether pixels from opposite sides of a picture meet in a window."""
+        return bool(self.down or self.right)
 
     def mask(self, height: int, width: int, like: Tensor) -> Tensor | None:
-        """(windows, 1, side * side, side * side), -100 where moved windows hold pixels that are no neighbours."""
-        if not self.shift:
-            return None
-        return _separate(self, height, width).to(like)
+        """(windows, 1, pixels, pixels), -100 where moved windows hold pixels that are no neighbours."""
+        return _separate(self, height, width).to(like) if self.is_moved else None
 
 
 @lru_cache(maxsize=4)
-def relative_positions(side: int) -> Tensor:
-    """(side * side, side * side): which of (2 * side - 1)**2 relative positions two pixels of a window have."""
-    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
-    down, right = ((places.flatten()[:, None] - places.flatten()[None, :]) + side - 1 for places in (rows, columns))
-    return down * (2 * side - 1) + right
+def relative_positions(height: int, width: int) -> Tensor:
+    """(pixels, pixels): which of (2 * height - 1) * (2 * width - 1) relative positions two pixels of a window have."""
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    down, right = (places.flatten()[:, None] - places.flatten()[None, :] for places in (rows, columns))
+    return (down + height - 1) * (2 * width - 1) + right + width - 1
 
 
 @lru_cache(maxsize=4)
 def _separate(windows: Windows, height: int, width: int) -> Tensor:
     """Pixels are neighbours when nothing was moved between them: they are in the same of nine regions."""
-    side, shift = windows.side, windows.shift
     down, right = (
         (torch.arange(length) >= length - side).int() + (torch.arange(length) >= length - shift)
-        for length in (height, width)
+        for length, side, shift in ((height, windows.height, windows.down), (width, windows.width, windows.right))
     )
     regions = (down[:, None] * 3 + right[None, :]).view(1, height, width, 1)
-    inside = Windows(side).of(regions)[0, :, :, 0]
+    inside = Windows(windows.height, windows.width).of(regions)[0, :, :, 0]
     different = inside[:, :, None] != inside[:, None, :]
     return torch.where(different, -100.0, 0.0).unsqueeze(1)

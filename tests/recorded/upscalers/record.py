@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from spandrel import ModelLoader
 from spandrel.__helpers.size_req import pad_tensor
 from spandrel.architectures.Compact import Compact
+from spandrel.architectures.DAT import DAT
 from spandrel.architectures.ESRGAN import ESRGAN
 from spandrel.architectures.PLKSR import PLKSR, RealPLKSR
 from spandrel.architectures.SPAN import SPAN
@@ -47,6 +48,10 @@ def swin(kind, upsampler: str, upscale: int, **more):
     return kind(**{**sizes, "upsampler": upsampler, "upscale": upscale, "in_chans": 3, **more})
 
 
+def dat(upsampler: str, upscale: int, **more) -> DAT:
+    return DAT(img_size=16, embed_dim=64, expansion_factor=2.0, upsampler=upsampler, upscale=upscale, **more)
+
+
 def plksr(kind, scale: int, **more):
     return kind(dim=16, n_blocks=2, upscaling_factor=scale, kernel_size=5, **more)
 
@@ -72,6 +77,11 @@ CASES = {
     "swin2sr_lightweight_x2": lambda: swin(Swin2SR, "pixelshuffledirect", 2),
     "swin2sr_real_x4": lambda: swin(Swin2SR, "nearest+conv", 4),
     "swin2sr_jpeg": lambda: swin(Swin2SR, "", 1),
+    "dat_x4": lambda: dat("pixelshuffle", 4, split_size=[2, 4], depth=[5, 3], num_heads=[2, 2]),
+    "dat_x2_lightweight": lambda: dat(
+        *("pixelshuffledirect", 2),
+        **{"split_size": [4, 8], "depth": [6], "num_heads": [4], "resi_connection": "3conv", "qkv_bias": False},
+    ),
     "span_x4": lambda: SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=4),
     "span_x2_not_centred": lambda: SPAN(num_in_ch=3, num_out_ch=3, feature_channels=8, upscale=2, norm=False),
     "plksr_x4": lambda: plksr(PLKSR, 4),
