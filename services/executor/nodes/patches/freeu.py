@@ -74,7 +74,9 @@ class FreeU_V2(FreeU):
         """From 1 where the average is lowest in the latent to the factor where it is highest."""
         average = hidden.mean(1, keepdim=True)
         lowest, highest = average.amin((2, 3), keepdim=True), average.amax((2, 3), keepdim=True)
-        return 1 + (factor - 1) * (average - lowest) / (highest - lowest)
+        # Where all are the same, as in features of one cell, none is more than another.
+        spread = (highest - lowest).masked_fill(highest == lowest, 1.0)
+        return 1 + (factor - 1) * (average - lowest) / spread
 
 
 NODES: tuple[type, ...] = (FreeU, FreeU_V2)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from services.executor.nodes.declarations import number, whole
 from services.executor.nodes.patches.frequencies import frequencies_scaled
-from services.executor.nodes.patches.model_patch import MODEL, SchemaPatchNode, copy_of
+from services.executor.nodes.patches.model_patch import MODEL, SchemaPatchNode, copy_of, is_guided
 from services.executor.patching.model_patcher import ModelPatcher
 
 
@@ -44,6 +44,9 @@ class FreSca(SchemaPatchNode):
         """
 
         def scale(told: dict[str, Any]) -> list[Tensor]:
+            if not is_guided(told):
+                found: list[Tensor] = told["conds_out"]
+                return found
             positive, negative, *others = told["conds_out"]
             guidance = frequencies_scaled(positive - negative, scale_low, scale_high, freq_cutoff)
             return [negative + guidance, negative, *others]

@@ -35,3 +35,8 @@ def copy_of(model: ModelPatcher | None) -> ModelPatcher:
         ValueError: the model is missing.
     """
     return required(model).clone()
+
+
+def is_guided(told: dict[str, Any]) -> bool:
+    """Whether there are two sides to guide between, of what a `sampler_pre_cfg_function` is told."""
+    return told["cond_scale"] != 0 and all(side is not None for side in told["conds"][:2])

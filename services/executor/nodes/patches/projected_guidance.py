@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from services.executor.nodes.declarations import number
-from services.executor.nodes.patches.model_patch import MODEL, SchemaPatchNode, copy_of
+from services.executor.nodes.patches.model_patch import MODEL, SchemaPatchNode, copy_of, is_guided
 from services.executor.nodes.patches.projection import part_along
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.sigma_rows import level_of
@@ -45,6 +45,9 @@ class APG(SchemaPatchNode):
         average = RunningSum(momentum)
 
         def project(told: dict[str, Any]) -> list[Tensor]:
+            if not is_guided(told):
+                found: list[Tensor] = told["conds_out"]
+                return found
             positive, negative, *others = told["conds_out"]
             guidance = average.with_next(positive - negative, float(level_of(told["sigma"]).max()))
             if norm_threshold > 0:
