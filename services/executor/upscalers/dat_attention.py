@@ -123,7 +123,7 @@ class ChannelAttention(BesideConvolution):
         _, batch, height, width, _ = qkv.shape
         query, key, value = qkv.reshape(3, batch, height * width, self.heads, -1).permute(0, 1, 3, 4, 2)
         likeness = functional.normalize(query, dim=-1) @ functional.normalize(key, dim=-1).transpose(-2, -1)
-        mixed = (likeness * self.temperature).softmax(dim=-1) @ value
+        mixed: Tensor = (likeness * self.temperature).softmax(dim=-1) @ value
         return mixed.flatten(1, 2).transpose(1, 2).reshape(batch, height, width, -1)
 
     def together(self, attended: Tensor, convolved: Tensor) -> Tensor:
