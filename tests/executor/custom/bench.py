@@ -33,6 +33,8 @@ from services.graph.validation import ValidatedPrompt, validate
 from services.queue.packs import PackMessage, PackReport, PackResponse
 from tests.executor.nodes.conftest import FolderFiles
 
+torch.set_num_threads(1)
+
 PACKS = Path(__file__).resolve().parents[2] / "packs"
 
 #: class, inputs by node id
@@ -106,7 +108,8 @@ class PackBench:
 
         graph = parse_graph(_json(prompt))
         self.packs.prepare(graph)
-        self._engine.run(graph, {"extra_pnginfo": {"workflow": {}}}, outputs, self.context, emit)
+        with torch.inference_mode():  # as the worker does
+            self._engine.run(graph, {"extra_pnginfo": {"workflow": {}}}, outputs, self.context, emit)
         return events
 
     async def validate(self, prompt: Prompt) -> ValidatedPrompt:
