@@ -121,6 +121,7 @@ class BaseModel(nn.Module):
         self.model_config = config
         self.model_type = _model_type(network.model_sampling)
         self.adm_channels = network.unet.spec.adm_channels or 0
+        self._given_dtype: torch.dtype | None = None
 
     @property
     def device(self) -> torch.device:
@@ -129,9 +130,19 @@ class BaseModel(nn.Module):
 
     @property
     def manual_cast_dtype(self) -> torch.dtype | None:
-        """The dtype that the network computes in, None when it is that of the weights."""
-        dtype = self.network.dtype_on(self.device)
+        """The dtype that the network computes in, None when it is that of the weights.
+
+        Nodes may put another one here by an object patch, None for what suits the device.
+        """
+        dtype = self._dtype_on(self.device)
         return None if dtype == self.get_dtype() else dtype
+
+    @manual_cast_dtype.setter
+    def manual_cast_dtype(self, dtype: torch.dtype | None) -> None:
+        self._given_dtype = dtype
+
+    def _dtype_on(self, device: torch.device) -> torch.dtype:
+        return self._given_dtype or self.network.dtype_on(device)
 
     @property
     def levels(self) -> ModelSampling:
@@ -174,7 +185,7 @@ class BaseModel(nn.Module):
         transformer_options: TransformerOptions | None = None,
         **kwargs: Any,
     ) -> Tensor:
-        dtype = self.network.dtype_on(x.device)
+        dtype = self._dtype_on(x.device)
         _check_text(c_crossattn, self.network.unet.spec.context_dim)
         # Pooled conditions of families that have them come as `y`.
         extra = {name: value.to(dtype) if _is_real(value) else value for name, value in kwargs.items()}

@@ -157,6 +157,10 @@ class ModelPatcher(ModelFunctions, ModelStages):
         self.object_patches[name] = obj
         self._forget()
 
+    def set_model_compute_dtype(self, dtype: torch.dtype | None) -> None:
+        """Compute in another dtype, None for what suits the device."""
+        self.add_object_patch("manual_cast_dtype", dtype)
+
     def get_model_object(self, name: str) -> Any:
         """The part at a dotted path, or what is used in its place."""
         if name in self.object_patches:

@@ -6,6 +6,7 @@ from services.executor.nodes.patches import (
     attention_guidance,
     attention_strength,
     compiled,
+    compute_dtype,
     deep_shrink,
     differential,
     epsilon_scaling,
@@ -50,4 +51,5 @@ NODES: tuple[type, ...] = (
     *video_guidance.NODES,
     *renormalised_guidance.NODES,
     *compiled.NODES,
+    *compute_dtype.NODES,
 )
