@@ -101,7 +101,7 @@ class BrownianPath:
         before, after = left.end - left.start, right.end - right.start
         reciprocal = 1 / (interval.end - interval.start)
         noise = self._randn(self._seeds.spawned(interval.place, interval.depth))
-        left_part = before * whole * reciprocal + math.sqrt(before * after * reciprocal) * noise
+        left_part = (whole * before).mul_(reciprocal).add_(noise.mul_(math.sqrt(before * after * reciprocal)))
         self._kept[left.depth, left.place] = left_part
         self._kept[right.depth, right.place] = whole - left_part
         while len(self._kept) > KEPT_INCREMENTS:

@@ -38,19 +38,21 @@ class SeedSequence:
 
     def spawned(self, *key: int) -> int:
         """Return the first 32-bit word of the state of the child with that spawn key."""
-        child = SeedSequence.__new__(SeedSequence)
-        child._pool, child._hash = list(self._pool), self._hash
-        child._stir([word for part in key for word in _words(part)])
-        return child.state(1)[0]
+        # That word comes from the first of the pool alone: the others need not be stirred, only be skipped.
+        first, constant = self._pool[0], self._hash
+        skip = pow(POOL_HASH_FACTOR, len(self._pool), MASK + 1)
+        for part in key:
+            for word in _words(part):
+                first = _mixed(first, _hashed(word, constant))
+                constant = constant * skip & MASK
+        return _final(first, STATE_HASH_START)
 
     def state(self, words: int) -> list[int]:
         """Return words of 32 bits to seed a generator with."""
         constant, state = STATE_HASH_START, []
         for value in islice(cycle(self._pool), words):
-            value ^= constant
+            state.append(_final(value, constant))
             constant = constant * STATE_HASH_FACTOR & MASK
-            value = value * constant & MASK
-            state.append(value ^ value >> SHIFT)
         return state
 
     def _stir(self, words: list[int]) -> None:
@@ -58,10 +60,19 @@ class SeedSequence:
             self._pool = [_mixed(value, self._hashed(word)) for value in self._pool]
 
     def _hashed(self, value: int) -> int:
-        value ^= self._hash
+        hashed = _hashed(value, self._hash)
         self._hash = self._hash * POOL_HASH_FACTOR & MASK
-        value = value * self._hash & MASK
-        return value ^ value >> SHIFT
+        return hashed
+
+
+def _hashed(value: int, constant: int) -> int:
+    value = (value ^ constant) * (constant * POOL_HASH_FACTOR & MASK) & MASK
+    return value ^ value >> SHIFT
+
+
+def _final(value: int, constant: int) -> int:
+    value = (value ^ constant) * (constant * STATE_HASH_FACTOR & MASK) & MASK
+    return value ^ value >> SHIFT
 
 
 def _mixed(left: int, right: int) -> int:
