@@ -28,6 +28,7 @@ from services.executor.patching.model_patcher import ModelPatcher
 
 RES_BLOCKS = 2
 TOKENS = 77
+SPREAD = 0.03  # of weights: large enough for numbers of every layer to be ordinary, small enough to stay finite in fp16
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,12 @@ def _block(size: Size, channels: int, wide: int, depth: int) -> BlockSpec:
 def model(size: Size, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> ModelPatcher:
     """A MODEL of a size with weights that are made on the device."""
     spec = unet_spec(size)
-    torch.manual_seed(0)
-    with torch.device(device):
+    with torch.device("meta"):
         unet = UNet(spec)
-    unet = unet.to(dtype).eval().requires_grad_(False)
+    unet = unet.to(dtype).to_empty(device=device).eval().requires_grad_(False)
+    torch.manual_seed(0)
+    for weight in unet.parameters():
+        weight.uniform_(-SPREAD, SPREAD)
     family = family_of(spec)
     assert family is not None
     network = LatentDiffusionModel(unet, stable_diffusion_sampling(), family.latent_format, family)
