@@ -12,13 +12,14 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.weights_file import load_weights_file
-from services.executor.upscalers import compact, dat, esrgan, plksr, span, swin2sr, swin_ir
+from services.executor.upscalers import compact, dat, esrgan, hat, plksr, span, swin2sr, swin_ir
 from services.executor.upscalers.architecture import Architecture, Network, Weights, shapes_of
 from services.executor.upscalers.upscale_model import UpscaleModel
 
 #: In the order in which they are asked.
 ARCHITECTURES: Sequence[Architecture] = (
     esrgan.ARCHITECTURE,
+    hat.ARCHITECTURE,
     swin_ir.ARCHITECTURE,
     swin2sr.ARCHITECTURE,
     dat.ARCHITECTURE,
@@ -35,7 +36,8 @@ _PREFIXES = ("module.", "netG.")
 
 #: What can be computed from the sizes, and lies in some files all the same.
 _COMPUTED = (
-    *("relative_position_index", "relative_coords_table", "rpe_biases"),
+    *("relative_position_index", "relative_position_index_SA", "relative_position_index_OCA"),
+    *("relative_coords_table", "rpe_biases"),
     *("attn_mask", "attn_mask_0", "attn_mask_1", "num_batches_tracked"),
 )
 

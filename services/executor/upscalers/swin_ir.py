@@ -75,7 +75,7 @@ class Group(nn.Module):
 
     def __init__(self, spec: SwinSpec, group: int) -> None:
         super().__init__()
-        self.residual_group = Blocks(spec, group, self.BLOCK)
+        self.residual_group: nn.Module = Blocks(spec, group, self.BLOCK)
         self.conv = closing_convolution(spec)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -155,7 +155,7 @@ def built(weights: Weights, network: type[SwinIR], window: int, heads: Callable[
     """
     weights = {own_name(name): tensor for name, tensor in weights.items()}
     shapes = shapes_of(weights)
-    spec = _spec(shapes, window, heads)
+    spec = swin_spec(shapes, window, heads)
     last = reconstruction(under(shapes, "reconstruction."), spec.width, spec.input_channels)
     return Network(
         module=network(spec, last),
@@ -174,7 +174,12 @@ def own_name(name: str) -> str:
     return f"reconstruction.{name}" if name.startswith(_LAST_PARTS) else name.replace("conv_first.1.", "conv_first.")
 
 
-def _spec(shapes: Shapes, window: int, heads: Callable[[Shapes], int]) -> SwinSpec:
+def swin_spec(shapes: Shapes, window: int, heads: Callable[[Shapes], int]) -> SwinSpec:
+    """The sizes that shapes tell; `heads` reads their number from those of one attention.
+
+    Raises:
+        CheckpointError: weights are missing.
+    """
     width, seen = shape_of(shapes, "conv_first.weight", 4)[:2]
     unshuffle = max(1, math.isqrt(seen // len(MEAN_COLOUR)))
     groups = [f"layers.{number}.residual_group.blocks." for number in range(count(shapes, "layers."))]

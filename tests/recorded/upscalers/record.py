@@ -15,6 +15,7 @@ from spandrel.__helpers.size_req import pad_tensor
 from spandrel.architectures.Compact import Compact
 from spandrel.architectures.DAT import DAT
 from spandrel.architectures.ESRGAN import ESRGAN
+from spandrel.architectures.HAT import HAT
 from spandrel.architectures.PLKSR import PLKSR, RealPLKSR
 from spandrel.architectures.SPAN import SPAN
 from spandrel.architectures.Swin2SR import Swin2SR
@@ -56,6 +57,8 @@ def plksr(kind, scale: int, **more):
     return kind(dim=16, n_blocks=2, upscaling_factor=scale, kernel_size=5, **more)
 
 
+HAT_SIZES = {"compress_ratio": 3, "squeeze_factor": 4, "overlap_ratio": 0.5}
+
 CASES = {
     "esrgan_x4": lambda: esrgan(4),
     "esrgan_x1": lambda: esrgan(1),
@@ -77,6 +80,8 @@ CASES = {
     "swin2sr_lightweight_x2": lambda: swin(Swin2SR, "pixelshuffledirect", 2),
     "swin2sr_real_x4": lambda: swin(Swin2SR, "nearest+conv", 4),
     "swin2sr_jpeg": lambda: swin(Swin2SR, "", 1),
+    "hat_x4": lambda: swin(HAT, "pixelshuffle", 4, **HAT_SIZES),
+    "hat_x2_small": lambda: swin(HAT, "pixelshuffle", 2, **HAT_SIZES, window_size=4),
     "dat_x4": lambda: dat("pixelshuffle", 4, split_size=[2, 4], depth=[5, 3], num_heads=[2, 2]),
     "dat_x2_lightweight": lambda: dat(
         *("pixelshuffledirect", 2),
