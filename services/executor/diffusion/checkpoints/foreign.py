@@ -55,6 +55,8 @@ _KINDS = (
     _elsewhere(
         "a ControlNet", "controlnet", "ControlNetLoader", r"zero_convs\.|controlnet_(cond_embedding|down_blocks)\."
     ),
+    _kind("a ControlNet of a transformer, such as those of Flux and Stable Diffusion 3", r"controlnet_blocks\."),
+    _kind("a ControlNet-LLLite", r"^lllite_"),
     _elsewhere("a T2I adapter", "controlnet", "ControlNetLoader", r"(^|\.)body\.0\.(block1|resnets)\."),
     _elsewhere("GLIGEN", "gligen", "GLIGENLoader", r"position_net\.|(^|\.)fuser\."),
     _elsewhere("a style model", "style_models", "StyleModelLoader", r"^style_embedding$"),

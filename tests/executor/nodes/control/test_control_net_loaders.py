@@ -93,10 +93,20 @@ class Surprise:
         ("short.safetensors", save(recorded_weights())[:-8], "is truncated"),
         ("other.safetensors", save({"lora_unet_x.alpha": torch.ones(1)}), "this is not a control network.*lora_unet_x"),
         ("bare.safetensors", save({}), "this is not a control network"),
+        (
+            "flux.safetensors",
+            save({"controlnet_blocks.0.weight": torch.ones(1), "transformer_blocks.0.x": torch.ones(1)}),
+            "it looks like a ControlNet of a transformer, such as those of Flux",
+        ),
+        (
+            "lllite.safetensors",
+            save({"lllite_unet_x.down.0.weight": torch.ones(1)}),
+            "it looks like a ControlNet-LLLite",
+        ),
         ("page.pth", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "is not a control network"),
         ("code.pth", pickle.dumps(Surprise(), protocol=2), "is not a control network"),
     ],
-    ids=["a page", "cut short", "a LoRA", "no tensors", "a page, pickled", "code"],
+    ids=["a page", "cut short", "a LoRA", "no tensors", "Flux", "LLLite", "a page, pickled", "code"],
 )
 def test_a_file_that_is_none_is_named(bench: Bench, name: str, content: bytes, message: str) -> None:
     (bench.folder / name).write_bytes(content)
