@@ -17,6 +17,6 @@ EMPTY_MODULES = (
     *("comfy.ldm.modules.diffusionmodules.util", "comfy.ldm.modules.sub_quadratic_attention", "comfy.ldm.util"),
     *("comfy.ldm.wan", "comfy.ldm.wan.model", "comfy.lora_convert"),
     *("comfy.options", "comfy.rmsnorm"),
-    *("comfy.taesd", "comfy.text_encoders"),
+    *("comfy.taesd",),
     *("comfy.weight_adapter", "comfy_execution.caching"),
 )

@@ -59,6 +59,8 @@ MODULES: Mapping[str, str | None] = {
     "comfy.taesd.taesd": "comfy_taesd",
     "comfy.t2i_adapter": None,
     "comfy.t2i_adapter.adapter": "comfy_t2i_adapter",
+    "comfy.text_encoders": None,
+    "comfy.text_encoders.sd2_clip": "comfy_text_encoders_sd2",
     "comfy.utils": "comfy_utils",
     "comfy.weight_adapter": "comfy_weight_adapter",
     "comfy_api": None,

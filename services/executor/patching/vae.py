@@ -50,7 +50,7 @@ class VAE:
         Raises:
             CheckpointError: they are not those of an autoencoder.
         """
-        self._use(autoencoder_of(ModelFile(sd, metadata or {})).vae, device)
+        self._use(autoencoder_of(ModelFile.of(sd, metadata)).vae, device)
 
     @classmethod
     def of(cls, known: Autoencoder) -> VAE:

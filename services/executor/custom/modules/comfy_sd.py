@@ -1,17 +1,23 @@
-"""`comfy.sd`: checkpoints, loaded and kept as the loader node does, LoRA over them, and style models."""
+"""`comfy.sd`: checkpoints and parts of models, loaded and kept as the loaders' nodes do, and LoRA over them."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from services.executor.diffusion.checkpoints import CheckpointError
+from services.executor.diffusion.checkpoints.checkpoint import checkpoint_of
 from services.executor.diffusion.checkpoints.clip_vision import load_clip_vision_of
+from services.executor.diffusion.checkpoints.parts import diffusion_model_of, text_encoders_of
 from services.executor.diffusion.checkpoints.style_models import load_style_network
+from services.executor.diffusion.checkpoints.weights_file import ModelFile
 from services.executor.environment import environment
+from services.executor.loaded_checkpoints import as_model
 from services.executor.patching.clip import CLIP as CLIP
 from services.executor.patching.clip_vision import ClipVisionModel
 from services.executor.patching.gligen import load_gligen as load_gligen
@@ -30,6 +36,19 @@ class CLIPType(enum.Enum):
     STABLE_AUDIO = 4
     HUNYUAN_DIT = 5
     FLUX = 6
+    MOCHI = 7
+    LTXV = 8
+    HUNYUAN_VIDEO = 9
+    PIXART = 10
+    COSMOS = 11
+    LUMINA2 = 12
+    WAN = 13
+    HIDREAM = 14
+    CHROMA = 15
+    ACE = 16
+    OMNIGEN2 = 17
+    QWEN_IMAGE = 18
+    HUNYUAN_IMAGE = 19
 
 
 def load_checkpoint_guess_config(
@@ -59,6 +78,111 @@ def load_checkpoint_guess_config(
         checkpoint.vae if output_vae else None,
         ClipVisionModel(vision) if vision else None,
     )
+
+
+def load_checkpoint(
+    config_path: Any = None,
+    ckpt_path: Any = None,
+    output_vae: bool = True,
+    output_clip: bool = True,
+    embedding_directory: Any = None,
+    state_dict: Mapping[str, Tensor] | None = None,
+    config: Any = None,
+) -> tuple[Any, Any, Any]:
+    """The model, the text encoder and the autoencoder of a file or of weights, which say by themselves what they are.
+
+    Raises:
+        CheckpointError: they cannot be used.
+    """
+    if state_dict is None:
+        return load_checkpoint_guess_config(ckpt_path, output_vae, output_clip)[:3]
+    return load_state_dict_guess_config(state_dict, output_vae, output_clip)[:3]
+
+
+def load_state_dict_guess_config(
+    sd: Mapping[str, Tensor],
+    output_vae: bool = True,
+    output_clip: bool = True,
+    output_clipvision: bool = False,
+    embedding_directory: Any = None,
+    output_model: bool = True,
+    model_options: Any = None,
+    te_model_options: Any = None,
+    metadata: Mapping[str, str] | None = None,
+) -> tuple[Any, Any, Any, ClipVisionModel | None]:
+    """The same of the weights of a checkpoint.
+
+    Raises:
+        CheckpointError: they cannot be used.
+    """
+    known = environment().checkpoints.as_nodes_know_it(checkpoint_of(ModelFile.of(sd, metadata)))
+    return (
+        known.model if output_model else None,
+        known.clip if output_clip else None,
+        known.vae if output_vae else None,
+        None,
+    )
+
+
+def load_diffusion_model(unet_path: Any, model_options: Mapping[str, Any] = {}) -> ModelPatcher:
+    """The diffusion model in a file; the option `dtype` says what its weights are stored in.
+
+    Raises:
+        CheckpointError: it cannot be used.
+    """
+    return environment().checkpoints.model(Path(unet_path), model_options.get("dtype"))
+
+
+def load_unet(unet_path: Any, dtype: torch.dtype | None = None) -> ModelPatcher:
+    """The same by its older name."""
+    return load_diffusion_model(unet_path, {"dtype": dtype})
+
+
+def load_diffusion_model_state_dict(
+    sd: Mapping[str, Tensor],
+    model_options: Mapping[str, Any] = {},
+    metadata: Mapping[str, str] | None = None,
+) -> ModelPatcher | None:
+    """The diffusion model with these weights, None where they are none that is known."""
+    try:
+        known = diffusion_model_of(ModelFile.of(sd, metadata), model_options.get("dtype"))
+    except CheckpointError:
+        return None
+    return as_model(known)
+
+
+def load_unet_state_dict(sd: Mapping[str, Tensor], dtype: torch.dtype | None = None) -> ModelPatcher | None:
+    """The same by its older name."""
+    return load_diffusion_model_state_dict(sd, {"dtype": dtype})
+
+
+def load_clip(
+    ckpt_paths: Sequence[Any],
+    embedding_directory: Any = None,
+    clip_type: CLIPType = CLIPType.STABLE_DIFFUSION,
+    model_options: Mapping[str, Any] = {},
+) -> CLIP:
+    """The text encoders in files, which say by themselves whether they are of Stable Diffusion 1, 2 or XL.
+
+    Raises:
+        CheckpointError: they are of another family, or cannot be used.
+    """
+    return environment().checkpoints.clip([Path(path) for path in ckpt_paths])
+
+
+def load_text_encoder_state_dicts(
+    state_dicts: Sequence[Mapping[str, Tensor]] = (),
+    embedding_directory: Any = None,
+    clip_type: CLIPType = CLIPType.STABLE_DIFFUSION,
+    model_options: Mapping[str, Any] = {},
+) -> CLIP:
+    """The same of weights.
+
+    Raises:
+        CheckpointError: they cannot be used.
+    """
+    known = text_encoders_of([ModelFile.of(weights) for weights in state_dicts])
+    return environment().checkpoints.as_clip(known)
 
 
 def load_lora_for_models(

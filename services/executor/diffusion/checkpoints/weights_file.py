@@ -61,6 +61,11 @@ class ModelFile:
     weights: Mapping[str, Tensor]
     metadata: Mapping[str, str]
 
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> ModelFile:
+        """What was read; weights that are stored with scales are multiplied by them."""
+        return cls(unscaled(weights), metadata or {})
+
     @cached_property
     def configuration(self) -> dict[str, Any]:
         """What the file says about itself, see `configuration.py`.
@@ -78,10 +83,10 @@ def read_model_file(path: Path, kind: str) -> ModelFile:
         CheckpointError: the file is damaged, or pickled with more in it than weights.
     """
     if path.suffix.lower() not in SAFETENSORS:
-        return ModelFile(unscaled(named_weights(path, kind)), {})
+        return ModelFile.of(named_weights(path, kind))
     header = read_header(path)
     try:
-        return ModelFile(unscaled(load_file(path)), header.metadata)
+        return ModelFile.of(load_file(path), header.metadata)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path.name} is not a safetensors file: {error}") from error
 

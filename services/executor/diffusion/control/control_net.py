@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from services.executor.diffusion.control.residuals import Residuals
 from services.executor.diffusion.models.layers import Conv2d
+from services.executor.diffusion.models.precision import computing_dtype
 from services.executor.diffusion.models.unet_blocks import run_block
 from services.executor.diffusion.models.unet_encoder import UNetEncoder
 from services.executor.diffusion.models.unet_spec import (
@@ -113,6 +114,6 @@ def _hint_encoder(widths: Sequence[int]) -> nn.Sequential:
 
 
 def compute_dtype(network: nn.Module) -> torch.dtype:
-    """The dtype a network computes in: float32 on CPUs, whose half precision is slow, elsewhere that of the weights."""
+    """The dtype a network computes in where it is, see `precision.py`."""
     weight = next(network.parameters())
-    return torch.float32 if weight.device.type == "cpu" else weight.dtype
+    return computing_dtype(weight.dtype, weight.device)

@@ -12,6 +12,7 @@ from services.executor.diffusion.families import Family
 from services.executor.diffusion.families.concatenation import Concatenation, Sampled
 from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import ModelSampling
+from services.executor.diffusion.models.precision import computing_dtype
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.patches import UNPATCHED, UNetPatches
 
@@ -61,8 +62,8 @@ class LatentDiffusionModel:
         return next(self.unet.parameters()).device
 
     def dtype_on(self, device: torch.device) -> torch.dtype:
-        """The dtype it computes in: float32 on CPUs, whose half precision is slow, elsewhere that of the weights."""
-        return torch.float32 if device.type == "cpu" else next(self.unet.parameters()).dtype
+        """The dtype it computes in on a device, see `precision.py`."""
+        return computing_dtype(next(self.unet.parameters()).dtype, device)
 
     def working_memory(self, cells: int, device: torch.device) -> int:
         """Roughly how many bytes a forward pass over so many cells, those of a whole batch, takes at once."""
