@@ -157,6 +157,24 @@ def test_an_uploaded_picture_goes_through_a_workflow(stack: Stack) -> None:
     assert np.abs(shown[::2, ::2].astype(int) - (255 - np.asarray(source).astype(int))).max() <= 1
 
 
+def test_the_bundled_upscaler_makes_a_picture_four_times_as_large(stack: Stack, example: dict[str, Any]) -> None:
+    example["10"] = {
+        "class_type": "UpscaleModelLoader",
+        "inputs": {"model_name": "realesr-animevideov3-x4.safetensors"},
+    }
+    example["11"] = {
+        "class_type": "ImageUpscaleWithModel",
+        "inputs": {"upscale_model": ["10", 0], "image": ["8", 0]},
+    }
+    example["12"] = {"class_type": "PreviewImage", "inputs": {"images": ["11", 0]}}
+    prompt_id = stack.submit(example)
+    assert stack.finished(prompt_id)["status"]["status_str"] == "success"
+    small, large = picture(stack, prompt_id), picture(stack, prompt_id, "12")
+    assert large.size == (small.width * 4, small.height * 4)
+    shrunk = large.resize(small.size, Image.Resampling.BOX).convert("RGB")
+    assert np.abs(np.asarray(shrunk, dtype=float) - np.asarray(small.convert("RGB"), dtype=float)).mean() < 8
+
+
 def test_a_picture_can_be_encoded_and_decoded(stack: Stack, example: dict[str, Any]) -> None:
     graph = {
         "1": {"class_type": "EmptyImage", "inputs": {"width": 128, "height": 128, "batch_size": 1, "color": 0x2040E0}},
