@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -83,18 +83,22 @@ def in_tiles_of_three_shapes(
     scale: Scale,
     channels: int,
     step: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     """As `in_tiles` over (batch, channels, height, width): the mean of tall, wide and given tiles, all of one area.
 
     Their edges lie in different places, which hides what is left of them. ComfyUI's tiled VAE nodes do the same.
-    Sides of tiles are multiples of `step`.
+    Sides of tiles are multiples of `step`. `progress` is told how many are done, and of how many.
     """
     height, width = tile
-    shapes = (height * 2, width // 2), (height // 2, width * 2), tile
-    results = (
-        in_tiles(samples, function, [_whole(side, step) for side in shape], overlap, scale=scale, channels=channels)
-        for shape in shapes
-    )
+    given = (height * 2, width // 2), (height // 2, width * 2), tile
+    shapes = [[_whole(side, step) for side in shape] for shape in given]
+    total = len(samples) * sum(tile_count(samples.shape[2:], shape, overlap) for shape in shapes)
+    done = itertools.count(1)
+    how: dict[str, Any] = {"scale": scale, "channels": channels}
+    if progress is not None:
+        how["after_tile"] = lambda: progress(next(done), total)
+    results = (in_tiles(samples, function, shape, overlap, **how) for shape in shapes)
     return functools.reduce(torch.add, results) / len(shapes)
 
 

@@ -192,6 +192,12 @@ def current_context() -> NodeContext:
         raise LookupError("no node is running here") from None
 
 
+def report_progress(value: float, maximum: float) -> None:
+    """Report how far the running node is; nothing outside of one. Raises as `NodeContext.progress`."""
+    if node := _current.get(None):
+        node.progress(value, maximum)
+
+
 def enter_context(context: NodeContext) -> Token[NodeContext]:
     """Make `context` the current one until `leave_context`; the engine does this, and tests of nodes."""
     return _current.set(context)

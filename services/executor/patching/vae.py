@@ -12,6 +12,7 @@ from services.executor.diffusion.checkpoints.parts import autoencoder_of
 from services.executor.diffusion.checkpoints.weights_file import ModelFile
 from services.executor.diffusion.models.autoencoder import Autoencoder, Network, to_unit_range
 from services.executor.diffusion.tiling import in_tiles_of_three_shapes
+from services.executor.engine.context import report_progress
 from services.executor.patching.autoencoding import Tiles, Work, done, done_in_tiles
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.vae_inputs import check_latents, check_pictures
@@ -137,6 +138,7 @@ class VAE:
                 tiles.overlap,
                 scale=self.upscale_ratio,
                 channels=self.output_channels,
+                progress=report_progress,
             )
             return to_unit_range(pixels).movedim(1, -1).contiguous()
 
@@ -160,6 +162,7 @@ class VAE:
                 scale=1 / cell,
                 channels=self.latent_channels,
                 step=cell,
+                progress=report_progress,
             )
 
         def memory(height: int, width: int) -> int:
