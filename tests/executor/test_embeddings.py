@@ -15,6 +15,8 @@ from services.executor.diffusion.checkpoints import CheckpointError
 from services.executor.embeddings import Embeddings
 from services.executor.loaded_checkpoints import LoadedCheckpoints
 from services.executor.model_folders import ModelFolders
+from services.executor.patching.clip import CLIP
+from tests.executor.diffusion.text_models import encoders
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SMALL = GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors"
@@ -109,3 +111,21 @@ def test_a_prompt_that_names_one_gets_its_vectors(folder: Path) -> None:
     save_file({"emb_params": torch.ones(2, plain.shape[-1])}, folder / "mine.safetensors")
     assert not torch.equal(clip.encode("a embedding:mine cat"), plain)
     assert torch.equal(clip.encode("a embedding:goldtest cat"), plain), "it is for wider text encoders"
+
+
+def test_each_of_two_text_encoders_gets_its_own_vectors(folder: Path) -> None:
+    save_file({"clip_g": VECTORS, "clip_l": VECTORS[:, :3].contiguous()}, folder / "mine.safetensors")
+    embeddings = Embeddings(ModelFolders([folder.parent]))
+    found = {name: embeddings.of_encoder(name, width)("mine") for name, width in (("g", 4), ("l", 3))}
+    assert torch.equal(found["g"], VECTORS)  # type: ignore[arg-type]
+    assert torch.equal(found["l"], VECTORS[:, :3])  # type: ignore[arg-type]
+
+
+def test_vectors_for_one_of_two_text_encoders_change_that_one(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clip = CLIP(encoders("l", "g"), Embeddings(ModelFolders([folder.parent])).of_encoder)
+    plain = clip.encode("a cat")
+    save_file({"clip_g": torch.ones(2, 16), "clip_l": torch.ones(2, 8)}, folder / "mine.safetensors")
+    changed = clip.encode("a embedding:mine cat")
+    assert torch.equal(changed[..., :16], plain[..., :16])
+    assert not torch.equal(changed[..., 16:], plain[..., 16:])
+    assert "embedding mine is for text encoders of width 8, not 16" in caplog.text

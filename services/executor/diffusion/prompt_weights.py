@@ -23,12 +23,29 @@ def weighted_parts(prompt: str) -> list[WeightedText]:
     Raises:
         ValueError: parentheses are nested too deep.
     """
-    for escaped, stand_in in _ESCAPED.items():
-        prompt = prompt.replace(escaped, stand_in)
-    return [WeightedText(_restored(text), weight) for text, weight in _weigh(prompt, 1.0)]
+    return [WeightedText(restored(text), weight) for text, weight in weigh(escaped(prompt), 1.0)]
 
 
-def _weigh(text: str, weight: float, depth: int = 0) -> list[WeightedText]:
+def escaped(prompt: str) -> str:
+    """A prompt with stand-ins for its escaped parentheses."""
+    for sign, stand_in in _ESCAPED.items():
+        prompt = prompt.replace(sign, stand_in)
+    return prompt
+
+
+def restored(text: str) -> str:
+    """A part of an escaped prompt with plain parentheses in place of the stand-ins."""
+    for stand_in, plain in _PLAIN.items():
+        text = text.replace(stand_in, plain)
+    return text
+
+
+def weigh(text: str, weight: float, depth: int = 0) -> list[WeightedText]:
+    """The parts of an escaped prompt in order; `weight` is that of what is in no parentheses.
+
+    Raises:
+        ValueError: parentheses are nested too deep.
+    """
     if depth > DEEPEST_NESTING:
         raise ValueError(f"text: the prompt nests parentheses more than {DEEPEST_NESTING} deep")
     parts: list[WeightedText] = []
@@ -42,7 +59,7 @@ def _weigh(text: str, weight: float, depth: int = 0) -> list[WeightedText]:
         # A colon at the very start is part of the text, whatever follows it.
         if colon and head and (given := _number(number)) is not None:
             inner, factor = head, given
-        parts += _weigh(inner, factor, depth + 1)
+        parts += weigh(inner, factor, depth + 1)
     return parts
 
 
@@ -66,9 +83,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _restored(text: str) -> str:
-    for stand_in, plain in _PLAIN.items():
-        text = text.replace(stand_in, plain)
-    return text

@@ -116,3 +116,12 @@ def test_weights_of_text_encoders_make_a_clip(offered: Offered) -> None:
     alone = sd.load_text_encoder_state_dicts(parts[1:])
     assert isinstance(alone.cond_stage_model, offered("comfy.sdxl_clip").SDXLRefinerClipModel)
     assert offered("comfy.text_encoders.sd2_clip").SD2ClipModel
+
+
+def test_prompts_may_be_taken_apart_by_hand(offered: Offered, clip: Any) -> None:
+    sd1_clip = offered("comfy.sd1_clip")
+    special = clip.cond_stage_model.clip_g.special_tokens
+    assert sd1_clip.gen_empty_tokens(special, 77) == [pair[0] for pair in clip.tokenize("")["g"][0]]
+    escaped = sd1_clip.escape_important("a \\(b\\) (c:1.2) (d)")
+    parts = [(sd1_clip.unescape_important(text), weight) for text, weight in sd1_clip.token_weights(escaped, 2.0)]
+    assert parts == [("a (b) ", 2.0), ("c", 1.2), (" ", 2.0), ("d", pytest.approx(2.2))]
