@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints import Checkpoint
-from services.executor.diffusion.sampling import sample
+from services.executor.patching.model_families import as_nodes_know_it
+from services.executor.patching.model_patcher import ModelPatcher
+from services.executor.patching.sampling import sample
 from tools.train_tiny.captions import plain_caption
 from tools.train_tiny.check import tally
 from tools.train_tiny.drawing import CELL, SIZE
@@ -60,7 +62,7 @@ def _batch(checkpoint: Checkpoint, prompts: Sequence[str], setting: Setting, see
         raise ValueError("the checkpoint lacks a part")
     positive = [[torch.cat([clip.encode(prompt)[0][0] for prompt in prompts]), {}]]
     latents = sample(
-        model,
+        ModelPatcher(as_nodes_know_it(model)),
         positive,
         clip.encode(""),
         torch.zeros(len(prompts), 4, SIZE // CELL, SIZE // CELL),

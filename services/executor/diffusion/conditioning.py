@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from services.executor.diffusion.denoiser import DiffusionModel
 from services.executor.diffusion.model_sampling import ModelSampling
 
 Conditioning = Sequence[Sequence[Any]]
@@ -97,43 +96,6 @@ class Condition:
     @property
     def _size(self) -> tuple[int, int] | None:
         return None if self.region is None else (self.region.height, self.region.width)
-
-
-def prepare(
-    model: DiffusionModel, positive: Conditioning, negative: Conditioning, latent: Tensor
-) -> tuple[list[Condition], list[Condition]]:
-    """Resolve both conditionings for a latent (batch, channels, height, width).
-
-    A condition with an area gets a partner over the same area on the other side, so that guidance compares like with
-    like there.
-
-    Raises:
-        ValueError: an option cannot be honoured.
-    """
-    positives = [_condition(model, embedding, options, latent) for embedding, options in positive]
-    negatives = [_condition(model, embedding, options, latent) for embedding, options in negative]
-    for condition in list(positives):
-        _add_partner(negatives, condition)
-    for condition in list(negatives):
-        _add_partner(positives, condition)
-    return positives, negatives
-
-
-def _condition(model: DiffusionModel, embedding: Tensor, options: Mapping[str, Any], latent: Tensor) -> Condition:
-    _check_options(options)
-    mask = resolved_mask(options, latent)
-    region = resolved_region(options, mask, latent)
-    vector = model.vector(dict(options), *latent.shape[-2:])
-    sigma_start, sigma_end = resolved_range(options, model.model_sampling)
-    return Condition(
-        context=embedding.to(model.device, torch.float32),
-        vector=None if vector is None else vector.to(model.device, torch.float32),
-        region=region,
-        weight=weight_of(options, mask, region, latent),
-        sigma_start=sigma_start,
-        sigma_end=sigma_end,
-        is_fallback=bool(options.get("default")),
-    )
 
 
 def _check_options(options: Mapping[str, Any]) -> None:
@@ -223,19 +185,3 @@ def _feathered(length: int, at_start: bool, at_end: bool, device: torch.device) 
     if at_end:
         weights[length - reach :] *= ramp.flip(0)
     return weights
-
-
-def _add_partner(conditions: list[Condition], other: Condition) -> None:
-    if other.region is None:
-        return
-    wider = [one for one in conditions if one.region is None or one.region.contains(other.region)]
-    if not wider:
-        return
-    with_region = [one for one in wider if one.region is not None]
-    closest = min(with_region, key=_cells) if with_region else wider[0]
-    if closest.region != other.region:
-        conditions.append(replace(other, context=closest.context, vector=closest.vector))
-
-
-def _cells(condition: Condition) -> int:
-    return condition.region.height * condition.region.width if condition.region else 0

@@ -5,49 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from services.executor.diffusion.batches import repeated
 from services.executor.diffusion.conditioning import Condition
-from services.executor.diffusion.denoiser import DiffusionModel, denoised_by
 from services.executor.diffusion.fallbacks import applying
 
 NO_WEIGHT = 1e-37  # where no condition applies the prediction is zero, not a division by zero
-
-
-class Guided(NamedTuple):
-    """The prediction that is followed, and the one without the positive condition where it was needed."""
-
-    denoised: Tensor
-    uncond: Tensor | None
-
-
-class ClassifierFreeGuidance:
-    """Move from the negative prediction through the positive one and beyond (Ho and Salimans 2022, equation 6).
-
-    Args:
-        scale: 1 is the positive prediction alone; the negative one is then not computed unless asked for.
-    """
-
-    def __init__(
-        self, model: DiffusionModel, positive: Sequence[Condition], negative: Sequence[Condition], scale: float
-    ) -> None:
-        self.model = model
-        self.positive = positive
-        self.negative = negative
-        self.scale = scale
-
-    def predict(self, x: Tensor, sigma: Tensor, *, with_uncond: bool = False) -> Guided:
-        """Predict the clean latent of x (batch, channels, height, width) at noise level sigma (0-dim, CPU)."""
-        run = run_by(self.model)
-        if math.isclose(self.scale, 1.0) and not with_uncond:
-            return Guided(predictions(run, x, sigma, [self.positive])[0], None)
-        cond, uncond = predictions(run, x, sigma, [self.positive, self.negative])
-        return Guided(uncond + (cond - uncond) * self.scale, uncond)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,16 +49,6 @@ class Batch:
 
 RunBatch = Callable[[Batch], Tensor]
 """Returns the clean latents of a batch, of its x's shape."""
-
-
-def run_by(model: DiffusionModel) -> RunBatch:
-    """Return what runs batches through a model."""
-
-    def run(batch: Batch) -> Tensor:
-        network = partial(model.apply_model, context=batch.context, y=batch.vector)
-        return denoised_by(network, model.model_sampling, batch.x, batch.sigma)
-
-    return run
 
 
 def predictions(

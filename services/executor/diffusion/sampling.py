@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from services.executor.diffusion.conditioning import Conditioning, prepare
-from services.executor.diffusion.denoiser import DiffusionModel
-from services.executor.diffusion.guidance import ClassifierFreeGuidance
 from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.model_sampling import ModelSampling
-from services.executor.diffusion.noise import SamplerNoise, initial_noise, seeded_generator
-from services.executor.diffusion.noise_mask import MaskedDenoiser, latent_mask
-from services.executor.diffusion.samplers import SAMPLERS, Denoise, Report, Sampler
+from services.executor.diffusion.noise import initial_noise
+from services.executor.diffusion.samplers import SAMPLERS, Sampler
 from services.executor.diffusion.schedules import sigmas_for
 
 Progress = Callable[[int, int, Tensor, Tensor], None]
@@ -25,27 +20,6 @@ estimate, both in the model's space on its device. What it raises ends the run: 
 """
 
 MAXIMUM_TOLERANCE = 1e-5
-
-
-@dataclass(frozen=True)
-class GuidedDenoiser:
-    """Guidance as samplers see it."""
-
-    guidance: ClassifierFreeGuidance
-
-    @property
-    def model_sampling(self) -> ModelSampling:
-        """The noise levels of the guided model."""
-        return self.guidance.model.model_sampling
-
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Return the denoised estimate."""
-        return self.guidance.predict(x, sigma).denoised
-
-    def with_uncond(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the denoised estimate and the one of the negative conditioning."""
-        denoised, uncond = self.guidance.predict(x, sigma, with_uncond=True)
-        return denoised, denoised if uncond is None else uncond
 
 
 class HasLevels(Protocol):
@@ -118,36 +92,6 @@ def plan(
     return Plan(latent, noise, sigmas, chosen)
 
 
-def sample(
-    model: DiffusionModel,
-    positive: Conditioning,
-    negative: Conditioning,
-    latent: Tensor,
-    *,
-    seed: int,
-    cfg: float,
-    noise_mask: Tensor | None = None,
-    report: Progress | None = None,
-    **how: Any,
-) -> Tensor:
-    """Denoise a latent under guidance.
-
-    Args:
-        latent: (batch, channels, height, width) in the autoencoder's space.
-        cfg: guidance scale.
-        noise_mask: (height, width) or (batch, ..., height, width) in 0..1, of any size; where it is 0 the latent stays.
-        how: see `plan`.
-
-    Returns:
-        The latent (batch, channels, height, width) float32 on the CPU, in the autoencoder's space.
-
-    Raises:
-        ValueError: unknown sampler or scheduler, or a latent of another family.
-    """
-    planned = plan(model, latent, seed=seed, **how)
-    return sample_sigmas(model, positive, negative, *planned, cfg=cfg, seed=seed, noise_mask=noise_mask, report=report)
-
-
 def with_channels(latent: Tensor, channels: int) -> Tensor:
     """Bring an empty latent to the number of channels a model has.
 
@@ -174,70 +118,6 @@ def part_of(sigmas: Tensor, start: int | None, end: int | None, force_full_denoi
     return sigmas
 
 
-def sample_sigmas(
-    model: DiffusionModel,
-    positive: Conditioning,
-    negative: Conditioning,
-    latent: Tensor,
-    noise: Tensor,
-    sigmas: Tensor,
-    sampler: Sampler,
-    *,
-    cfg: float,
-    seed: int,
-    noise_mask: Tensor | None = None,
-    report: Progress | None = None,
-) -> Tensor:
-    """Run a sampler over given noise levels, beginning with given noise; see `sample` for the other arguments."""
-    if len(sigmas) == 0:
-        return latent.float().cpu()
-    latent = latent.to(model.device, torch.float32)
-    latent = model.latent_format.to_model(latent) if latent.count_nonzero() else latent
-    guidance = ClassifierFreeGuidance(model, *prepare(model, positive, negative, latent), cfg)
-    result = run_sampler(
-        sampler, GuidedDenoiser(guidance), latent, noise, sigmas.cpu(), seed=seed, noise_mask=noise_mask, report=report
-    )
-    return model.latent_format.from_model(result).cpu()
-
-
-def run_sampler(
-    sampler: Sampler,
-    denoise: Denoise,
-    latent: Tensor,
-    noise: Tensor,
-    sigmas: Tensor,
-    *,
-    seed: int,
-    noise_mask: Tensor | None = None,
-    report: Progress | None = None,
-) -> Tensor:
-    """Add noise to a latent in the model's space, run the sampler, undo the scaling; mask what must stay."""
-    prediction = denoise.model_sampling.prediction
-    has_noise = bool(noise.any())
-    noise = noise.to(latent.device, torch.float32)
-    if noise_mask is not None:
-        kept = _mask_noise(noise, seed) if sampler.renews_mask_noise else noise
-        denoise = MaskedDenoiser(denoise, latent_mask(noise_mask, latent), latent, kept)
-    x = prediction.add_noise(sigmas[0], noise, latent, is_maximum=is_maximum(denoise.model_sampling, float(sigmas[0])))
-    steps = len(sigmas) - 1
-    if steps > 0:
-        drawn = SamplerNoise(seed, noise.shape if has_noise else None)
-        x = sampler.function(denoise, x, sigmas, drawn, _steps_of(report, steps), **sampler.options)
-    return prediction.finish(sigmas[-1], x)
-
-
-def _mask_noise(noise: Tensor, seed: int) -> Tensor:
-    return torch.randn(noise.shape, generator=seeded_generator(seed + 1)).to(noise)
-
-
 def is_maximum(model_sampling: ModelSampling, sigma: float) -> bool:
     highest = float(model_sampling.sigma_max)
     return sigma > highest or abs(sigma - highest) <= MAXIMUM_TOLERANCE * max(sigma, highest)
-
-
-def _steps_of(report: Progress | None, total: int) -> Report:
-    def step(index: int, x: Tensor, denoised: Tensor) -> None:
-        if report is not None:
-            report(index, total, x, denoised)
-
-    return step

@@ -247,7 +247,7 @@ _PREDICTIONS: dict[type[Any], type[_Predicts]] = {
 }
 
 
-class _OwnSampling:
+class OwnSampling:
     """Marks the sampling that a model was loaded with: it is used without a detour."""
 
     levels: ModelSampling
@@ -255,7 +255,7 @@ class _OwnSampling:
 
 def as_nodes_know_it(own: ModelSampling) -> Any:
     """A model's own sampling in the classes above."""
-    bases = (_OwnSampling, _LEVELS[type(own)], _PREDICTIONS[type(own.prediction)])
+    bases = (OwnSampling, _LEVELS[type(own)], _PREDICTIONS[type(own.prediction)])
     made: Any = type("ModelSampling", bases, {})()
     made.sigma_data = getattr(own.prediction, "sigma_data", 1.0)
     made._use(own)
@@ -264,7 +264,7 @@ def as_nodes_know_it(own: ModelSampling) -> Any:
 
 def as_samplers_know_it(given: Any) -> ModelSampling:
     """Whatever stands in the place of a model's sampling, for our own samplers and schedules."""
-    return given.levels if isinstance(given, _OwnSampling) else GivenSampling(given)
+    return given.levels if isinstance(given, OwnSampling) else GivenSampling(given)
 
 
 def as_files_know_it(given: Any) -> ModelSampling:

@@ -28,7 +28,17 @@ def sample(
     report: Progress | None = None,
     **how: Any,
 ) -> Tensor:
-    """Denoise a latent under guidance, see `services.executor.diffusion.sampling.sample`."""
+    """Denoise a latent (batch, channels, height, width) in the autoencoder's space under guidance.
+
+    Args:
+        cfg: the scale of guidance; 1 is the positive prediction alone.
+        noise_mask: what is made new; the latent stays elsewhere.
+        report: called after each step.
+        how: see `plan`.
+
+    Returns:
+        The latent, float32 on the CPU.
+    """
     planned = plan(model, latent, seed=seed, **how)
     return sample_sigmas(
         model, positive, negative, *planned, cfg=cfg, seed=seed, noise_mask=noise_mask, callback=callback_of(report)

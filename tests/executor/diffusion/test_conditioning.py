@@ -6,16 +6,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from services.executor.diffusion.conditioning import Condition, Region, prepare
+from services.executor.diffusion.conditioning import Condition, Conditioning, Region
+from services.executor.patching.conds import condition_of, convert_cond, process_conds
 from tests.executor.diffusion.golden import MODEL_SAMPLINGS
 from tests.executor.diffusion.toy import conditioning, toy_model
 
 LATENT = torch.zeros(1, 4, 32, 64)
 
 
-def prepared(**options: Any) -> Condition:
+def resolved(*sides: Conditioning) -> list[list[Condition]]:
     model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
-    (condition,), _ = prepare(model, conditioning(1.0, **options), conditioning(0.0), LATENT)
+    conds = {str(place): convert_cond(side) for place, side in enumerate(sides)}
+    processed = process_conds(model, LATENT, conds, LATENT.device)
+    return [[condition_of(cond, LATENT) for cond in side] for side in processed.values()]
+
+
+def prepared(**options: Any) -> Condition:
+    (condition,), _ = resolved(conditioning(1.0, **options), conditioning(0.0))
     return condition
 
 
@@ -78,12 +85,9 @@ def test_a_range_of_sampling_becomes_noise_levels() -> None:
 
 
 def test_the_other_side_gets_a_partner_over_the_same_area() -> None:
-    model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
-    positives, negatives = prepare(
-        model,
+    positives, negatives = resolved(
         conditioning(1.0, area=(16, 16, 8, 8)),
         [*conditioning(2.0), *conditioning(3.0, area=(24, 24, 4, 4))],
-        LATENT,
     )
     partner = negatives[-1]
     assert partner.region == Region(16, 16, 8, 8)
@@ -92,6 +96,5 @@ def test_the_other_side_gets_a_partner_over_the_same_area() -> None:
 
 
 def test_an_area_outside_every_other_has_no_partner() -> None:
-    model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
-    _, negatives = prepare(model, conditioning(1.0, area=(16, 16, 8, 8)), conditioning(3.0, area=(8, 8, 0, 0)), LATENT)
+    _, negatives = resolved(conditioning(1.0, area=(16, 16, 8, 8)), conditioning(3.0, area=(8, 8, 0, 0)))
     assert len(negatives) == 1

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from services.executor.diffusion.conditioning import Condition, Region, prepare
+from services.executor.diffusion.conditioning import Condition, Region
 from services.executor.diffusion.fallbacks import applying
-from services.executor.diffusion.guidance import predictions, run_by
+from services.executor.diffusion.guidance import predictions
+from services.executor.patching.conds import condition_of, convert_cond, process_conds
 from tests.executor.diffusion.golden import MODEL_SAMPLINGS
 from tests.executor.diffusion.toy import conditioning, toy_model
 
@@ -28,9 +29,9 @@ TOP = Condition(context(1.0), region=Region(4, 8, 0, 0), weight=torch.ones(1, 1,
 
 def test_a_fallback_applies_where_the_others_do_not() -> None:
     model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
-    (both,) = predictions(run_by(model), LATENT, SIGMA, [[FALLBACK, TOP]])
-    (top,) = predictions(run_by(model), LATENT, SIGMA, [[TOP]])
-    (everywhere,) = predictions(run_by(model), LATENT, SIGMA, [[replace(FALLBACK, is_fallback=False)]])
+    (both,) = predictions(model.run, LATENT, SIGMA, [[FALLBACK, TOP]])
+    (top,) = predictions(model.run, LATENT, SIGMA, [[TOP]])
+    (everywhere,) = predictions(model.run, LATENT, SIGMA, [[replace(FALLBACK, is_fallback=False)]])
     torch.testing.assert_close(both[:, :, :4], top[:, :, :4])
     torch.testing.assert_close(both[:, :, 4:], everywhere[:, :, 4:])
 
@@ -60,12 +61,12 @@ def test_a_fallback_is_left_out_beside_one_that_is_whole_and_stays_alone_beside_
 
 
 def test_the_option_of_a_conditioning_makes_a_fallback() -> None:
-    model = toy_model(MODEL_SAMPLINGS["sd15_eps"])
-    (first, second), _ = prepare(model, conditioning(1.0) + conditioning(2.0, default=True), conditioning(0.0), LATENT)
-    assert (first.is_fallback, second.is_fallback) == (False, True)
+    (cond,) = convert_cond(conditioning(2.0, default=True))
+    processed = process_conds(toy_model(MODEL_SAMPLINGS["sd15_eps"]), LATENT, {"positive": [cond]}, LATENT.device)
+    assert condition_of(processed["positive"][0], LATENT).is_fallback
 
 
 def test_an_area_of_a_video_is_refused_by_name() -> None:
-    area = ("percentage", 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)
+    conds = convert_cond(conditioning(1.0, area=("percentage", 1.0, 1.0, 1.0, 0.0, 0.0, 0.0)))
     with pytest.raises(ValueError, match="^area: the conditioning is for a part of a video"):
-        prepare(toy_model(MODEL_SAMPLINGS["sd15_eps"]), conditioning(1.0, area=area), conditioning(0.0), LATENT)
+        process_conds(toy_model(MODEL_SAMPLINGS["sd15_eps"]), LATENT, {"positive": conds}, LATENT.device)

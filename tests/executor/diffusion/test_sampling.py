@@ -8,7 +8,8 @@ from torch import Tensor
 
 from services.executor.diffusion.latent_format import LatentFormat
 from services.executor.diffusion.samplers import SAMPLERS
-from services.executor.diffusion.sampling import part_of, sample
+from services.executor.diffusion.sampling import part_of
+from services.executor.patching.sampling import sample
 from tests.executor.diffusion.golden import MODEL_SAMPLINGS
 from tests.executor.diffusion.toy import CONDITION, NEGATIVE_CONDITION, ToyModel, conditioning, toy_model
 
@@ -28,7 +29,7 @@ def sampled(model: ToyModel | None = None, latent: Tensor = EMPTY, **options: An
         "scheduler": "karras",
     }
     return sample(
-        model or toy_model(MODEL_SAMPLINGS["sd15_eps"]),
+        (model or toy_model(MODEL_SAMPLINGS["sd15_eps"])).patcher,
         conditioning(CONDITION),
         conditioning(NEGATIVE_CONDITION),
         latent,

@@ -9,17 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from services.executor.diffusion.checkpoints import load_checkpoint
 from services.executor.diffusion.hooks import Hook, HookGroup
 from services.executor.diffusion.noise import initial_noise
-from services.executor.diffusion.sampling import plan
-from services.executor.diffusion.sampling import sample as sample_plainly
 from services.executor.patching.conds import CONDConstant, CONDRegular
 from services.executor.patching.guider import CFGGuider
 from services.executor.patching.k_samplers import KSAMPLER, Sampler, sampler_object
 from services.executor.patching.prediction import calc_cond_batch
 from services.executor.patching.wrappers import WrappersMP
-from tests.executor.diffusion.golden import GOLDEN
 from tests.executor.patching.conftest import Loaded
 
 SHAPE = (1, 4, 16, 16)
@@ -30,26 +26,6 @@ def guided(loaded: Loaded, guider: CFGGuider, sampler: Any, sigmas: Tensor = SIG
     guider.set_conds(loaded.conditioning("a red cat"), loaded.conditioning("blurry"))
     guider.set_cfg(4.0)
     return guider.sample(initial_noise(SHAPE, 3), torch.zeros(SHAPE), sampler, sigmas, seed=3, **how)
-
-
-@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m_sde", "euler_ancestral_cfg_pp", "lms", "ddim"])
-def test_a_guided_run_is_the_run_of_the_model_itself(loaded: Loaded, sampler: str) -> None:
-    plain = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors").model
-    assert plain
-    latent = loaded.vae.encode(torch.rand(1, 128, 128, 3, generator=torch.Generator().manual_seed(0)))
-    mask = torch.zeros(16, 16)
-    mask[:, 8:] = 1
-    how: dict[str, Any] = {"seed": 3, "steps": 3, "cfg": 4.0, "sampler": sampler, "scheduler": "karras", "denoise": 0.8}
-    positive, negative = loaded.conditioning("a red cat"), loaded.conditioning("blurry")
-    area = [[positive[0][0], {"area": (8, 8, 4, 4), "strength": 0.7}]]
-    positive = [*positive, *area]
-    expected = sample_plainly(plain, positive, negative, latent, noise_mask=mask, **how)
-    planned = plan(loaded.model, latent, **{name: value for name, value in how.items() if name != "cfg"})
-    guider = CFGGuider(loaded.model)
-    guider.set_conds(positive, negative)
-    guider.set_cfg(4.0)
-    found = guider.sample(planned.noise, planned.latent, planned.sampler, planned.sigmas, denoise_mask=mask, seed=3)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_a_sampler_function_of_a_pack_takes_the_steps(loaded: Loaded) -> None:

@@ -28,7 +28,7 @@ SCRATCH = 1.25
 
 
 class LatentDiffusionModel:
-    """A loaded diffusion network; fulfils `services.executor.diffusion.denoiser.DiffusionModel`.
+    """A loaded diffusion network.
 
     Attributes:
         unet: the network, its weights in the dtype of the file.

@@ -18,8 +18,8 @@ from services.executor.diffusion.samplers.er_sde import sample_er_sde
 from services.executor.diffusion.samplers.euler import sample_euler_ancestral
 from services.executor.diffusion.samplers.lms import sample_lms
 from services.executor.diffusion.samplers.sa_solver import sample_sa_solver
-from services.executor.diffusion.sampling import sample, sample_sigmas
 from services.executor.diffusion.schedules import sigmas_for
+from services.executor.patching.sampling import callback_of, sample, sample_sigmas
 from tests.executor.diffusion.golden import MODEL_SAMPLINGS, table, tensors
 from tests.executor.diffusion.toy import CONDITION, NEGATIVE_CONDITION, ToyModel, conditioning, toy_model
 
@@ -87,16 +87,16 @@ def test_a_sampler_with_options_gives_the_recorded_latents(case: Case) -> None:
     else:
         sampler = Sampler(SAMPLERS[case["sampler"]].function, case["sampler_options"])
     result = sample_sigmas(
-        model,
+        model.patcher,
         conditioning(CONDITION),
         conditioning(NEGATIVE_CONDITION),
         torch.zeros(case["shape"]),
         initial_noise(case["shape"], case["seed"]),
-        sigmas_for(model.model_sampling, case["scheduler"], case["steps"]),
+        sigmas_for(model.levels, case["scheduler"], case["steps"]),
         sampler,
         cfg=case["cfg"],
         seed=case["seed"],
-        report=lambda step, total, x, denoised: trace.append((x, denoised)),
+        callback=callback_of(lambda step, total, x, denoised: trace.append((x, denoised))),
     )
     assert_recorded(case, result, trace, model)
 
@@ -104,7 +104,7 @@ def test_a_sampler_with_options_gives_the_recorded_latents(case: Case) -> None:
 def run(model: ToyModel, case: Case, trace: Trace) -> Tensor:
     """Sample as the recorded case says and append each step's latent and estimate to the trace."""
     return sample(
-        model,
+        model.patcher,
         conditioning(CONDITION),
         conditioning(NEGATIVE_CONDITION),
         torch.zeros(case["shape"]) if case["latent"] == "zeros" else tensors("samplers")[case["latent"]],
