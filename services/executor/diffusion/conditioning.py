@@ -110,18 +110,28 @@ def _check_options(options: Mapping[str, Any]) -> None:
 
 
 def resolved_range(options: Mapping[str, Any], sampling: ModelSampling) -> tuple[float, float]:
-    """Return the noise levels at which a condition begins and ends to apply."""
-    starts = [options[name] for name in ("start_percent", "clip_start_percent") if name in options]
-    ends = [options[name] for name in ("end_percent", "clip_end_percent") if name in options]
+    """Return the noise levels at which a condition begins and ends to apply.
+
+    Raises:
+        ValueError: a share of the sampling is no number.
+    """
+    starts = [_number(options, name) for name in ("start_percent", "clip_start_percent") if name in options]
+    ends = [_number(options, name) for name in ("end_percent", "clip_end_percent") if name in options]
     start = sampling.percent_to_sigma(max(starts)) if starts else float("inf")
     return start, sampling.percent_to_sigma(min(ends)) if ends else 0.0
 
 
 def resolved_mask(options: Mapping[str, Any], latent: Tensor) -> Tensor | None:
-    """Return a condition's mask (batch, 1, height, width) at a latent's size, None where it has none."""
+    """Return a condition's mask (batch, 1, height, width) at a latent's size, None where it has none.
+
+    Raises:
+        ValueError: the mask has no height or width, or nothing in it.
+    """
     mask = options.get("mask")
     if not isinstance(mask, Tensor):
         return None
+    if mask.dim() < 2 or not mask.numel():
+        raise ValueError(f"mask: it has the shape {list(mask.shape)}, a picture's was expected")
     mask = mask.to(latent.device, torch.float32)
     mask = mask.reshape(-1, 1, *mask.shape[-2:])
     size = latent.shape[-2:]
@@ -132,7 +142,7 @@ def resolved_region(options: Mapping[str, Any], mask: Tensor | None, latent: Ten
     """Return the rectangle of a condition, None where it applies everywhere.
 
     Raises:
-        ValueError: nothing of it lies inside the latent.
+        ValueError: nothing of it lies inside the latent, or its sides are no numbers.
     """
     height, width = latent.shape[-2:]
     area = options.get("area")
@@ -143,6 +153,8 @@ def resolved_region(options: Mapping[str, Any], mask: Tensor | None, latent: Ten
     if area[0] == "percentage":
         if len(area) != 5:
             raise ValueError("area: the conditioning is for a part of a video, and the latent is no video's")
+        if not all(map(math.isfinite, area[1:])):
+            raise ValueError(f"area: {list(area[1:])} are no shares of a picture")
         tall, wide, top, left = area[1:]
         area = max(1, round(tall * height)), max(1, round(wide * width)), round(top * height), round(left * width)
     region = Region(*area).clipped_to(height, width)
@@ -154,6 +166,13 @@ def resolved_region(options: Mapping[str, Any], mask: Tensor | None, latent: Ten
     return region
 
 
+def _number(options: Mapping[str, Any], name: str, default: float = 0.0) -> float:
+    number = float(options.get(name, default))
+    if not math.isfinite(number):
+        raise ValueError(f"{name}: {number} is no finite number")
+    return number
+
+
 def _bounds(mask: Tensor) -> Region:
     rows, columns = (mask != 0).any(dim=0)[0].nonzero(as_tuple=True)
     if not len(rows):
@@ -163,10 +182,14 @@ def _bounds(mask: Tensor) -> Region:
 
 
 def weight_of(options: Mapping[str, Any], mask: Tensor | None, region: Region | None, latent: Tensor) -> float | Tensor:
-    """Return a condition's share where it overlaps others, see `Condition.weight`."""
-    strength = float(options.get("strength", 1.0))
+    """Return a condition's share where it overlaps others, see `Condition.weight`.
+
+    Raises:
+        ValueError: a strength is no number.
+    """
+    strength = _number(options, "strength", 1.0)
     if mask is not None:
-        return (mask if region is None else region.of(mask)) * float(options.get("mask_strength", 1.0)) * strength
+        return (mask if region is None else region.of(mask)) * _number(options, "mask_strength", 1.0) * strength
     if region is None:
         return strength
     height, width = latent.shape[-2:]

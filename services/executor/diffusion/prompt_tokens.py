@@ -53,8 +53,11 @@ def tokenize(prompt: str, padding: Padding = Padding(), find_embedding: FindEmbe
     embeddings are words as any other.
 
     Raises:
-        ValueError: the prompt or what its embeddings stand for is too long, or parentheses are nested too deep.
+        ValueError: the prompt is no text, it or what its embeddings stand for is too long, or its parentheses are
+            nested too deep.
     """
+    if not isinstance(prompt, str):
+        raise ValueError(f"text: {prompt!r} is no text")
     if len(prompt) > LONGEST_PROMPT:
         raise ValueError(f"text: the prompt has {len(prompt)} characters, at most {LONGEST_PROMPT} can be encoded")
     chunks: list[Chunk] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.executor.diffusion.checkpoints.clip_vision import load_clip_vision
 from services.executor.environment import environment
-from services.executor.nodes.declarations import chosen
+from services.executor.nodes.declarations import chosen, given
 from services.executor.patching.clip_vision import ClipVisionModel, Output
 
 FOLDER = "clip_vision"
@@ -57,9 +57,7 @@ class CLIPVisionEncode:
         Raises:
             ValueError: there is no encoder, these are no pictures, or there is no such way to crop.
         """
-        if clip_vision is None:
-            raise ValueError("clip_vision: there is none, the checkpoint that it comes from does not hold one")
-        return (clip_vision.encode_image(image, crop=chosen(CROPS, crop, "crop")),)
+        return (given(clip_vision, "clip_vision").encode_image(image, crop=chosen(CROPS, crop, "crop")),)
 
 
 NODES: tuple[type, ...] = (CLIPVisionLoader, CLIPVisionEncode)

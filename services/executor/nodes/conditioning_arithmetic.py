@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.conditioning import Conditioning
-from services.executor.nodes.declarations import number
+from services.executor.nodes.declarations import given, number
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,12 @@ class ConditioningCombine:
         return {"required": {"conditioning_1": CONDITIONING, "conditioning_2": CONDITIONING}}
 
     def combine(self, conditioning_1: Conditioning, conditioning_2: Conditioning) -> tuple[Conditioning]:
-        """Return the entries of both; what they predict is averaged where they overlap."""
-        return ([*conditioning_1, *conditioning_2],)
+        """Return the entries of both; what they predict is averaged where they overlap.
+
+        Raises:
+            ValueError: one is missing.
+        """
+        return ([*given(conditioning_1, "conditioning_1"), *given(conditioning_2, "conditioning_2")],)
 
 
 class ConditioningConcat:
@@ -52,11 +56,11 @@ class ConditioningConcat:
         """Return every entry of the first with the tokens of the second after its own.
 
         Raises:
-            ValueError: the second is empty, or made by another text encoder.
+            ValueError: one is missing, or the second is empty or made by another text encoder.
         """
         added, _ = _only_entry(conditioning_from)
         joined = []
-        for embedding, options in conditioning_to:
+        for embedding, options in given(conditioning_to, "conditioning_to"):
             _check_width(embedding, added)
             joined.append([torch.cat((embedding, added), dim=1), dict(options)])
         return (joined,)
@@ -86,12 +90,12 @@ class ConditioningAverage:
         """Return every entry of the first mixed with the second, cut or filled up with zeros to as many tokens.
 
         Raises:
-            ValueError: the second is empty, or made by another text encoder.
+            ValueError: one is missing, or the second is empty or made by another text encoder.
         """
         other, other_options = _only_entry(conditioning_from)
         other_pooled = other_options.get(POOLED)
         mixed = []
-        for embedding, options in conditioning_to:
+        for embedding, options in given(conditioning_to, "conditioning_to"):
             _check_width(embedding, other)
             fitted = _with_tokens(other, embedding.shape[1])
             changed = dict(options)
@@ -116,9 +120,13 @@ class ConditioningZeroOut:
         return {"required": {"conditioning": CONDITIONING}}
 
     def zero_out(self, conditioning: Conditioning) -> tuple[Conditioning]:
-        """Return entries with zeros for embeddings; areas, masks and times stay."""
+        """Return entries with zeros for embeddings; areas, masks and times stay.
+
+        Raises:
+            ValueError: there is no conditioning.
+        """
         emptied = []
-        for embedding, options in conditioning:
+        for embedding, options in given(conditioning, "conditioning"):
             changed = dict(options)
             for name in (POOLED, "conditioning_lyrics"):
                 if changed.get(name) is not None:

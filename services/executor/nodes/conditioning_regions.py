@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.diffusion.conditioning import Conditioning
-from services.executor.nodes.declarations import LONGEST_SIDE, number, whole
+from services.executor.nodes.declarations import LONGEST_SIDE, given, number, whole
 from services.executor.nodes.latent import CELL
 
 CONDITIONING = ("CONDITIONING",)
@@ -16,12 +16,21 @@ BOUNDS = ("default", "mask bounds")
 
 
 def with_options(conditioning: Conditioning, **options: Any) -> list[list[Any]]:
-    """The conditioning with these options in every entry; the given one stays as it is."""
-    return [[embedding, {**own, **options}] for embedding, own in conditioning]
+    """The conditioning with these options in every entry; the given one stays as it is.
+
+    Raises:
+        ValueError: there is no conditioning.
+    """
+    return [[embedding, {**own, **options}] for embedding, own in given(conditioning, "conditioning")]
 
 
 def with_mask(conditioning: Conditioning, mask: Tensor, strength: float, set_cond_area: str) -> list[list[Any]]:
-    """The conditioning where a mask (height, width) or (batch, height, width) says so."""
+    """The conditioning where a mask (height, width) or (batch, height, width) says so.
+
+    Raises:
+        ValueError: the conditioning or the mask is missing.
+    """
+    mask = given(mask, "mask")
     masks = mask if mask.ndim >= 3 else mask.unsqueeze(0)
     return with_options(conditioning, mask=masks, set_area_to_bounds=set_cond_area != BOUNDS[0], mask_strength=strength)
 

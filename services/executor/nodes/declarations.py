@@ -33,6 +33,17 @@ def side(default: int, least: int = 0, step: int = 1) -> Declaration:
     return whole(default, least, LONGEST_SIDE, step=step)
 
 
+def given(value: Value | None, name: str) -> Value:
+    """What is linked to the input `name`; a node may give nothing.
+
+    Raises:
+        ValueError: it has given nothing.
+    """
+    if value is None:
+        raise ValueError(f"{name}: there is none, the node that it comes from gave nothing")
+    return value
+
+
 def chosen(options: Mapping[str, Value], option: str, name: str) -> Value:
     """What an option of the input `name` stands for; what is linked was not checked before.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints.style_models import load_style_network
 from services.executor.diffusion.conditioning import Conditioning
 from services.executor.environment import environment
-from services.executor.nodes.declarations import number
+from services.executor.nodes.declarations import given, number
 from services.executor.patching.style_model import StyleModel
 
 FOLDER = "style_models"
@@ -82,15 +82,22 @@ class StyleModelApply:
         in one row of tokens (Flux) can do; others take them as they are.
 
         Raises:
-            ValueError: what was seen, the style model and the text are not of one family, or the type is unknown.
+            ValueError: something is missing, what was seen, the style model and the text are not of one family, or
+                the type is unknown.
         """
         if strength_type not in (MULTIPLY, BIAS):
             raise ValueError(f"strength_type: {strength_type!r} is not one of {MULTIPLY}, {BIAS}")
-        tokens = style_model.get_cond(clip_vision_output).flatten(0, 1)[None]
+        seen = given(clip_vision_output, "clip_vision_output")
+        tokens = given(style_model, "style_model").get_cond(seen).flatten(0, 1)[None]
         if strength_type == MULTIPLY:
             tokens = tokens * strength
         attention = strength if strength_type == BIAS else 1.0
-        return ([_with_tokens(embedding, options, tokens, attention) for embedding, options in conditioning],)
+        return (
+            [
+                _with_tokens(embedding, options, tokens, attention)
+                for embedding, options in given(conditioning, "conditioning")
+            ],
+        )
 
 
 def _with_tokens(embedding: Tensor, options: dict[str, Any], tokens: Tensor, attention: float) -> list[Any]:

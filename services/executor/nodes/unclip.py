@@ -9,7 +9,7 @@ from services.executor.diffusion.checkpoints.clip_vision import load_clip_vision
 from services.executor.diffusion.conditioning import Conditioning
 from services.executor.diffusion.unclip import PICTURES
 from services.executor.environment import environment
-from services.executor.nodes.declarations import number
+from services.executor.nodes.declarations import given, number
 from services.executor.nodes.loaders import FOLDER
 from services.executor.patching.clip_vision import ClipVisionModel
 
@@ -75,21 +75,19 @@ class unCLIPConditioning:
         """Return the conditioning with the picture after those that it has; as it is at strength 0.
 
         Raises:
-            ValueError: there is no picture.
+            ValueError: there is no picture, or no conditioning.
         """
         if strength == 0:
             return (conditioning,)
-        if clip_vision_output is None:
-            raise ValueError("clip_vision_output: there is none")
         picture = {
-            "clip_vision_output": clip_vision_output,
+            "clip_vision_output": given(clip_vision_output, "clip_vision_output"),
             "strength": strength,
             "noise_augmentation": noise_augmentation,
         }
         return (
             [
                 [embedding, {**options, PICTURES: [*options.get(PICTURES, []), picture]}]
-                for embedding, options in conditioning
+                for embedding, options in given(conditioning, "conditioning")
             ],
         )
 

@@ -59,8 +59,14 @@ class CFGGuider:
         self.cfg = cfg
 
     def inner_set_conds(self, conds: Mapping[str, Conditioning]) -> None:
-        """Take conditionings by name."""
+        """Take conditionings by name.
+
+        Raises:
+            ValueError: one is missing.
+        """
         for name, conditioning in conds.items():
+            if conditioning is None:
+                raise ValueError(f"{name}: there is no conditioning")
             self.original_conds[name] = convert_cond(conditioning)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:

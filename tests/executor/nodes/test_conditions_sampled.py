@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ class Bench:
         self._loaded = loaded
         self.cat, self.dog, self.nothing = (self.text(text) for text in ("a red (cat:1.2)", "two dogs", ""))
 
-    def text(self, text: str) -> Any:
+    def text(self, text: Any) -> Any:
         return CLIPTextEncode().encode(self._loaded.clip, text)[0]
 
     def sampled(self, positive: Any, negative: Any = None, batch: int = 1, **how: Any) -> Tensor:
@@ -67,7 +68,7 @@ def share(conditioning: Any, width: float, height: float, x: float = 0, y: float
     return ConditioningSetAreaPercentage().append(conditioning, width, height, x, y, strength)[0]
 
 
-def masked(conditioning: Any, mask: Tensor, strength: float = 1.0, bounds: str = "default") -> Any:
+def masked(conditioning: Any, mask: Any, strength: float = 1.0, bounds: str = "default") -> Any:
     return ConditioningSetMask().append(conditioning, mask, bounds, strength)[0]
 
 
@@ -226,3 +227,40 @@ def test_a_picture_of_odd_size_in_parts_has_no_gaps(bench: Bench) -> None:
     assert bench.sampled(quarters).isfinite().all()
     with_whole = bench.sampled([*quarters, *bench.cat])
     assert_other(with_whole, bench.sampled(bench.dog))
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("strength", NAN, "strength: nan is no finite number"),
+        ("strength", float("inf"), "strength: inf is no finite number"),
+        ("start_percent", NAN, "start_percent: nan"),
+        ("end_percent", NAN, "end_percent: nan"),
+        ("area", ("percentage", NAN, 1.0, 0.0, 0.0), "area: .* are no shares"),
+        ("mask", torch.ones(0, 8, 8), r"mask: it has the shape \[0, 8, 8\]"),
+        ("mask", torch.ones(1, 0, 8), "mask: it has the shape"),
+        ("mask", torch.ones(8), "mask: it has the shape"),
+    ],
+)
+def test_values_that_say_nothing_are_refused_by_name(bench: Bench, option: str, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        bench.sampled([[embedding, {**options, option: value}] for embedding, options in bench.cat])
+
+
+def test_what_a_node_gave_nothing_for_is_refused_by_name(bench: Bench) -> None:
+    nothing: Any = None
+    refused: dict[str, Callable[[], Any]] = {
+        "conditioning_2": lambda: both(bench.cat, None),
+        "conditioning_to": lambda: ConditioningAverage().addWeighted(nothing, bench.cat, 0.5),
+        "conditioning_from": lambda: ConditioningConcat().concat(bench.cat, nothing),
+        "conditioning": lambda: during(None, 0.0, 1.0),
+        "mask": lambda: masked(bench.cat, None),
+        "text": lambda: bench.text(None),
+        "positive": lambda: bench.sampled(None),
+    }
+    for name, run in refused.items():
+        with pytest.raises(ValueError, match=f"^{name}: "):
+            run()

@@ -132,7 +132,7 @@ def test_parts_of_several_families_are_refused(
 
 def test_a_file_that_is_none_or_not_there_is_refused_by_name(folder: Path) -> None:
     (folder / "page.safetensors").write_bytes(b"<!DOCTYPE html>")
-    with pytest.raises(CheckpointError, match="page.safetensors is not a style model"):
+    with pytest.raises(CheckpointError, match="^page.safetensors is a web page"):
         StyleModelLoader().load_style_model("page.safetensors")
     with pytest.raises(NotFound, match="gone.pth"):
         StyleModelLoader().load_style_model("gone.pth")

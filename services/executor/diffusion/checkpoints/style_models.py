@@ -29,8 +29,9 @@ def load_style_network(path: Path) -> StyleNetwork:
     Raises:
         CheckpointError: the file is damaged, or holds none that is known.
     """
+    weights = named_weights(path, "a style model")
     with told_of(path.name):
-        return style_network(named_weights(path, "a style model"))
+        return style_network(weights)
 
 
 def style_network(weights: Mapping[str, Tensor]) -> StyleNetwork:
