@@ -16,9 +16,10 @@ from services.executor.diffusion.checkpoints.describing import (
     unet_configuration,
     vae_configuration,
 )
-from services.executor.diffusion.checkpoints.filling import below, shapes_of
+from services.executor.diffusion.checkpoints.filling import shapes_of
 from services.executor.diffusion.checkpoints.network import NOISE_PREFIX, UNET_PREFIX
 from services.executor.diffusion.checkpoints.openclip_layout import in_openclip
+from services.executor.diffusion.checkpoints.structure import under
 from services.executor.diffusion.checkpoints.writing import StoredWeight
 from services.executor.diffusion.families.vectors import PictureVector, VectorCondition
 from services.executor.diffusion.model_sampling import ModelSampling
@@ -140,4 +141,4 @@ def _stored(patcher: ModelPatcher, key: str, weight: Tensor) -> StoredWeight:
 
 
 def _shapes(patcher: ModelPatcher, place: str) -> Mapping[str, tuple[int, ...]]:
-    return shapes_of(below(patcher.model_state_dict(place), place))
+    return shapes_of(under(patcher.model_state_dict(place), place))

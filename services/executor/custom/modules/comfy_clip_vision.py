@@ -10,7 +10,7 @@ from torch import Tensor
 
 from services.executor.diffusion import clip_pictures
 from services.executor.diffusion.checkpoints.clip_vision import clip_vision, load_clip_vision
-from services.executor.diffusion.checkpoints.filling import below
+from services.executor.diffusion.checkpoints.structure import under
 from services.executor.patching.clip_vision import ClipVisionModel as ClipVisionModel
 from services.executor.patching.clip_vision import Output as Output
 
@@ -30,7 +30,7 @@ def load_clipvision_from_sd(sd: Mapping[str, Tensor], prefix: str = "", convert_
     Raises:
         CheckpointError: it is no encoder of pictures.
     """
-    return ClipVisionModel(clip_vision(below(sd, prefix)))
+    return ClipVisionModel(clip_vision(under(sd, prefix)))
 
 
 def clip_preprocess(

@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.filling import below, shapes_of
+from services.executor.diffusion.checkpoints.filling import shapes_of
 from services.executor.diffusion.checkpoints.network import UNET_PREFIX
-from services.executor.diffusion.checkpoints.structure import count
+from services.executor.diffusion.checkpoints.structure import count, under
 from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.families import family_of
 from services.executor.diffusion.models.unet_spec import UNetSpec
@@ -60,6 +60,6 @@ def model_config_from_unet(
 
 def _spec(weights: Mapping[str, Tensor], prefix: str) -> UNetSpec | None:
     try:
-        return unet_spec(shapes_of(below(weights, prefix)), {})
+        return unet_spec(shapes_of(under(weights, prefix)), {})
     except CheckpointError:
         return None

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.filling import filled, shapes_of
 from services.executor.diffusion.checkpoints.foreign import looks_like
-from services.executor.diffusion.checkpoints.structure import Shapes, count
+from services.executor.diffusion.checkpoints.structure import Shapes, count, under
 from services.executor.diffusion.checkpoints.taesd import is_taesd, taesd
 from services.executor.diffusion.checkpoints.vae_structure import vae_spec
 from services.executor.diffusion.models.autoencoder import Autoencoder
@@ -45,7 +45,7 @@ def autoencoder(weights: Mapping[str, Tensor], configuration: Mapping[str, Any],
     Raises:
         CheckpointError: there is none, or not all of it.
     """
-    own = below(weights, prefix)
+    own = under(weights, prefix)
     if is_taesd(shapes_of(own)):
         return Autoencoder(taesd(own))
     if MARKER in own:

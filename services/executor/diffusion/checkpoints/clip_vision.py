@@ -11,9 +11,10 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.clip_vision_structure import clip_vision_spec
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
-from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.filling import filled, shapes_of
 from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.openclip_names import transformer_weights
+from services.executor.diffusion.checkpoints.structure import under
 from services.executor.diffusion.checkpoints.weights_file import configuration_of, named_weights
 from services.executor.diffusion.models.clip_vision import ClipVision
 
@@ -50,7 +51,7 @@ def load_clip_vision_of(path: Path) -> ClipVision | None:
     Raises:
         CheckpointError: not all of it is there.
     """
-    weights = below(named_weights(path, "a checkpoint"), CHECKPOINT_PREFIX)
+    weights = under(named_weights(path, "a checkpoint"), CHECKPOINT_PREFIX)
     if not any(mark in weights for mark in _MARKS):
         return None
     with told_of(path.name):
@@ -66,7 +67,7 @@ def clip_vision(weights: Mapping[str, Tensor], configuration: Mapping[str, Any] 
     if not any(mark in weights for mark in _MARKS):
         raise CheckpointError(f"this is no CLIP vision model; {looks_like(shapes_of(weights))}")
     if _MARKS[0] not in weights:
-        weights = _from_openclip(below(weights, OPENCLIP))
+        weights = _from_openclip(under(weights, OPENCLIP))
     spec = clip_vision_spec(shapes_of(weights), configuration or {})
     with torch.device("meta"):
         network = ClipVision(spec)

@@ -37,8 +37,3 @@ def filled(module: Module, weights: Mapping[str, Tensor], prefix: str = "") -> M
 def shapes_of(weights: Mapping[str, Tensor]) -> Shapes:
     """The shapes of weights by name."""
     return {name: tuple(tensor.shape) for name, tensor in weights.items()}
-
-
-def below(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The weights whose names start with `prefix`, without it."""
-    return {name[len(prefix) :]: tensor for name, tensor in weights.items() if name.startswith(prefix)}

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.filling import filled, shapes_of
 from services.executor.diffusion.checkpoints.foreign import refuse_lookalikes
 from services.executor.diffusion.checkpoints.sampling_settings import Told, latent_format, model_sampling
+from services.executor.diffusion.checkpoints.structure import under
 from services.executor.diffusion.checkpoints.unet_structure import unet_spec
 from services.executor.diffusion.families import FAMILIES, Family, family_of
 from services.executor.diffusion.families.concatenation import Concatenation, Editing
@@ -42,7 +43,7 @@ def diffusion_network(
     Raises:
         CheckpointError: there is none, not all of it, or one of no family that is known.
     """
-    own = below(weights, prefix)
+    own = under(weights, prefix)
     refuse_lookalikes(shapes_of(weights))
     spec = unet_spec(shapes_of(own), configuration.get("unet", {}))
     family = _family(spec)
@@ -52,7 +53,7 @@ def diffusion_network(
     sampling, latents = model_sampling(family, told), latent_format(family, told)
     model = LatentDiffusionModel(told.unet, sampling, latents, family, _concatenation(family, spec, sampling))
     if isinstance(family.vector, PictureVector):
-        model.vector_condition = PictureVector(_noise_augmentation(below(weights, NOISE_PREFIX), spec))
+        model.vector_condition = PictureVector(_noise_augmentation(under(weights, NOISE_PREFIX), spec))
     return model
 
 

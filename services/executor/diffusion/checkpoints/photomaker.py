@@ -12,9 +12,9 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.clip_vision_structure import clip_vision_spec
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
-from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.filling import filled, shapes_of
 from services.executor.diffusion.checkpoints.foreign import looks_like
-from services.executor.diffusion.checkpoints.structure import shape_of
+from services.executor.diffusion.checkpoints.structure import shape_of, under
 from services.executor.diffusion.checkpoints.weights_file import load_weights_file
 from services.executor.diffusion.models.photomaker import PhotoMaker, PhotoMakerSpec
 
@@ -52,5 +52,5 @@ def _encoder(content: Any) -> dict[str, Tensor]:
     if isinstance(own, Mapping):
         content = own
     elif any(name.startswith(f"{ENCODER}.") for name in content):
-        content = below(content, f"{ENCODER}.")
+        content = under(content, f"{ENCODER}.")
     return {name: weight for name, weight in content.items() if isinstance(weight, Tensor)}

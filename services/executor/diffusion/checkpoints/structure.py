@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
+Entry = TypeVar("Entry")
 
 
-def under(shapes: Shapes, prefix: str) -> dict[str, Shape]:
-    """The entries whose names start with `prefix`, without it."""
-    return {name[len(prefix) :]: shape for name, shape in shapes.items() if name.startswith(prefix)}
+def under(entries: Mapping[str, Entry], prefix: str) -> dict[str, Entry]:
+    """The entries, shapes or weights, whose names start with `prefix`, without it."""
+    return {name[len(prefix) :]: entry for name, entry in entries.items() if name.startswith(prefix)}
 
 
 def count(shapes: Shapes, prefix: str) -> int:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
-from services.executor.diffusion.checkpoints.structure import Shapes, shape_of
+from services.executor.diffusion.checkpoints.filling import filled, shapes_of
+from services.executor.diffusion.checkpoints.structure import Shapes, shape_of, under
 from services.executor.diffusion.models.taesd import Taesd, TaesdDecoder, TaesdSpec
 
 ENCODER_PREFIX, DECODER_PREFIX = "taesd_encoder.", "taesd_decoder."
@@ -39,7 +39,7 @@ def taesd(weights: Mapping[str, Tensor]) -> Taesd:
     Raises:
         CheckpointError: the weights are not those of one.
     """
-    spec = _spec(shapes_of(below(weights, DECODER_PREFIX)))
+    spec = _spec(shapes_of(under(weights, DECODER_PREFIX)))
     with torch.device("meta"):
         made = Taesd(spec)
     neutral = {"vae_scale": torch.tensor(1.0), "vae_shift": torch.tensor(0.0)}

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.clip_structure import clip_text_spec
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.filling import filled, shapes_of
 from services.executor.diffusion.checkpoints.openclip_names import transformer_weights
-from services.executor.diffusion.checkpoints.structure import Shapes, count
+from services.executor.diffusion.checkpoints.structure import Shapes, count, under
 from services.executor.diffusion.models.clip_text import ClipText
 from services.executor.diffusion.text_encoding import EncoderUse, TextEncoder, TextEncoders
 from services.executor.diffusion.text_families import SD1_L, SD2_H, SDXL_G, SDXL_L
@@ -79,7 +79,7 @@ class EncoderPart:
     """The weights of one text encoder in a file."""
 
     def __init__(self, weights: Mapping[str, Tensor], prefix: str, configuration: Mapping[str, Any]) -> None:
-        own = below(weights, prefix)
+        own = under(weights, prefix)
         self._prefix = prefix
         self._is_open_clip = _OPENCLIP_TOKEN_TABLE in own
         self._configuration = configuration

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from services.executor.diffusion.checkpoints.filling import below, filled, shapes_of
+from services.executor.diffusion.checkpoints.filling import filled, shapes_of
+from services.executor.diffusion.checkpoints.structure import under
 from services.executor.diffusion.control import diffusers_layout
 from services.executor.diffusion.control.control_net import ControlNet
 from services.executor.diffusion.control.structure import control_net_spec, union_spec
@@ -24,7 +25,7 @@ def in_one_layout(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights of a control network by the names that `ControlNet` has for them; others come out as they are."""
     named = dict(weights)
     if any(name.startswith(PREFIX) for name in weights):
-        named = below(weights, PREFIX)
+        named = under(weights, PREFIX)
     return diffusers_layout.in_ldm_layout(named) if diffusers_layout.MARK in named else named
 
 
