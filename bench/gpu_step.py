@@ -111,7 +111,9 @@ def measure(name: str, size: networks.Size, side: int, dtype: torch.dtype) -> No
     for sampler in SAMPLERS:
         run = runner(model, size, side, sampler)
         run(None)
-        step = min(step_milliseconds(run) for _ in range(3))
+        # In turn, and each at its best: hosts that queue more slowly than the device computes are uneven.
+        pairs = [(milliseconds(lambda: forward(*given))[0], step_milliseconds(run)) for _ in range(3)]
+        bare, step = (min(times) for times in zip(*pairs, strict=True))
         places = waits(run)
         row(f"step of {sampler}", step, bare, sum(places.values()) / (STEPS - 2))
         for place, count in places.most_common(4):

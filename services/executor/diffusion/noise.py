@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.brownian import BrownianPath
+from services.executor.diffusion.drawn_ahead import DrawnAhead
 
 NoiseBetween = Callable[[Tensor, Tensor], Tensor]
 """Returns unit-variance noise for the step from one sigma to the next (both 0-dim, CPU)."""
@@ -77,10 +78,12 @@ class SamplerNoise:
         device = like.device if on_device else torch.device("cpu")
         positive = sigmas[sigmas > 0]
         path = BrownianPath(positive.min().item(), positive.max().item(), like.shape, self.seed, like.dtype, device)
+        is_apart = device != like.device  # drawn on the host for a device that computes meanwhile
+        increment_of = DrawnAhead(path.increment, positive.tolist()) if is_apart else path.increment
 
         def between(sigma: Tensor, sigma_next: Tensor) -> Tensor:
             step = (sigma_next - sigma).abs().sqrt()
-            increment = path.increment(sigma.item(), sigma_next.item())
+            increment = increment_of(sigma.item(), sigma_next.item())
             return to_device(increment / step, like.device)
 
         return between
