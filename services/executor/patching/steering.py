@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,17 +12,14 @@ POSITIVE = "positive"
 
 def controls_of(conds: Mapping[str, Sequence[Cond]]) -> list[Any]:
     """Each control of conditions once."""
-    found = {id(cond["control"]): cond["control"] for side in conds.values() for cond in side if cond.get("control")}
-    return list(found.values())
+    return _each_once(cond.get("control") for side in conds.values() for cond in side)
 
 
 def models_of(conds: Mapping[str, Sequence[Cond]]) -> list[Any]:
     """The models that steering needs, each once."""
-    found = {id(model): model for control in controls_of(conds) for model in control.get_models()}
-    found |= {
-        id(cond["gligen"][1]): cond["gligen"][1] for side in conds.values() for cond in side if cond.get("gligen")
-    }
-    return list(found.values())
+    of_controls = (model for control in controls_of(conds) for model in control.get_models())
+    of_boxes = (cond["gligen"][1] for side in conds.values() for cond in side if cond.get("gligen"))
+    return _each_once(itertools.chain(of_controls, of_boxes))
 
 
 def shared_with_others(conds: Mapping[str, list[Cond]]) -> dict[str, list[Cond]]:
@@ -45,3 +43,7 @@ def _with(name: str, givers: Iterable[Cond], side: list[Cond]) -> list[Cond]:
         place = whole[turn % len(whole)]
         steered[place] = side[place] | {name: value}
     return steered
+
+
+def _each_once(values: Iterable[Any]) -> list[Any]:
+    return list({id(value): value for value in values if value is not None}.values())
