@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from services.executor.diffusion.text_families import SD1_L, SD2_H, SDXL_G, SDXL
 CONDITIONERS = ("cond_stage_model.", "conditioner.embedders.")
 """What the names of a checkpoint's text encoders begin with."""
 _SECOND_CONDITIONER = "conditioner.embedders.1."
+_CONDITIONER = re.compile(r"cond_stage_model\.|conditioner\.embedders\.\d+\.")
 
 _HUGGING_FACE = "text_model."
 _TOKEN_TABLE = "embeddings.token_embedding.weight"
@@ -42,12 +44,21 @@ _H_LAYERS_IN_USE = 23
 
 
 def text_encoder_prefixes(shapes: Shapes) -> list[str]:
-    """What the names of each text encoder in a file begin with, in the order of the names."""
-    return sorted(
+    """What the names of each text encoder in a file begin with, in the order of the names.
+
+    A checkpoint that was merged of others may have the same encoder under several names; the most common one counts.
+    """
+    found = sorted(
         name.removesuffix(next(table for table in _TOKEN_TABLES if name.endswith(table)))
         for name in shapes
         if f".{name}".endswith(f".{_OPENCLIP_TOKEN_TABLE}")
     )
+    return list({_place(prefix): prefix for prefix in found}.values())
+
+
+def _place(prefix: str) -> str:
+    match = _CONDITIONER.match(prefix)
+    return match[0] if match else prefix
 
 
 def encoder_parts(
@@ -81,7 +92,7 @@ class EncoderPart:
     def __init__(self, weights: Mapping[str, Tensor], prefix: str, configuration: Mapping[str, Any]) -> None:
         own = under(weights, prefix)
         self._prefix = prefix
-        self._is_open_clip = _OPENCLIP_TOKEN_TABLE in own
+        self._layout = next(table for table in _TOKEN_TABLES if table in own)
         self._configuration = configuration
         # ComfyUI holds text encoders in fp16 and computes in float32; other roundings move every picture a little.
         self._weights = {
@@ -89,9 +100,9 @@ class EncoderPart:
         }
 
     def _renamed(self, own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        if self._is_open_clip:
+        if self._layout == _OPENCLIP_TOKEN_TABLE:
             return _from_openclip(own)
-        if _TOKEN_TABLE in own:
+        if self._layout == _TOKEN_TABLE:
             return {name if name == _PROJECTION_WEIGHT else _HUGGING_FACE + name: own[name] for name in own}
         return own
 
@@ -109,7 +120,7 @@ class EncoderPart:
             return "g" if self._layers >= _G_LAYERS else "h"
         if self._prefix.startswith(_SECOND_CONDITIONER):
             return "g"
-        if self._is_open_clip:
+        if self._layout == _OPENCLIP_TOKEN_TABLE:
             return "g" if self._prefix.startswith("conditioner.") else "h"
         return "l"
 

@@ -39,8 +39,11 @@ def _without_text_model(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         hugging_face(L),
         _without_text_model(hugging_face(L)),
         hugging_face(L, "text_encoders.clip_l.transformer."),
+        hugging_face(network("l", seed=1), "cond_stage_model.") | hugging_face(L, "cond_stage_model.transformer."),
+        _without_text_model(hugging_face(network("l", seed=1), "cond_stage_model.transformer."))
+        | hugging_face(L, "cond_stage_model.transformer."),
     ],
-    ids=["LDM", "old", "older", "alone", "bare", "another program's"],
+    ids=["LDM", "old", "older", "alone", "bare", "another program's", "merged", "merged of older ones"],
 )
 def test_an_encoder_is_found_under_all_its_names(weights: dict[str, Tensor]) -> None:
     (encoder,) = _found(weights, "l").encoders
