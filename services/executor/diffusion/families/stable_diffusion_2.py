@@ -9,6 +9,9 @@ from services.executor.diffusion.families.vectors import PictureVector
 from services.executor.diffusion.latent_format import SD1_LATENTS
 from services.executor.diffusion.models.unet_spec import UNetSpec
 
+TASK_CHANNELS = 4
+"""Of the vector that says to networks of Lotus (He et al., 2024, arXiv:2409.18124) what to find; pictures have more."""
+
 
 def _is_second(spec: UNetSpec) -> bool:
     return spec.linear_projection and spec.attends_before_downsampling and spec.classes is None
@@ -19,7 +22,7 @@ def _fits(spec: UNetSpec) -> bool:
 
 
 def _is_unclip(spec: UNetSpec) -> bool:
-    return _is_second(spec) and spec.adm_channels is not None
+    return _is_second(spec) and spec.adm_channels is not None and spec.adm_channels > TASK_CHANNELS
 
 
 STABLE_DIFFUSION_2 = Family(

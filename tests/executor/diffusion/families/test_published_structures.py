@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,3 +67,8 @@ def test_a_published_network_is_given_what_it_was_trained_with_beside_the_latent
 def test_heads_follow_the_rule_of_the_family(name: str, rule: list[int]) -> None:
     layers = [layer for block in _spec(name).input_blocks for layer in block]
     assert sorted({layer.heads for layer in layers if isinstance(layer, TransformerSpec)}) == rule
+
+
+def test_a_network_that_is_told_a_task_is_not_taken_for_one_that_is_shown_pictures() -> None:
+    lotus = replace(STRUCTURES["sd21"], vector=4)
+    assert family_of(unet_spec(shapes_of(lotus), {})) is None
