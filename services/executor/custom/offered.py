@@ -116,6 +116,7 @@ _BESIDE_NODES: Mapping[str, str] = {
     "comfy_extras.nodes_hunyuan3d": "comfy_extras_hunyuan3d",
     "comfy_extras.nodes_images": "comfy_extras_images",
     "comfy_extras.nodes_mask": "comfy_extras_mask",
+    "comfy_extras.nodes_model_merging": "comfy_extras_model_merging",
 }
 
 #: Packages of ComfyUI whose other modules are refused by name.

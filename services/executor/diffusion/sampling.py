@@ -1,4 +1,4 @@
-"""One sampling run: from noise, conditionings and a schedule to a latent."""
+"""What a sampling run begins with, and which way it goes: noise, noise levels, and a sampler."""
 
 from __future__ import annotations
 

@@ -83,6 +83,17 @@ def _picture_statistics(vector: VectorCondition | None) -> dict[str, Tensor]:
     return {NOISE_PREFIX + name: tensor for name, tensor in statistics.items()}
 
 
+def stored_checkpoint(model: ModelPatcher, clip: CLIP | None = None, vae: VAE | None = None) -> StoredModel:
+    """A diffusion model with what there is beside it.
+
+    Raises:
+        ValueError: no family of models has these text encoders together.
+    """
+    whole = stored_model(model)
+    whole = whole if clip is None else whole.beside(stored_encoders(clip))
+    return whole if vae is None else whole.beside(stored_vae(vae))
+
+
 def sampling_of(model: ModelPatcher) -> ModelSampling:
     """What a diffusion model predicts at which levels, as nodes have changed it."""
     return as_files_know_it(model.get_model_object("model_sampling"))

@@ -69,7 +69,7 @@ def _resolved(value: Value, weight: Tensor, key: str) -> tuple[str, Tensor]:
         return "diff", value.change(weight)
     if isinstance(value, list):
         (original, convert), *patches = value
-        return "diff", patched(convert(original.clone()), patches, key, torch.float32)
+        return "diff", patched(convert(original.to(weight.device, copy=True)), patches, key, torch.float32)
     kind, content = ("diff", value) if len(value) == 1 else value
     if kind not in ("diff", "set"):
         raise ValueError(f"the patch of {key} is of the kind {kind!r}; this platform offers diff and set")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints import CheckpointError
 from services.executor.diffusion.checkpoints.checkpoint import checkpoint_of
 from services.executor.diffusion.checkpoints.clip_vision import load_clip_vision_of
+from services.executor.diffusion.checkpoints.configuration import CONFIGURATION_KEY
 from services.executor.diffusion.checkpoints.parts import diffusion_model_of, text_encoders_of
 from services.executor.diffusion.checkpoints.style_models import load_style_network
 from services.executor.diffusion.checkpoints.weights_file import ModelFile
+from services.executor.diffusion.checkpoints.writing import StoredWeight, write_weights
 from services.executor.environment import environment
 from services.executor.loaded_checkpoints import as_model
 from services.executor.patching.clip import CLIP as CLIP
@@ -23,6 +26,7 @@ from services.executor.patching.clip_vision import ClipVisionModel
 from services.executor.patching.gligen import load_gligen as load_gligen
 from services.executor.patching.lora import with_lora
 from services.executor.patching.model_patcher import ModelPatcher
+from services.executor.patching.stored import stored_checkpoint
 from services.executor.patching.style_model import StyleModel as StyleModel
 from services.executor.patching.vae import VAE as VAE
 
@@ -203,3 +207,25 @@ def load_style_model(ckpt_path: Any) -> StyleModel:
         CheckpointError: it is none.
     """
     return StyleModel(load_style_network(Path(ckpt_path)))
+
+
+def save_checkpoint(
+    output_path: Any,
+    model: ModelPatcher,
+    clip: CLIP | None = None,
+    vae: VAE | None = None,
+    clip_vision: Any = None,
+    metadata: Mapping[str, str] | None = None,
+    extra_keys: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write the models that there are to a file, with further tensors.
+
+    Raises:
+        ValueError: a network for pictures is to be saved with them.
+    """
+    if clip_vision is not None:
+        raise ValueError("clip_vision: this platform saves no such network in a checkpoint")
+    stored = stored_checkpoint(model, clip, vae)
+    extra = {name: StoredWeight.of(tensor) for name, tensor in (extra_keys or {}).items()}
+    told = {CONFIGURATION_KEY: json.dumps(stored.configuration)} if stored.configuration else {}
+    write_weights(Path(output_path), stored.weights | extra, {**(metadata or {}), **told})

@@ -67,10 +67,10 @@ class ModelMergeAdd(ModelMergeNode):
 
 
 class MergeByParts(ModelMergeNode):
-    """A weighted average with a ratio for each part of the network.
+    """A weighted average with a ratio for each part of the network; packs inherit from it with inputs of their own.
 
     Attributes:
-        PARTS: what the names of a part's weights begin with; the first is for weights of no part as well.
+        PARTS: the inputs: what the names of a part's weights begin with. The first is for weights of no part as well.
     """
 
     PARTS: Sequence[str] = ()
@@ -82,9 +82,10 @@ class MergeByParts(ModelMergeNode):
 
     def merge(self, model1: ModelPatcher | None, model2: ModelPatcher | None, **ratios: float) -> tuple[ModelPatcher]:
         """Return model1 * ratio + model2 * (1 - ratio) in each part; raises as `ModelMergeSimple`."""
+        first = next(iter(ratios))
 
         def factors(name: str) -> tuple[float, float]:
-            part = max((part for part in self.PARTS if name.startswith(part)), key=len, default=self.PARTS[0])
+            part = max((part for part in ratios if name.startswith(part)), key=len, default=first)
             return ratios[part], 1.0 - ratios[part]
 
         return (mixed_models(model1, model2, factors),)

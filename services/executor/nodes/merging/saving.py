@@ -23,9 +23,8 @@ from services.executor.patching.stored import (
     StoredModel,
     encoder_names,
     sampling_of,
+    stored_checkpoint,
     stored_encoder,
-    stored_encoders,
-    stored_model,
     stored_vae,
 )
 from services.executor.patching.vae import VAE
@@ -82,9 +81,8 @@ class CheckpointSave(SavingNode):
             ResourceExhausted: the disk is full.
             ValueError: one of them is missing.
         """
-        whole = stored_model(_present("model", model))
-        whole = whole.beside(stored_encoders(_present("clip", clip))).beside(stored_vae(_present("vae", vae)))
-        _keep_network(model, whole, filename_prefix, workflow_texts(prompt, extra_pnginfo))
+        parts = _present("model", model), _present("clip", clip), _present("vae", vae)
+        keep_checkpoint(*parts, filename_prefix, workflow_texts(prompt, extra_pnginfo))
         return {}
 
 
@@ -98,8 +96,7 @@ class ModelSave(SavingNode):
         self, model: ModelPatcher | None, filename_prefix: str, prompt: object = None, extra_pnginfo: Extra = None
     ) -> dict[str, Any]:
         """Store it; raises as `CheckpointSave`."""
-        stored = stored_model(_present("model", model))
-        _keep_network(model, stored, filename_prefix, workflow_texts(prompt, extra_pnginfo))
+        keep_checkpoint(_present("model", model), None, None, filename_prefix, workflow_texts(prompt, extra_pnginfo))
         return {}
 
 
@@ -140,8 +137,10 @@ def _present(name: str, part: Part | None) -> Part:
     return part
 
 
-def _keep_network(model: ModelPatcher | None, stored: StoredModel, prefix: str, texts: Mapping[str, Any]) -> None:
-    model = _present("model", model)
+def keep_checkpoint(
+    model: ModelPatcher, clip: CLIP | None, vae: VAE | None, prefix: str, texts: Mapping[str, Any]
+) -> None:
+    """Write what there is of a checkpoint as a new file, saying what it is."""
     prediction = PREDICTIONS.get(type(sampling_of(model).prediction))
     spec = {
         "modelspec.sai_model_spec": "1.0.0",
@@ -150,7 +149,7 @@ def _keep_network(model: ModelPatcher | None, stored: StoredModel, prefix: str, 
         "modelspec.title": prefix.rpartition("/")[2],
         **(dict.fromkeys(MODEL_SPEC_KEYS, prediction) if prediction else {}),
     }
-    keep(stored, prefix, texts, spec)
+    keep(stored_checkpoint(model, clip, vae), prefix, texts, spec)
 
 
 def keep(stored: StoredModel, prefix: str, texts: Mapping[str, Any], spec: Mapping[str, str] | None = None) -> None:

@@ -76,6 +76,16 @@ def test_blocks_are_told_apart_by_their_whole_number(first: Loaded, second: Load
         assert torch.equal(weight, (others if ".input_blocks.1." in key else ones)[key])
 
 
+def test_a_pack_may_name_other_parts(first: Loaded, second: Loaded) -> None:
+    class MiddleAlone(ModelMergeBlocks):
+        pass
+
+    (mixed,) = MiddleAlone().merge(first.model, second.model, **{"input_blocks.": 1.0, "middle_block.1.": 0.0})
+    ones, others = weights(first.model), weights(second.model)
+    for key, weight in weights(mixed).items():
+        assert torch.equal(weight, (others if ".middle_block.1." in key else ones)[key])
+
+
 def test_every_weight_is_in_a_part_of_its_family(first: Loaded) -> None:
     names = [key.removeprefix(PREFIX) for key in weights(first.model)]
     assert all(name.startswith(BLOCKS.PARTS) for name in names)
