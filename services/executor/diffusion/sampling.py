@@ -119,5 +119,6 @@ def part_of(sigmas: Tensor, start: int | None, end: int | None, force_full_denoi
 
 
 def is_maximum(model_sampling: ModelSampling, sigma: float) -> bool:
+    """Return whether a noise level is the highest that a model was trained on, or above it."""
     highest = float(model_sampling.sigma_max)
     return sigma > highest or abs(sigma - highest) <= MAXIMUM_TOLERANCE * max(sigma, highest)

@@ -92,6 +92,27 @@ def test_a_hook_of_one_condition_leaves_the_others(first: Loaded) -> None:
     assert_equal(with_negative, base + 5.0 * (other - base))
 
 
+@pytest.mark.parametrize(("names", "runs"), [((LORA, LORA), [2]), ((LORA, OTHER), [1, 1]), ((LORA, None), [1, 1])])
+def test_conditions_with_the_same_hooks_share_a_batch(
+    first: Loaded, names: tuple[str | None, str | None], runs: list[int]
+) -> None:
+    hooks = {name: lora(0.8, name=name) if name else HookGroup() for name in names}
+    seen: list[int] = []
+
+    def count(apply_model: Any, told: dict[str, Any]) -> Tensor:
+        seen.append(len(told["cond_or_uncond"]))
+        result: Tensor = apply_model(told["input"], told["timestep"], **told["c"])
+        return result
+
+    model = first.model.clone()
+    model.set_model_unet_function_wrapper(count)
+    positive, negative = (
+        hooked(first.conditioning(text), hooks[name]) for text, name in zip(("a cat", "blurry"), names, strict=True)
+    )
+    sampled(first, model=model, positive=positive, negative=negative, steps=1)
+    assert seen == runs
+
+
 def test_left_and_right_have_hooks_of_their_own(first: Loaded) -> None:
     left = torch.zeros(1, 16, 16)
     left[..., :8] = 1.0
