@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
+from services.executor.diffusion.checkpoints.errors import CheckpointError
 from services.executor.diffusion.checkpoints.structure import Shapes, count, shape_of, under
 from services.executor.upscalers.architecture import Architecture, Network, Weights, has, shapes_of
 from services.executor.upscalers.dat_attention import ChannelAttention, SpatialAttention
 from services.executor.upscalers.reconstruction import reconstruction
 from services.executor.upscalers.sizes import SizeRequirements
-from services.executor.upscalers.swin_ir import LEAST_SIDE, Group, SwinIR, SwinSpec, closing_convolution, own_name
+from services.executor.upscalers.swin_ir import LEAST_SIDE, Group, SwinIR, SwinSpec, own_name
 
 #: What the files call the norm before the first group.
 _FIRST_NORM = "before_RG.1."
@@ -83,17 +84,10 @@ class Block(nn.Module):
 class DatGroup(Group):
     """Blocks of both attentions in turn, and a convolution."""
 
-    def __init__(self, spec: SwinSpec, group: int) -> None:
-        nn.Module.__init__(self)
+    def inner(self, spec: SwinSpec, group: int) -> nn.Module:
+        """The blocks."""
         assert isinstance(spec, DatSpec)
-        self.blocks = nn.Sequential(
-            *(Block(spec, _attention(spec, group, block)) for block in range(spec.depths[group]))
-        )
-        self.conv = closing_convolution(spec)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (batch, height, width, channels)."""
-        return x + self.convolved(self.blocks(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return nn.Sequential(*(Block(spec, _attention(spec, group, block)) for block in range(spec.depths[group])))
 
 
 def _attention(spec: DatSpec, group: int, block: int) -> nn.Module:
@@ -112,8 +106,10 @@ class DAT(SwinIR):
 
 
 def _build(weights: Weights) -> Network:
-    weights = {own_name(name.replace(_FIRST_NORM, "patch_embed.norm.")): tensor for name, tensor in weights.items()}
     high, wide = (int(farthest) + 1 for farthest in weights[_POSITIONS][-1])
+    if len(weights[_POSITIONS]) != (2 * high - 1) * (2 * wide - 1):
+        raise CheckpointError(f"{_POSITIONS} is not of windows of {high}x{wide} pixels")
+    weights = {_own_name(name): tensor for name, tensor in weights.items()}
     spec = _spec(shapes_of(weights), (high, wide))
     last = reconstruction(under(shapes_of(weights), "reconstruction."), spec.width, spec.input_channels)
     return Network(
@@ -128,9 +124,13 @@ def _build(weights: Weights) -> Network:
     )
 
 
+def _own_name(name: str) -> str:
+    return own_name(name.replace(_FIRST_NORM, "patch_embed.norm.").replace(".blocks.", ".residual_group."))
+
+
 def _spec(shapes: Shapes, split: tuple[int, int]) -> DatSpec:
     width, input_channels = shape_of(shapes, "conv_first.weight", 4)[:2]
-    groups = [f"layers.{number}.blocks." for number in range(count(shapes, "layers."))]
+    groups = [f"layers.{number}.residual_group." for number in range(count(shapes, "layers."))]
     return DatSpec(
         input_channels=input_channels,
         unshuffle=1,
@@ -138,11 +138,11 @@ def _spec(shapes: Shapes, split: tuple[int, int]) -> DatSpec:
         depths=tuple(count(shapes, group) for group in groups),
         heads=tuple(_heads(shapes, group) for group in groups),
         window=max(split),
-        hidden=shape_of(shapes, "layers.0.blocks.0.ffn.fc1.weight", 2)[0],
+        hidden=shape_of(shapes, "layers.0.residual_group.0.ffn.fc1.weight", 2)[0],
         bottlenecked="conv_after_body.0.weight" in shapes,
         embedding_norm=True,
         split=split,
-        biased="layers.0.blocks.0.attn.qkv.bias" in shapes,
+        biased="layers.0.residual_group.0.attn.qkv.bias" in shapes,
     )
 
 

@@ -150,10 +150,10 @@ class HybridBlocks(nn.Module):
 class HybridGroup(Group):
     """A group of such blocks."""
 
-    def __init__(self, spec: SwinSpec, group: int) -> None:
-        super().__init__(spec, group)
+    def inner(self, spec: SwinSpec, group: int) -> nn.Module:
+        """The blocks."""
         assert isinstance(spec, HatSpec)
-        self.residual_group: nn.Module = HybridBlocks(spec, group)
+        return HybridBlocks(spec, group)
 
 
 class HAT(SwinIR):

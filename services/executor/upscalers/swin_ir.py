@@ -75,8 +75,12 @@ class Group(nn.Module):
 
     def __init__(self, spec: SwinSpec, group: int) -> None:
         super().__init__()
-        self.residual_group: nn.Module = Blocks(spec, group, self.BLOCK)
+        self.residual_group = self.inner(spec, group)
         self.conv = closing_convolution(spec)
+
+    def inner(self, spec: SwinSpec, group: int) -> nn.Module:
+        """The blocks."""
+        return Blocks(spec, group, self.BLOCK)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, height, width, channels)."""

@@ -112,3 +112,14 @@ def test_a_file_that_is_none_is_named_with_what_it_holds(name: str, content: byt
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=f"^{name} .*{told}"):
         load_upscaler(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("farthest", "told"), [(1e9, "is not of windows of 1000000001x"), (float("nan"), "do not fit")]
+)
+def test_sizes_that_a_file_makes_up_are_not_believed(farthest: float, told: str, tmp_path: Path) -> None:
+    positions = "layers.0.blocks.0.attn.attns.0.rpe_biases"
+    weights = waves(CASES["dat_x4"]["shapes"]) | {positions: torch.full((21, 2), farthest)}
+    save_file(weights, tmp_path / "vast.safetensors")
+    with pytest.raises(CheckpointError, match=rf"^vast\.safetensors looks like DAT, but .*{told}"):
+        load_upscaler(tmp_path / "vast.safetensors")
