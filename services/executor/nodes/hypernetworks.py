@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,11 @@ from services.executor.diffusion.models.hypernetwork import Hypernetwork
 from services.executor.environment import environment
 from services.executor.nodes.declarations import number
 from services.executor.nodes.patches.model_patch import copy_of
+from services.executor.patching.model_patcher import ModelPatcher
 
 FOLDER = "hypernetworks"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,7 @@ class HypernetworkLoader:
         }
 
     def load_hypernetwork(self, model: Any, hypernetwork_name: str, strength: float) -> tuple[Any]:
-        """Return the model with the changes.
+        """Return the model with the changes; networks for tokens that it has not are warned of and left out.
 
         Raises:
             NotFound: there is no such file.
@@ -63,11 +67,21 @@ class HypernetworkLoader:
             ValueError: the model is missing.
         """
         path = environment().models.path(FOLDER, hypernetwork_name)
-        patch = HypernetworkPatch(load_hypernetwork(path), strength)
+        network = load_hypernetwork(path)
         changed = copy_of(model)
+        known = _token_widths(changed)
+        if unused := [width for width in network.widths if width not in known]:
+            log.warning("%s: it has networks for tokens of width %s, which the model has not", path.name, unused)
+        patch = HypernetworkPatch(network, strength)
         changed.set_model_attn1_patch(patch)
         changed.set_model_attn2_patch(patch)
         return (changed,)
+
+
+def _token_widths(model: ModelPatcher) -> set[int]:
+    """Widths of what the attentions of a model make keys of."""
+    weights = model.model_state_dict("diffusion_model.")
+    return {weight.shape[1] for key, weight in weights.items() if key.endswith(".to_k.weight")}
 
 
 NODES: tuple[type, ...] = (HypernetworkLoader,)

@@ -74,6 +74,18 @@ def test_a_strength_of_zero_changes_nothing_and_two_hypernetworks_follow_one_ano
     assert not torch.equal(loaded.sampled(and_back), loaded.sampled(once))
 
 
+def test_networks_for_another_family_change_nothing_and_the_log_says_so(
+    folder: Path, loaded: Loaded, caplog: pytest.LogCaptureFixture
+) -> None:
+    HypernetworkLoader().load_hypernetwork(loaded.model, "net.pt", 1.0)
+    assert not caplog.records
+    other = {40: (weights_of(linear(40, 1)), weights_of(linear(40, 2)))}
+    torch.save(other, folder / "other.pt")
+    (changed,) = HypernetworkLoader().load_hypernetwork(loaded.model, "other.pt", 1.0)
+    assert "other.pt: it has networks for tokens of width [40], which the model has not" in caplog.text
+    assert torch.equal(loaded.sampled(changed), loaded.sampled(loaded.model))
+
+
 def test_a_file_that_is_none_or_not_there_is_refused_by_name(folder: Path, loaded: Loaded) -> None:
     (folder / "page.pt").write_bytes(b"<!DOCTYPE html>")
     with pytest.raises(CheckpointError, match=r"page\.pt is not a hypernetwork"):
