@@ -20,6 +20,7 @@ from services.executor.diffusion.models.layers import CastsAtUse
 from services.executor.memory import placement
 from services.executor.memory.counters import Counters
 from services.executor.memory.device_memory import DeviceMemory
+from services.executor.memory.division import divided
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +75,14 @@ class MemoryPlanner:
             self._note(networks)
             if self.memory.is_host:
                 return self.room()
+            self._stream(placement.layers_of(networks), None)  # buffers are room, too
             tensors = placement.tensors_of(networks)
             missing = placement.size_of(tensor for tensor in tensors.values() if not placement.is_placed(tensor))
-            if self.make_room(missing + working, keep=networks) >= missing + least:
-                self._place(networks, tensors.values(), missing)
+            room = self.make_room(missing + working, keep=networks)
+            if room >= missing + least or not tensors:
+                self._bring(networks, tensors.values())
             else:
-                self._place_partly(networks, tensors, self.room() + self._placed(tensors.values()) - least)
+                self._place_partly(networks, tensors, room + self._placed(tensors.values()) - least)
             return self.room()
 
     def make_room(self, wanted: int, keep: Iterable[nn.Module] = ()) -> int:
@@ -154,62 +157,39 @@ class MemoryPlanner:
         size = placement.size_of(leaving)
         for tensor in leaving:
             placement.take_back(tensor)
-        self._stream(network_layers([network]), None)
+        self._stream(placement.layers_of([network]), None)
         self.counters.evictions += 1
-        log.info("took %s back to the host: device=%s bytes=%d", _name(network), self.memory.device, size)
+        log.info("took %s back to the host: device=%s bytes=%d", _names([network]), self.memory.device, size)
         return True
 
-    def _place(self, networks: Sequence[nn.Module], tensors: Iterable[Tensor], missing: int) -> None:
-        self._stream(network_layers(networks), None)
-        if missing:
-            self._bring(networks, tensors, missing)
-
     def _place_partly(self, networks: Sequence[nn.Module], tensors: dict[int, Tensor], allowed: int) -> None:
-        """Have all of networks on the device that fits: what cannot be streamed, then the smallest layers."""
-        layers = sorted(network_layers(networks), key=placement.layer_size)
-        self._stream(layers, None)
-        streamed = {id(weight): weight for layer in layers for weight in layer.parameters(recurse=False)}
-        # The first parameter stays: where it is, is where a network computes.
-        first = {id(next(network.parameters())) for network in networks}
-        fixed = {key: tensor for key, tensor in tensors.items() if key not in streamed or key in first}
-        buffers = 2 * placement.layer_size(layers[-1]) if layers else 0
-        left = allowed - placement.size_of(fixed.values()) - buffers
-        staying: list[nn.Module] = []
-        for layer in layers:
-            left -= placement.size_of(w for w in layer.parameters(recurse=False) if id(w) not in fixed)
-            if left < 0:
-                break
-            staying.append(layer)
-        leaving = layers[len(staying) :]
-        keep = {id(weight) for layer in staying for weight in layer.parameters(recurse=False)} | fixed.keys()
-        for layer in leaving:
-            for weight in layer.parameters(recurse=False):
-                if id(weight) not in keep:
-                    placement.take_back(weight)
-                    placement.pin(weight, self.memory)
-        wanted = [tensor for key, tensor in tensors.items() if key in keep]
-        missing = placement.size_of(tensor for tensor in wanted if not placement.is_placed(tensor))
-        self._bring(networks, wanted, missing)
-        self._stream(staying, None)
-        largest = max(map(placement.layer_size, leaving), default=0)
-        self._stream(leaving, largest)
+        """Have as much of networks on the device as is allowed, and the rest where it is quick to copy from."""
+        self._stream(placement.layers_of(networks), None)
+        parts = divided(networks, tensors, allowed)
+        for tensor in parts.left.values():
+            placement.take_back(tensor)
+            placement.pin(tensor, self.memory)
+        self._bring(networks, parts.kept.values())
+        self._stream(parts.leaving, parts.largest)
         log.info(
-            "%s does not fit: device=%s layers=%d streamed=%d bytes_streamed=%d",
-            *(_name(networks[0]), self.memory.device, len(layers), len(leaving)),
-            placement.size_of(tensors.values()) - placement.size_of(wanted),
+            "%s does not fit: device=%s layers_staying=%d layers_leaving=%d bytes_leaving=%d",
+            *(_names(networks), self.memory.device, len(parts.staying), len(parts.leaving)),
+            placement.size_of(parts.left.values()),
         )
 
-    def _bring(self, networks: Sequence[nn.Module], tensors: Iterable[Tensor], missing: int) -> None:
+    def _bring(self, networks: Sequence[nn.Module], tensors: Iterable[Tensor]) -> None:
+        missing = [tensor for tensor in tensors if not placement.is_placed(tensor)]
+        if not missing:
+            return
         began = time.monotonic()
-        for tensor in tensors:
+        for tensor in missing:
             placement.place(tensor, self.memory)
         took = time.monotonic() - began
         self.counters.loads += 1
         self.counters.load_seconds += took
-        log.info(
-            "brought %s to the device: device=%s bytes=%d seconds=%.3f",
-            *(", ".join(map(_name, networks)), self.memory.device, missing, took),
-        )
+        size = placement.size_of(missing)
+        told = _names(networks), self.memory.device, size, took
+        log.info("brought %s to the device: device=%s bytes=%d seconds=%.3f", *told)
 
     def _stream(self, layers: Iterable[nn.Module], largest: int | None) -> None:
         stream = self.memory.stream(largest) if largest else None
@@ -218,10 +198,5 @@ class MemoryPlanner:
                 layer.stream = stream
 
 
-def network_layers(networks: Iterable[nn.Module]) -> list[nn.Module]:
-    """The layers of networks that can be used while their weights are on the host."""
-    return list(placement.layers_of(networks))
-
-
-def _name(network: nn.Module) -> str:
-    return type(network).__name__
+def _names(networks: Iterable[nn.Module]) -> str:
+    return ", ".join(type(network).__name__ for network in networks)

@@ -24,7 +24,7 @@ class WeightStream:
         self._device = device
         self._largest = largest
         self._copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._buffers = [_Buffer(largest, device), _Buffer(largest, device)]
+        self._buffers = [_Buffer(largest, self._copying) for _ in range(2)]
         self._turn = 0
         self._following: dict[nn.Module, nn.Module] = {}
         self._latest: nn.Module | None = None
@@ -63,12 +63,13 @@ class WeightStream:
 class _Buffer:
     """Room on the device for the parameters of one layer."""
 
-    def __init__(self, size: int, device: torch.device) -> None:
+    def __init__(self, size: int, copying: torch.cuda.Stream) -> None:
         self.filled = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self.read = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self.layer: nn.Module | None = None
         self.weights: dict[str, Tensor] = {}
-        self._bytes = torch.empty(size, dtype=torch.uint8, device=device)
+        self._bytes = torch.empty(size, dtype=torch.uint8, device=copying.device)
+        self._bytes.record_stream(copying)  # a copy may be under way when nobody needs it any more
 
     def fill(self, layer: nn.Module) -> None:
         self.layer = layer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,6 @@ def bring(model: ModelPatcher, others: Sequence[Any], latent_shape: Sequence[int
     return BatchLimit(max(1, room // max(1, least)))
 
 
-def networks_of(models: Sequence[Any]) -> list[nn.Module]:
+def networks_of(models: Iterable[Any]) -> list[nn.Module]:
     """What computes of MODELs, as far as its memory is planned."""
     return [model.patched() for model in models if isinstance(model, ModelPatcher) and model.is_planned]

@@ -73,7 +73,7 @@ def test_in_the_end_the_model_leaves_in_part() -> None:
     planner.use([own])
     x = torch.ones(1, 64)
     expected = own(x)
-    Shortage(planner).survived("work", taking(planner, 8), [own], taking(planner, 7), SPLIT_BATCH)
+    Shortage(planner).survived("work", taking(planner, 8), [own], taking(planner, 6), SPLIT_BATCH)
     assert planner.counters.steps == {FREE_CACHES: 1, SPLIT_BATCH: 1, PARTIAL_LOAD: 1}
     assert torch.equal(own(x), expected)
 

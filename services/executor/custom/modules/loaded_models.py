@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from services.executor.devices import describe
-from services.executor.memory.current import planner
+from services.executor.memory.current import planner, shortage
+from services.executor.patching.batch_limit import networks_of
 from services.executor.patching.model_patcher import ModelPatcher
 
 
@@ -69,11 +71,12 @@ def load_models_gpu(
         force_full_load: all of the models, whatever the budget says.
     """
     given = list(models)
-    planned = [model for model in given if getattr(model, "is_planned", False)]
-    least = None if minimum_memory_required is None else int(minimum_memory_required)
-    planner().use([model.patched() for model in planned], int(memory_required), 0 if force_full_load else least)
+    planned = networks_of(given)
+    least = 0 if force_full_load else None if minimum_memory_required is None else int(minimum_memory_required)
+    bring = partial(planner().use, planned, int(memory_required), least)
+    shortage().survived("bringing models to their device", bring, planned)
     for model in given:
-        if model not in planned:
+        if not getattr(model, "is_planned", False):
             model.load()
 
 
