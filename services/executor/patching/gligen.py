@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from services.executor.diffusion.checkpoints.errors import told_of
-from services.executor.diffusion.checkpoints.weights_file import named_weights
+from services.executor.diffusion.checkpoints.weights_file import read_model_file
 from services.executor.diffusion.control import gligen
 from services.executor.diffusion.control.control_net import compute_dtype
 from services.executor.diffusion.control.gligen_reading import gligen as gligen_of
@@ -77,9 +77,9 @@ def load_gligen(ckpt_path: Any) -> ModelPatcher:
         CheckpointError: the file is damaged, or holds none.
     """
     path = Path(ckpt_path)
-    weights = named_weights(path, "a GLIGEN")
+    file = read_model_file(path, "a GLIGEN")
     with told_of(path.name):
-        return ModelPatcher(Gligen(gligen_of(weights)))
+        return ModelPatcher(Gligen(gligen_of(file.weights)))
 
 
 def patch_of(given: Any, x: Tensor) -> Patch:

@@ -15,7 +15,7 @@ from services.executor.diffusion.checkpoints.filling import filled, shapes_of
 from services.executor.diffusion.checkpoints.foreign import looks_like
 from services.executor.diffusion.checkpoints.openclip_names import transformer_weights
 from services.executor.diffusion.checkpoints.structure import under
-from services.executor.diffusion.checkpoints.weights_file import configuration_of, named_weights
+from services.executor.diffusion.checkpoints.weights_file import read_model_file
 from services.executor.diffusion.models.clip_vision import ClipVision
 
 CONFIGURATION = "clip_vision"
@@ -40,9 +40,9 @@ def load_clip_vision(path: Path) -> ClipVision:
     Raises:
         CheckpointError: the file is damaged, or holds no encoder that is known.
     """
-    weights = named_weights(path, "a CLIP vision model")
+    file = read_model_file(path, "a CLIP vision model")
     with told_of(path.name):
-        return clip_vision(weights, configuration_of(path).get(CONFIGURATION))
+        return clip_vision(file.weights, file.configuration.get(CONFIGURATION))
 
 
 def load_clip_vision_of(path: Path) -> ClipVision | None:
@@ -51,11 +51,12 @@ def load_clip_vision_of(path: Path) -> ClipVision | None:
     Raises:
         CheckpointError: not all of it is there.
     """
-    weights = under(named_weights(path, "a checkpoint"), CHECKPOINT_PREFIX)
+    file = read_model_file(path, "a checkpoint")
+    weights = under(file.weights, CHECKPOINT_PREFIX)
     if not any(mark in weights for mark in _MARKS):
         return None
     with told_of(path.name):
-        return clip_vision(weights, configuration_of(path).get(CONFIGURATION))
+        return clip_vision(weights, file.configuration.get(CONFIGURATION))
 
 
 def clip_vision(weights: Mapping[str, Tensor], configuration: Mapping[str, Any] | None = None) -> ClipVision:

@@ -128,12 +128,3 @@ def named_weights(path: Path, kind: str) -> dict[str, Tensor]:
     if not isinstance(content, Mapping):
         return {}
     return {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
-
-
-def configuration_of(path: Path) -> dict[str, Any]:
-    """What a file says about itself, see `configuration.py`; nothing where its format has no room for that.
-
-    Raises:
-        CheckpointError: the file is damaged.
-    """
-    return read_configuration(read_header(path).metadata) if path.suffix.lower() in SAFETENSORS else {}

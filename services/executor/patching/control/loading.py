@@ -12,7 +12,7 @@ from torch import Tensor
 from services.executor.diffusion.checkpoints.errors import CheckpointError, told_of
 from services.executor.diffusion.checkpoints.filling import shapes_of
 from services.executor.diffusion.checkpoints.foreign import looks_like
-from services.executor.diffusion.checkpoints.weights_file import configuration_of, named_weights
+from services.executor.diffusion.checkpoints.weights_file import read_model_file
 from services.executor.diffusion.control import control_lora, reading, t2i_reading
 from services.executor.diffusion.control.control_net import ControlNet as Network
 from services.executor.patching.control.base import ControlBase
@@ -33,9 +33,9 @@ def load_controlnet(ckpt_path: Any, model: Any = None, model_options: Any = None
         CheckpointError: the file is damaged, or holds nothing of the kind.
     """
     path = Path(ckpt_path)
-    configuration, weights = configuration_of(path), named_weights(path, KIND)
+    file = read_model_file(path, KIND)
     with told_of(path.name):
-        found = controlnet_of(weights, configuration.get("unet", {}), model)
+        found = controlnet_of(file.weights, file.configuration.get("unet", {}), model)
     found.global_average_pooling = path.stem.endswith(POOLED)
     return found
 
