@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from services.executor.diffusion.model_sampling import TIMESTEPS
+from services.executor.diffusion.models.attention import SpatialTransformer
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.prediction import Epsilon, Prediction, Velocity
 
-PROBE_CELLS = 16
-LEAST_SHARE = 0.5
-"""Between the share of noise in noise, 1, and that in the velocity at the last timestep, 0.07."""
+VELOCITY_DEVIATION = 0.09
+"""Of the biases below in the networks of Stable Diffusion 2 that predict the velocity; those of noise have less."""
 
 
 def noise(unet: UNet) -> Prediction:
@@ -24,24 +22,13 @@ def velocity(unet: UNet) -> Prediction:
     return Velocity()
 
 
-@torch.inference_mode()
 def noise_or_velocity(unet: UNet) -> Prediction:
-    """What a network answers to pure noise at the last timestep.
+    """Tell by the spread of the biases in the network's last transformer, as ComfyUI does.
 
-    There a network that predicts noise returns what it is given. The velocity holds almost none of it, but the clean
-    latent with its sign changed (Salimans and Ho, 2022, appendix D), which is about the same for all noise.
+    No shape shows it. Networks that are given something beside the latent predict the noise.
     """
-    spec = unet.spec
-    generator = torch.Generator().manual_seed(0)
-    given = torch.randn(1, spec.in_channels, PROBE_CELLS, PROBE_CELLS, generator=generator)
-    given[:, spec.out_channels :] = 0  # nothing beside the latent
-    device = next(unet.parameters()).device
-    context = torch.zeros(1, 1, spec.context_dim, device=device)
-    last = torch.tensor([float(TIMESTEPS - 1)], device=device)
-    answered = unet(given.to(device), last, context).cpu()
-    return Epsilon() if _share(given[:, : spec.out_channels], answered) > LEAST_SHARE else Velocity()
-
-
-def _share(given: Tensor, answered: Tensor) -> float:
-    """How much of what was given is in an answer: the slope of the regression of one on the other."""
-    return float(torch.cov(torch.stack([given.flatten(), answered.flatten()]))[0, 1] / given.var())
+    transformers = [module for module in unet.output_blocks.modules() if isinstance(module, SpatialTransformer)]
+    if unet.spec.in_channels != unet.spec.out_channels or not transformers:
+        return Epsilon()
+    biases = transformers[-1].get_parameter("transformer_blocks.0.norm1.bias")
+    return Velocity() if float(torch.std(biases.float(), correction=0)) > VELOCITY_DEVIATION else Epsilon()

@@ -14,7 +14,7 @@ from services.executor.diffusion.checkpoints.network import UNET_PREFIX
 from services.executor.diffusion.model_sampling import LogarithmicSampling, stable_diffusion_sampling
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
 from services.executor.diffusion.prediction import Epsilon, Preconditioned, Prediction, Velocity
-from tests.executor.diffusion.families.published import Shapes, shapes_of
+from tests.executor.diffusion.families.published import shapes_of
 from tests.executor.diffusion.families.small import SMALL, saved
 
 MARK = torch.zeros(1)
@@ -86,30 +86,26 @@ def test_models_that_are_shown_pictures_predict_the_velocity(tmp_path: Path) -> 
     assert _network(saved("sd2-unclip", tmp_path)).model_sampling.prediction == Velocity()
 
 
-@pytest.mark.parametrize("name", ["sd2", "sd2-inpainting", "sd2-depth"])
-@pytest.mark.parametrize(("share", "prediction"), [(1.0, Epsilon()), (0.07, Velocity()), (-0.5, Velocity())])
-def test_a_network_of_the_second_version_is_asked_what_it_predicts(
-    name: str, share: float, prediction: object, tmp_path: Path
+@pytest.mark.parametrize(("spread", "prediction"), [(0.1, Velocity()), (0.08, Epsilon())])
+def test_the_last_transformer_of_the_second_version_shows_what_is_predicted(
+    spread: float, prediction: Prediction, tmp_path: Path
 ) -> None:
-    path = tmp_path / "file.safetensors"
-    weights = {UNET_PREFIX + key: value for key, value in _echoing(shapes_of(SMALL[name]), share).items()}
-    save_file(weights, path)
-    assert _network(path).model_sampling.prediction == prediction
+    assert _network(_spread("sd2", spread, tmp_path)).model_sampling.prediction == prediction
 
 
-def _echoing(shapes: Shapes, share: float) -> dict[str, Tensor]:
-    """Weights with which a network answers a share of what it is given, roughly; half of it is lost in its SiLU."""
-    weights = {key: torch.zeros(shape) for key, shape in shapes.items()}
-    latent = range(4)
-    last = max(int(key.split(".")[1]) for key in shapes if key.startswith("output_blocks."))
-    first_in = weights["input_blocks.0.0.weight"]
-    skip = weights[f"output_blocks.{last}.0.skip_connection.weight"]
-    for channel in latent:
-        first_in[channel, channel, 1, 1] = 1
-        skip[channel, skip.shape[0] + channel] = 1  # its second half is what the first block gave
-        weights["out.2.weight"][channel, channel, 1, 1] = share * 2
-    weights["out.0.weight"].fill_(1)
-    return weights
+@pytest.mark.parametrize("name", ["sd2-inpainting", "sd2-depth"])
+def test_networks_of_the_second_version_with_more_than_a_latent_predict_noise(name: str, tmp_path: Path) -> None:
+    assert _network(_spread(name, 0.5, tmp_path)).model_sampling.prediction == Epsilon()
+
+
+def _spread(name: str, spread: float, folder: Path) -> Path:
+    """A file whose last transformer has half of the biases of its first norm at `spread`, the others at minus that."""
+    weights = {UNET_PREFIX + key: torch.zeros(shape) for key, shape in shapes_of(SMALL[name]).items()}
+    numbered = (key for key in weights if key.endswith("transformer_blocks.0.norm1.bias") and "output_blocks" in key)
+    biases = weights[max(numbered, key=lambda key: int(key.split("output_blocks.")[1].split(".")[0]))]
+    biases.fill_(spread)[::2] *= -1
+    save_file(weights, folder / "file.safetensors")
+    return folder / "file.safetensors"
 
 
 def test_a_network_with_channels_that_nothing_gives_is_refused(tmp_path: Path) -> None:
