@@ -55,8 +55,8 @@ LORA = {"lora_unet_mid_block_attentions_0_proj_in.lora_up.weight": torch.ones(4,
         ("huge.safetensors", b"\xff" * 16, "claims a header of"),
         ("renamed.safetensors", pickle.dumps({}, protocol=2) + bytes(64), "pickled file"),
         ("empty.safetensors", b"", "only 0 bytes"),
-        ("page.ckpt", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "page.ckpt is not a"),
-        ("empty.pt", b"", "empty.pt is not a"),
+        ("page.ckpt", b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "it is no file that torch wrote"),
+        ("empty.pt", b"", "empty.pt is not an? .*: it ends too early"),
         ("code.ckpt", pickle.dumps(Surprise(), protocol=2), r"holds more than weights \(exceptions\.Exception\)"),
         ("lora.safetensors", save(LORA), "it looks like a LoRA .* for the node LoraLoader"),
     ],
@@ -92,6 +92,13 @@ def test_a_pickled_checkpoint_is_read_without_its_code(put: Put, tmp_path: Path)
     assert_same(predicted(model), predicted(same_model))
     assert torch.equal(clip.encode(PROMPT), same_clip.encode(PROMPT))
     assert_same(vae.decode(torch.ones(1, 4, 2, 2)), same_vae.decode(torch.ones(1, 4, 2, 2)))
+
+
+def test_weights_are_known_under_another_extension(put: Put, tmp_path: Path) -> None:
+    put("vae", "vae.safetensors", part(VAE))
+    (tmp_path / "vae" / "vae.safetensors").rename(tmp_path / "vae" / "vae.ckpt")
+    (vae,) = VAELoader().load_vae("vae.ckpt")
+    assert vae.decode(torch.zeros(1, 4, 2, 2)).shape == (1, 16, 16, 3)
 
 
 def test_what_trainers_left_beside_the_weights_is_passed_over(put: Put, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.header import read_header
+from services.executor.diffusion.checkpoints.header import LENGTH_BYTES, read_header
 from services.executor.diffusion.checkpoints.scaled_weights import unscaled
 
 #: What torch raises over bytes that are no pickle, or the wrong one.
@@ -27,7 +27,8 @@ _DAMAGE = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeErr
 #: Extensions of files that hold weights and nothing that could run.
 SAFETENSORS = frozenset({".safetensors", ".sft"})
 
-_REFUSED = re.compile(r"Unsupported (?:global|class|operand)[^\w]*(?:GLOBAL )?([\w.]+)")
+_REFUSED = re.compile(r"Unsupported global: GLOBAL ([\w.]+)")
+_HEADER_START = b"{"  # after the header's length
 
 
 class _Passed:
@@ -82,7 +83,7 @@ def read_model_file(path: Path, kind: str) -> ModelFile:
     Raises:
         CheckpointError: the file is damaged, or pickled with more in it than weights.
     """
-    if path.suffix.lower() not in SAFETENSORS:
+    if not is_safetensors(path):
         return ModelFile.of(named_weights(path, kind))
     header = read_header(path)
     try:
@@ -98,7 +99,7 @@ def load_weights_file(path: Path, kind: str) -> Any:
         CheckpointError: the file is damaged; the message says what `kind` of file ("a LoRA") it was taken for.
     """
     try:
-        if path.suffix.lower() in SAFETENSORS:
+        if is_safetensors(path):
             read_header(path)  # which says more clearly what else it may be
             return load_file(path)
         with torch.serialization.safe_globals([(_Passed, name) for name in _LEFT_BY_TRAINERS]):
@@ -106,14 +107,25 @@ def load_weights_file(path: Path, kind: str) -> Any:
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path.name} is not {kind}: {_reason(error)}") from error
     except (*_DAMAGE, SafetensorError) as error:
-        raise CheckpointError(f"{path.name} is not {kind}: {error}") from error
+        raise CheckpointError(f"{path.name} is not {kind}: {str(error) or 'it ends too early'}") from error
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file is to be read as safetensors: its name says so, or, under another name, its first bytes do."""
+    if path.suffix.lower() in SAFETENSORS:
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(LENGTH_BYTES + 1)[LENGTH_BYTES:] == _HEADER_START
+    except OSError:
+        return False  # which whoever reads the file says more about
 
 
 def _reason(error: pickle.UnpicklingError) -> str:
     """Why unpickling was refused; torch's own words are about how to run the code all the same."""
     refused = _REFUSED.search(str(error))
     if refused is None:
-        return f"it cannot be unpickled ({str(error).splitlines()[0]})"
+        return "it is no file that torch wrote, or damaged"
     return f"it holds more than weights ({refused[1]}), which could run code; only files of weights are loaded"
 
 
