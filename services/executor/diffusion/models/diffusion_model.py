@@ -25,6 +25,8 @@ MAPS_WITH_ATTENTION = 26
 """The same where transformers stand before the first downsampling: their feed-forward layers are the widest."""
 SCRATCH = 1.25
 """What kernels take for themselves, as a factor."""
+WORKSPACE = 128 << 20
+"""Bytes that an accelerator's libraries take besides, whatever the size of what they compute."""
 
 
 class LatentDiffusionModel:
@@ -69,7 +71,8 @@ class LatentDiffusionModel:
         """Roughly how many bytes a forward pass over so many cells, those of a whole batch, takes at once."""
         spec = self.unet.spec
         maps = MAPS_WITH_ATTENTION if spec.attends_before_downsampling else MAPS
-        return int(cells * spec.model_channels * maps * self.dtype_on(device).itemsize * SCRATCH)
+        taken = int(cells * spec.model_channels * maps * self.dtype_on(device).itemsize * SCRATCH)
+        return taken if device.type == "cpu" else taken + WORKSPACE
 
     def vector(self, options: Mapping[str, Any], height: int, width: int) -> Tensor | None:
         """The vector condition (batch, channels) for a latent of a size in cells, None where the family has none.
