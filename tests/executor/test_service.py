@@ -114,6 +114,7 @@ async def test_a_worker_does_not_outlive_its_agent_whatever_it_does(tmp_path: Pa
     [
         (["--device", "abacus"], "abacus"),
         (["--cache", "lru:none"], "lru:none"),
+        (["--vram-budget", "much"], "vram-budget 'much'"),
         (["--preview-method", "crystal"], "crystal"),
         (["--preview-size", "0"], "preview-size"),
         (["--custom-nodes", "/dev/null/packs"], "/dev/null/packs"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import psutil
@@ -17,7 +18,8 @@ from PIL import Image
 from services.graph.errors import PromptRejected
 from services.graph.events import ExecutionFailed, ExecutionInterrupted, NodeProgress, NodeStarted
 from services.queue.records import PromptState, Requeued
-from tests.executor.platform import Platform, image_graph, kinds, outputs_of, platform
+from tests.executor.diffusion.golden import GOLDEN
+from tests.executor.platform import PATIENCE, Platform, image_graph, kinds, outputs_of, platform
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -85,6 +87,32 @@ async def test_the_memory_of_the_device_is_told(here: Platform) -> None:
     assert device.memory
     assert 0 < device.memory.budget < device.vram_total
     assert device.memory.steps == {}
+
+
+async def until_mapped(here: Platform, condition: Callable[[int], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            (executor,) = await here.queue.executors()
+            memory = executor.devices[0].memory
+            if memory and condition(memory.mapped_bytes):
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_weights_are_mapped_until_memory_is_to_be_given_back(here: Platform) -> None:
+    path = here.models / "checkpoints" / "small.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors", path)
+    await here.catalogue_with("CheckpointLoaderSimple", "ckpt_name", path.name)
+    graph = image_graph()
+    graph["1"] = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": path.name}}
+    graph["2"] = {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}
+    graph["3"] = {"class_type": "VAEDecode", "inputs": {"samples": ["2", 0], "vae": ["1", 2]}}
+    graph["9"]["inputs"]["images"] = ["3", 0]
+    assert (await here.run(graph)).state is PromptState.SUCCEEDED
+    await until_mapped(here, lambda size: size > 0)
+    await here.queue.release_memory(results=True)
+    await until_mapped(here, lambda size: size == 0)
 
 
 async def test_an_uploaded_picture_can_be_used_at_once(here: Platform) -> None:
