@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import torch
+from torch import nn
 
 _at_pause: ContextVar[Callable[[], None] | None] = ContextVar("silverprint_at_pause", default=None)
 
@@ -28,3 +30,14 @@ def pause() -> None:
     at_pause = _at_pause.get()
     if at_pause is not None:
         at_pause()
+
+
+def pause_between_layers(network: nn.Module) -> None:
+    """Have a network of any kind pause before each of its convolutions and linear layers."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_pre_hook(_before)
+
+
+def _before(layer: nn.Module, given: Any) -> None:
+    pause()

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from services.executor.diffusion.checkpoints.structure import count, shape_of
-from services.executor.diffusion.pauses import pause
 from services.executor.upscalers.architecture import Architecture, Network, Weights, shapes_of
 from services.executor.upscalers.esrgan_names import is_esrgan, with_todays_names
 from services.executor.upscalers.sizes import SizeRequirements
@@ -63,7 +62,6 @@ class ResidualDenseBlocks(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, channels, height, width)."""
-        pause()
         inner: Tensor = self.rdb3(self.rdb2(self.rdb1(x)))
         return x + RESIDUAL_SHARE * inner
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from services.executor.diffusion.pauses import pause_between_layers
 from services.executor.upscalers.architecture import Architecture, Network
 from services.executor.upscalers.sizes import SizeRequirements
 
@@ -28,6 +29,7 @@ class UpscaleModel:
 
     def __init__(self, network: Network, architecture: Architecture) -> None:
         self.model: nn.Module = network.module
+        pause_between_layers(self.model)
         self.architecture = architecture
         self.scale: int = network.scale
         self.input_channels: int = network.input_channels

@@ -10,9 +10,11 @@ import torch
 from services.executor.diffusion.checkpoints import load_checkpoint
 from services.executor.diffusion.pauses import pause, pausing
 from services.executor.diffusion.tiling import in_tiles
+from services.executor.upscalers.reading import load_upscaler
 from tests.executor.diffusion.golden import GOLDEN
 
 CHECKPOINT = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
+UPSCALER = load_upscaler(GOLDEN / "models" / "upscale_models" / "esrgan_small.safetensors")
 
 
 class Stop(BaseException):
@@ -39,7 +41,11 @@ def encoded() -> None:
     CHECKPOINT.vae.encode(torch.zeros(1, 32, 32, 3))
 
 
-@pytest.mark.parametrize("computation", [tiled, predicted, decoded, encoded])
+def enlarged() -> None:
+    UPSCALER(torch.zeros(1, 3, 16, 16))
+
+
+@pytest.mark.parametrize("computation", [tiled, predicted, decoded, encoded, enlarged])
 @torch.inference_mode()
 def test_a_long_computation_can_be_ended_between_its_parts(computation: Callable[[], None]) -> None:
     pauses = 0
