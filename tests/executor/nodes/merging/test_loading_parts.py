@@ -35,8 +35,8 @@ def test_a_text_encoder_is_loaded_again(folder: Path, surroundings: Surroundings
 def test_two_text_encoders_are_loaded_again(folder: Path, surroundings: Surroundings) -> None:
     clip = loaded(XL).clip
     CLIPSave().save(clip, "clip/xl")
-    names = (f"xl_clip_{name}_00001_.safetensors" for name in "lg")
-    (again,) = DualCLIPLoader().load_clip(*names, "sdxl")
+    first, second = (f"xl_clip_{name}_00001_.safetensors" for name in "lg")
+    (again,) = DualCLIPLoader().load_clip(first, second, "sdxl")
     assert torch.equal(again.encode("a red cat"), clip.encode("a red cat"))
 
 
