@@ -25,6 +25,8 @@ class WeightStream:
         self._largest = largest
         self._copying = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._buffers = [_Buffer(largest, self._copying) for _ in range(2)]
+        # What had this memory before may still be read by work that is queued.
+        self._copying.wait_stream(torch.cuda.current_stream(device))
         self._turn = 0
         self._following: dict[nn.Module, nn.Module] = {}
         self._latest: nn.Module | None = None
