@@ -33,8 +33,6 @@ from services.graph.validation import ValidatedPrompt, validate
 from services.queue.packs import PackMessage, PackReport, PackResponse
 from tests.executor.nodes.conftest import FolderFiles
 
-torch.set_num_threads(1)
-
 PACKS = Path(__file__).resolve().parents[2] / "packs"
 
 #: class, inputs by node id

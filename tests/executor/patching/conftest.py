@@ -17,8 +17,6 @@ from services.executor.patching.sampling import sample
 from services.executor.patching.vae import VAE
 from tests.executor.diffusion.golden import GOLDEN
 
-torch.set_num_threads(1)
-
 CHECKPOINTS = LoadedCheckpoints()
 
 

@@ -16,7 +16,6 @@ from services.executor.patching import vae as module
 from services.executor.patching.autoencoding import Tiles
 from tests.executor.diffusion.golden import GOLDEN
 
-torch.set_num_threads(1)
 module.DECODED_TILES = Tiles(16, 16, 4)
 vae = LoadedCheckpoints().get(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors").vae
 with torch.inference_mode():
