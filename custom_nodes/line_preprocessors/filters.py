@@ -10,6 +10,8 @@ from torch.nn import functional
 
 #: Beyond so many deviations a Gaussian is nothing.
 REACH = 3.0
+#: A Gaussian of this deviation in pixels loses little when its result is interpolated.
+FINE = 4.0
 
 
 def blurred(images: Tensor, deviation: float) -> Tensor:
@@ -21,6 +23,15 @@ def blurred(images: Tensor, deviation: float) -> Tensor:
     flat = functional.conv2d(functional.pad(flat, (0, 0, reach, reach), "replicate"), weights.view(1, 1, -1, 1))
     flat = functional.conv2d(functional.pad(flat, (reach, reach, 0, 0), "replicate"), weights.view(1, 1, 1, -1))
     return flat.squeeze(1).unflatten(0, images.shape[:2])
+
+
+def surroundings(images: Tensor, deviation: float) -> Tensor:
+    """Much the same for a wide Gaussian, computed of fewer pixels."""
+    factor = max(1, int(deviation / FINE))
+    if factor == 1:
+        return blurred(images, deviation)
+    small = functional.avg_pool2d(images, factor, ceil_mode=True, count_include_pad=False)
+    return functional.interpolate(blurred(small, deviation / factor), size=images.shape[-2:], mode="bilinear")
 
 
 def slopes(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .drawn import thinned, touching
-from .filters import blurred
+from .filters import blurred, surroundings
 
 #: Deviation of the narrower Gaussian, in pixels of a picture with a shorter side of USUAL_SIDE.
 SCALE, USUAL_SIDE = 1.8, 512
@@ -43,11 +43,12 @@ def _darker(images: Tensor, unit: float) -> Tensor:
     difference = blurred(images, scale * WIDER) - blurred(images, scale)
     weights = difference.new_tensor(COLOUR_WEIGHTS).view(1, -1, 1, 1)
     most = difference.gather(1, (difference.abs() * weights).argmax(1, keepdim=True))
-    return most - TEXTURE_SHARE * blurred(most.abs(), SURROUNDINGS * unit)
+    return most - TEXTURE_SHARE * surroundings(most.abs(), SURROUNDINGS * unit)
 
 
 def _without_specks(lines: Tensor, unit: float) -> Tensor:
     reach = max(2, round(SHORTEST * unit))
     side = 2 * reach + 1
-    near = functional.avg_pool2d(lines, side, stride=1, padding=reach) * side**2
-    return lines * (near >= reach)
+    near = functional.avg_pool2d(lines, (side, 1), stride=1, padding=(reach, 0))
+    near = functional.avg_pool2d(near, (1, side), stride=1, padding=(0, reach)) * side**2
+    return lines * (near > reach - 0.5)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .filters import blurred, slopes
+from .filters import blurred, slopes, surroundings
 
 #: Deviations of the Gaussians, and the widths of what follows, are in pixels of a picture with this shorter side.
 USUAL_SIDE = 512
@@ -62,7 +62,7 @@ def _steepness(xx: Tensor, xy: Tensor, yy: Tensor) -> Tensor:
 
 
 def _clearness(steepness: Tensor, unit: float) -> Tensor:
-    around = blurred(steepness, SURROUNDINGS * unit)
+    around = surroundings(steepness, SURROUNDINGS * unit)
     beyond = ((steepness - TEXTURE_SHARE * around - FAINTEST) / (CLEAREST - FAINTEST)).clamp(0, 1)
     return beyond * beyond * (3 - 2 * beyond)
 
