@@ -44,10 +44,11 @@ class FileClient(FileStore):
         numbered_extension: str = "",
         expected_blake3: str | None = None,
         expected_size: int | None = None,
+        replaced_blake3: str | None = None,
     ) -> FileInfo:
         with convert.message_errors():
             expected = convert.expected_to_message(expected_blake3, expected_size)
-            header = _header(name, on_conflict, numbered_extension, expected)
+            header = _header(name, on_conflict, numbered_extension, expected, replaced_blake3)
         writing: Any = self._stub.Write()
         try:
             await _send(writing, header, chunks)
@@ -58,13 +59,25 @@ class FileClient(FileStore):
             writing.cancel()
 
     async def put(
-        self, name: FileName, content: bytes, on_conflict: OnConflict, *, numbered_extension: str = ""
+        self,
+        name: FileName,
+        content: bytes,
+        on_conflict: OnConflict,
+        *,
+        numbered_extension: str = "",
+        replaced_blake3: str | None = None,
     ) -> FileInfo:
         """Store a content that is at hand; as `write`, and cheaper when it is small."""
         if len(content) > CHUNK_BYTES:
-            return await self.write(name, one_chunk(content), on_conflict, numbered_extension=numbered_extension)
+            return await self.write(
+                name,
+                one_chunk(content),
+                on_conflict,
+                numbered_extension=numbered_extension,
+                replaced_blake3=replaced_blake3,
+            )
         with convert.message_errors():
-            header = _header(name, on_conflict, numbered_extension)
+            header = _header(name, on_conflict, numbered_extension, replaced_blake3=replaced_blake3)
         response = await call(self._stub.Put(pb.PutRequest(header=header, data=content), timeout=CALL_TIMEOUT))
         return convert.info_from_message(response.file)
 
@@ -130,15 +143,29 @@ class FileClient(FileStore):
     async def delete(self, name: FileName) -> None:
         await call(self._stub.Delete(pb.DeleteRequest(name=convert.name_to_message(name)), timeout=CALL_TIMEOUT))
 
+    async def move(self, source: FileName, target: FileName, on_conflict: OnConflict) -> FileInfo:
+        request = pb.MoveRequest(
+            source=convert.name_to_message(source),
+            target=convert.name_to_message(target),
+            on_conflict=convert.policy_to_message(on_conflict),
+        )
+        response = await call(self._stub.Move(request, timeout=CALL_TIMEOUT))
+        return convert.info_from_message(response.file)
+
 
 def _header(
-    name: FileName, on_conflict: OnConflict, numbered_extension: str, expected: pb.Digest | None = None
+    name: FileName,
+    on_conflict: OnConflict,
+    numbered_extension: str,
+    expected: pb.Digest | None = None,
+    replaced_blake3: str | None = None,
 ) -> pb.WriteHeader:
     return pb.WriteHeader(
         name=convert.name_to_message(name),
         on_conflict=convert.policy_to_message(on_conflict),
         numbered_extension=numbered_extension,
         expected=expected,
+        replaced_blake3=replaced_blake3 or "",
     )
 
 

@@ -13,7 +13,7 @@ class FileKind(enum.Enum):
     INPUT = "input"  #: what users brought
     OUTPUT = "output"  #: what workflows made
     TEMP = "temp"  #: what workflows showed; emptied when the service starts
-    USERDATA = "userdata"  #: settings and workflows of users
+    USERDATA = "user"  #: settings and workflows of users
     MODELS = "models"  #: checkpoints and the like; read-only
     EXTENSIONS = "extensions"  #: scripts that node packs have for browsers
 
@@ -28,7 +28,7 @@ class FileName(msgspec.Struct, frozen=True):
 
     kind: FileKind
     #: relative, "/" between parts, empty for the top; for models the first part is the model folder, for extensions the
-    #: pack
+    #: pack, for userdata the user
     subfolder: str
     #: one path part
     filename: str

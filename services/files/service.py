@@ -19,7 +19,7 @@ class Settings:
     """What can be set about the file service."""
 
     listen: str = setting(default="127.0.0.1:8191", help="address to serve gRPC on, port 0 for a free one")
-    data: Path = setting(default=Path("data"), help="directory of input/, output/, temp/ and userdata/")
+    data: Path = setting(default=Path("data"), help="directory of input/, output/, temp/ and user/")
     models: tuple[Path, ...] = setting(
         default=(Path("models"),), help="directory with a folder per kind of model; may be repeated"
     )

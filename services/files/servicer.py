@@ -45,6 +45,7 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
             numbered_extension=header.numbered_extension,
             expected_blake3=blake3,
             expected_size=size,
+            replaced_blake3=header.replaced_blake3 or None,
         )
 
     async def Read(self, request: pb.ReadRequest, context: Context) -> AsyncIterator[pb.ReadResponse]:
@@ -75,6 +76,14 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
     async def Delete(self, request: pb.DeleteRequest, context: Context) -> pb.DeleteResponse:
         await self._store.delete(convert.name_from_message(request.name))
         return pb.DeleteResponse()
+
+    async def Move(self, request: pb.MoveRequest, context: Context) -> pb.MoveResponse:
+        info = await self._store.move(
+            convert.name_from_message(request.source),
+            convert.name_from_message(request.target),
+            convert.policy_from_message(request.on_conflict),
+        )
+        return pb.MoveResponse(file=convert.info_to_message(info))
 
 
 def file_servicer(store: FileStore) -> Servicer:

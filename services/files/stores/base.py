@@ -61,16 +61,19 @@ class FileStore(ABC):
         numbered_extension: str = "",
         expected_blake3: str | None = None,
         expected_size: int | None = None,
+        replaced_blake3: str | None = None,
     ) -> FileInfo:
         """Store a content and answer with the name it got and its digest; durable on return.
 
         With NUMBER the name's filename is a prefix and `numbered_extension` (such as ".png") follows the
         counter; numbers only go up, and no two writers get the same. With RENAME a file of the same
-        content under one of the candidate names is the answer. An error that `chunks` raises passes through.
+        content under one of the candidate names is the answer. With OVERWRITE and `replaced_blake3` the file is
+        replaced only while its content has that digest. An error that `chunks` raises passes through.
 
         Raises:
             InvalidArgument: the kind is read-only, a part of the subfolder is a file, or OVERWRITE meets a folder.
             AlreadyExists: FAIL, and the name is taken.
+            Aborted: the file has not the content that was to be replaced, or is gone.
             DataLoss: the content is not what `expected_blake3` or `expected_size` (bytes) promised.
             ResourceExhausted: there is no space left.
         """
@@ -136,13 +139,30 @@ class FileStore(ABC):
             InvalidArgument: the kind is read-only.
         """
 
+    @abstractmethod
+    async def move(self, source: FileName, target: FileName, on_conflict: OnConflict) -> FileInfo:
+        """Give a file another name of its kind in one step, and describe it under that; FAIL or OVERWRITE.
 
-def check_target(name: FileName, on_conflict: OnConflict, numbered_extension: str) -> None:
+        Raises:
+            NotFound: no such source.
+            AlreadyExists: FAIL, and the target is taken.
+            InvalidArgument: the kinds are not the same or are read-only, a part of the target's subfolder is a file,
+                OVERWRITE meets a folder, or there is no such policy for moving.
+        """
+
+
+def check_target(
+    name: FileName, on_conflict: OnConflict, numbered_extension: str, replaced_blake3: str | None = None
+) -> None:
     """Check that something may be written under a name.
 
     Raises:
         InvalidArgument: it may not.
     """
+    if replaced_blake3 is not None:
+        check_digest(replaced_blake3)
+        if on_conflict is not OnConflict.OVERWRITE:
+            raise InvalidArgument("a digest to be replaced goes with OVERWRITE only")
     check_writable(name.kind)
     if on_conflict is OnConflict.NUMBER:
         if not name.filename:
@@ -163,6 +183,21 @@ def check_writable(kind: FileKind) -> None:
     """
     if kind.is_read_only:
         raise InvalidArgument(f"{kind.value} are read-only")
+
+
+def check_move(source: FileName, target: FileName, on_conflict: OnConflict) -> None:
+    """Check that a file may be moved.
+
+    Raises:
+        InvalidArgument: it may not.
+    """
+    for name in (source, target):
+        check_writable(name.kind)
+        names.validate(name)
+    if source.kind is not target.kind:
+        raise InvalidArgument(f"{source} cannot become {target}: a file stays what it is for")
+    if on_conflict not in (OnConflict.FAIL, OnConflict.OVERWRITE):
+        raise InvalidArgument(f"a file is not moved with the policy {on_conflict.value}")
 
 
 def check_digest(blake3: str) -> None:

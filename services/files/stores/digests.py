@@ -49,6 +49,14 @@ class Digests:
         finally:
             reading.close()
 
+    def read(self, name: FileName) -> str:
+        """The digest of what lies under a name, read now whatever is remembered; raises as `of`."""
+        reading = Reading(name, self._tree.open(name))
+        try:
+            return _compute(reading)
+        finally:
+            reading.close()
+
     def open(self, digest: str) -> tuple[FileName, Reading] | None:
         """Any file of this content."""
         for path, version in self._index.paths(digest):

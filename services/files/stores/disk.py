@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
@@ -49,6 +50,8 @@ class DiskStore(base.FileStore):
         self._hashers = ThreadPoolExecutor(HASHERS, "digests")
         self._hashing: dict[FileName, asyncio.Future[tuple[Version, str]]] = {}
         self._counters = placing.Counters()
+        #: held while what lies under a name is replaced: whether it may be can depend on what is there
+        self._changing = threading.Lock()
 
     async def __aenter__(self) -> Self:
         await self._in_thread(self._open)
@@ -66,8 +69,9 @@ class DiskStore(base.FileStore):
         numbered_extension: str = "",
         expected_blake3: str | None = None,
         expected_size: int | None = None,
+        replaced_blake3: str | None = None,
     ) -> FileInfo:
-        base.check_target(name, on_conflict, numbered_extension)
+        base.check_target(name, on_conflict, numbered_extension, replaced_blake3)
         if on_conflict is OnConflict.FAIL:
             await self._in_thread(self._refuse_taken, name)
 
@@ -76,8 +80,10 @@ class DiskStore(base.FileStore):
                 try:
                     digest = spool.finish(last)
                     base.check_content(spool.size, digest, expected_size, expected_blake3)
-                    shelf = _Shelf(self._tree, self._digests, spool, digest)
-                    placed = placing.place(shelf, self._counters, name, on_conflict, numbered_extension)
+                    shelf = _Shelf(self._tree, self._digests, self._changing, spool, digest)
+                    placed = placing.place(
+                        shelf, self._counters, name, on_conflict, numbered_extension, replaced_blake3
+                    )
                     return shelf.info or self._describe(placed)
                 finally:
                     spool.discard()
@@ -134,8 +140,28 @@ class DiskStore(base.FileStore):
 
     async def delete(self, name: FileName) -> None:
         base.check_writable(name.kind)
-        await self._in_thread(self._tree.remove, name)
-        await self._in_thread(self._digests.forget, name)
+
+        def remove() -> None:
+            with self._changing:
+                self._tree.remove(name)
+            self._digests.forget(name)
+
+        await self._in_thread(remove)
+
+    async def move(self, source: FileName, target: FileName, on_conflict: OnConflict) -> FileInfo:
+        base.check_move(source, target, on_conflict)
+
+        def rename() -> FileInfo:
+            before = self._describe(source)
+            with self._changing:
+                self._tree.move(source, target, replace=on_conflict is OnConflict.OVERWRITE)
+            _, status = self._tree.find(target)
+            if source != target and before.blake3:
+                self._digests.forget(source)
+                self._digests.remember(target, Version.of(status), before.blake3)
+            return self._describe(target)
+
+        return await self._in_thread(rename)
 
     def _open(self) -> None:
         models = readable_folders(self._models)
@@ -258,9 +284,10 @@ class DiskStore(base.FileStore):
 class _Shelf:
     """A finished spool that waits for its name on disk."""
 
-    def __init__(self, tree: Tree, digests: Digests, spool: Spool, digest: str) -> None:
+    def __init__(self, tree: Tree, digests: Digests, changing: threading.Lock, spool: Spool, digest: str) -> None:
         self._tree = tree
         self._digests = digests
+        self._changing = changing
         self._spool = spool
         self._digest = digest
         #: once the content has its name
@@ -275,9 +302,12 @@ class _Shelf:
         self._placed(name, path)
         return True
 
-    def replace(self, name: FileName) -> None:
+    def replace(self, name: FileName, replaced_blake3: str | None) -> None:
         path = self._tree.path_to_write(name)
-        self._spool.rename(path)
+        with self._changing:
+            if replaced_blake3 is not None and self._present(name) != replaced_blake3:
+                raise Aborted(f"{name} has changed")
+            self._spool.rename(path)
         self._placed(name, path)
 
     def holds(self, name: FileName) -> bool:
@@ -286,6 +316,12 @@ class _Shelf:
             return status.st_size == self._spool.size and self._digests.of(name)[1] == self._digest
         except (NotFound, InvalidArgument, Aborted):
             return False
+
+    def _present(self, name: FileName) -> str | None:
+        try:
+            return self._digests.read(name)
+        except NotFound:
+            return None
 
     def filenames(self, beside: FileName) -> list[str]:
         return self._tree.filenames(beside.kind, beside.subfolder)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import msgspec
 from blake3 import blake3
 
-from services.errors import InvalidArgument, NotFound
+from services.errors import Aborted, InvalidArgument, NotFound
 from services.files import names
 from services.files.chunks import CHUNK_BYTES
 from services.files.records import FileInfo, FileKind, FileName, OnConflict
@@ -29,7 +29,7 @@ class MemoryStore(base.FileStore):
         self._counters = placing.Counters()
         self._files: dict[FileName, _Stored] = {}
         for name, content in (files or {}).items():
-            _Shelf(self._files, content).replace(name)
+            _Shelf(self._files, content).replace(name, None)
 
     async def __aexit__(self, *_: object) -> None:
         self._files.clear()
@@ -43,12 +43,14 @@ class MemoryStore(base.FileStore):
         numbered_extension: str = "",
         expected_blake3: str | None = None,
         expected_size: int | None = None,
+        replaced_blake3: str | None = None,
     ) -> FileInfo:
-        base.check_target(name, on_conflict, numbered_extension)
+        base.check_target(name, on_conflict, numbered_extension, replaced_blake3)
         content = b"".join([chunk async for chunk in chunks])
         shelf = _Shelf(self._files, content)
         base.check_content(len(content), shelf.blake3, expected_size, expected_blake3)
-        return self._files[placing.place(shelf, self._counters, name, on_conflict, numbered_extension)].info
+        placed = placing.place(shelf, self._counters, name, on_conflict, numbered_extension, replaced_blake3)
+        return self._files[placed].info
 
     @asynccontextmanager
     async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
@@ -87,6 +89,16 @@ class MemoryStore(base.FileStore):
         self._get(name)
         del self._files[name]
 
+    async def move(self, source: FileName, target: FileName, on_conflict: OnConflict) -> FileInfo:
+        base.check_move(source, target, on_conflict)
+        stored = self._get(source)
+        placing.place(_Shelf(self._files, stored.content), self._counters, target, on_conflict, "")
+        if source != target:
+            del self._files[source]
+        info = msgspec.structs.replace(stored.info, name=target)
+        self._files[target] = _Stored(info, stored.content)
+        return info
+
     def _get(self, name: FileName) -> _Stored:
         names.validate(name)
         if name not in self._files:
@@ -112,14 +124,18 @@ class _Shelf:
     def put(self, name: FileName) -> bool:
         if name in self._files or self._is_folder(name):
             return False
-        self.replace(name)
+        self.replace(name, None)
         return True
 
-    def replace(self, name: FileName) -> None:
+    def replace(self, name: FileName, replaced_blake3: str | None) -> None:
         if self._is_folder(name):
             raise InvalidArgument(f"{name} is a folder")
         if any(FileName(name.kind, *_split(folder)) in self._files for folder in _folders(name.subfolder)):
             raise InvalidArgument(f"a part of {name.subfolder!r} is a file")
+        if replaced_blake3 is not None and (
+            name not in self._files or self._files[name].info.blake3 != replaced_blake3
+        ):
+            raise Aborted(f"{name} has changed")
         info = FileInfo(name, len(self._content), self.blake3, time.time_ns() // 1000 / 1e6)
         self._files[name] = _Stored(info, self._content)
 

@@ -27,8 +27,8 @@ class Shelf(Protocol):
     def put(self, name: FileName) -> bool:
         """Give the content a name unless it is taken; whether it got it."""
 
-    def replace(self, name: FileName) -> None:
-        """Give the content a name, taken or not."""
+    def replace(self, name: FileName, replaced_blake3: str | None) -> None:
+        """Give the content a name, taken or not; with a digest only while the name has that content, else `Aborted`."""
 
     def holds(self, name: FileName) -> bool:
         """Whether this very content is found under a name."""
@@ -61,16 +61,22 @@ def highest_number(prefix: str, filenames: Iterable[str]) -> int:
 
 
 def place(
-    shelf: Shelf, counters: Counters, name: FileName, on_conflict: OnConflict, numbered_extension: str
+    shelf: Shelf,
+    counters: Counters,
+    name: FileName,
+    on_conflict: OnConflict,
+    numbered_extension: str,
+    replaced_blake3: str | None = None,
 ) -> FileName:
     """Give a content its name by a policy, and say which it is.
 
     Raises:
         AlreadyExists: FAIL, and the name is taken.
+        Aborted: OVERWRITE, and the name has not the content that was to be replaced.
         InvalidArgument: the name that would be next is too long.
     """
     if on_conflict is OnConflict.OVERWRITE:
-        shelf.replace(name)
+        shelf.replace(name, replaced_blake3)
         return name
     if on_conflict is OnConflict.RENAME:
         return next(it for it in _renamed(name) if shelf.put(it) or shelf.holds(it))

@@ -10,7 +10,7 @@ from itertools import groupby
 
 import msgspec
 
-from services.errors import InvalidArgument, NotFound
+from services.errors import AlreadyExists, InvalidArgument, NotFound
 from services.files import names
 from services.files.records import FileKind, FileName
 from services.files.stores.disk_errors import disk_errors
@@ -86,6 +86,24 @@ class Tree:
             os.unlink(os.path.join(folder, name.filename))
             sync_folder(folder)
 
+    def move(self, source: FileName, target: FileName, *, replace: bool) -> None:
+        """Rename a file durably, or the link that is found under its name.
+
+        Raises:
+            AlreadyExists: the target is taken and not to be replaced.
+            NotFound, InvalidArgument: as `find` and `path_to_write`; or the target is a folder.
+        """
+        self.find(source)
+        old = os.path.join(names.resolve(self._tops[source.kind][0], source.subfolder), source.filename)
+        new = self.path_to_write(target)
+        with disk_errors(target):
+            if replace:
+                os.replace(old, new)
+            else:
+                _rename_to_free(old, new, target)
+            for folder in {os.path.dirname(old), os.path.dirname(new)}:
+                sync_folder(folder)
+
     def filenames(self, kind: FileKind, subfolder: str) -> list[str]:
         """Everything in a folder."""
         try:
@@ -130,6 +148,14 @@ def sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _rename_to_free(old: str, new: str, target: FileName) -> None:
+    try:
+        os.link(old, new, follow_symlinks=False)
+    except FileExistsError as error:
+        raise AlreadyExists(f"{target} exists") from error
+    os.unlink(old)
 
 
 def _walk(top: str, kind: FileKind, subfolder: str, recursive: bool) -> Iterator[Entry]:

@@ -127,7 +127,7 @@ async def test_temp_is_emptied_at_the_start_and_the_others_are_kept(data: Path, 
     async with DiskStore(data):
         assert list((data / "temp").iterdir()) == []
         assert list((data / ".incoming").iterdir()) == []
-        assert all((data / kind / "a" / "b").exists() for kind in ("input", "output", "userdata"))
+        assert all((data / kind / "a" / "b").exists() for kind in ("input", "output", "user"))
     assert (treasure / "gold").read_bytes() == b"gold"
 
 
