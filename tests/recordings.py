@@ -39,6 +39,17 @@ def submissions() -> list[dict[str, Any]]:
     return cases
 
 
+def jobs() -> list[dict[str, Any]]:
+    """Requests to `/jobs` with their answers, while five prompts were finished, running and waiting."""
+    cases: list[dict[str, Any]] = json.loads((RECORDED / "jobs.json").read_bytes())["items"]
+    return cases
+
+
+def job_outcome(case: dict[str, Any]) -> Outcome:
+    """What was answered about jobs."""
+    return {"status": case["status"], "body": case.get("body", case.get("text"))}
+
+
 def session(name: str) -> dict[str, Any]:
     """A session: `requests` with their answers, `clients` with their ids, flags and frames, and the `history`."""
     recorded: dict[str, Any] = json.loads((RECORDED / "sessions" / f"{name}.json").read_bytes())

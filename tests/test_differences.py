@@ -7,16 +7,26 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.differences import NOT_REPLAYED, SESSIONS, SUBMISSIONS, UNCOUNTED, Difference
+from tests.differences import JOBS, NOT_REPLAYED, SESSIONS, SUBMISSIONS, UNCOUNTED, Difference
 from tests.recordings import SESSIONS as SESSION_NAMES
-from tests.recordings import Outcome, comparable, session, session_outcome, submission_outcome, submissions
+from tests.recordings import (
+    Outcome,
+    comparable,
+    job_outcome,
+    jobs,
+    session,
+    session_outcome,
+    submission_outcome,
+    submissions,
+)
 
 RECORDED_SUBMISSIONS = {case["label"]: comparable(submission_outcome(case)) for case in submissions()}
 RECORDED_SESSIONS = {name: comparable(session_outcome(session(name))) for name in SESSION_NAMES}
-RECORDED = RECORDED_SUBMISSIONS | RECORDED_SESSIONS
+RECORDED_JOBS = {case["label"]: job_outcome(case) for case in jobs()}
+RECORDED = RECORDED_SUBMISSIONS | RECORDED_SESSIONS | RECORDED_JOBS
 
 
-@pytest.mark.parametrize("difference", dict.fromkeys((*SUBMISSIONS, *SESSIONS)), ids=lambda it: it.what)
+@pytest.mark.parametrize("difference", dict.fromkeys((*SUBMISSIONS, *SESSIONS, *JOBS)), ids=lambda it: it.what)
 def test_a_difference_changes_what_was_recorded(difference: Difference) -> None:
     if difference.where is None:
         assert any(is_changed(difference, outcome) for outcome in RECORDED.values())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 
+import msgspec
+
 from services.queue.client import QueueClient
-from services.queue.records import Prompt, PromptState
+from services.queue.records import Page, Prompt, PromptState, Search
 
 #: Prompts asked for at once.
 PAGE = 64
@@ -37,3 +39,16 @@ async def last_prompts(queue: QueueClient, states: Collection[PromptState], coun
     _, total = await queue.list(states, limit=1, from_end=True)
     async for prompt in prompts(queue, states, max(0, total - count), count):
         yield prompt
+
+
+async def found(queue: QueueClient, search: Search) -> AsyncIterator[Page]:
+    """What a search answers, in pages; at least one, which may be empty."""
+    stop = search.offset + search.limit if search.limit else None
+    position = search.offset
+    while True:
+        limit = PAGE if stop is None else min(PAGE, stop - position)
+        page, total = await queue.find(msgspec.structs.replace(search, limit=limit, offset=position))
+        yield page, total
+        position += len(page)
+        if not page or position >= total or position == stop:
+            return

@@ -8,13 +8,25 @@ from types import TracebackType
 from typing import TypeVar
 
 import grpc
+import msgspec
 
 from services.graph.errors import PromptRejected
 from services.queue.convert import packs
 from services.queue.convert import prompts as convert
 from services.queue.convert.work import request_to_proto, response_from_proto
 from services.queue.packs import HttpRequest, HttpResponsePart
-from services.queue.records import Accepted, Batch, Executors, Page, Prompt, PromptIds, PromptState, Stats, Submission
+from services.queue.records import (
+    Accepted,
+    Batch,
+    Executors,
+    Page,
+    Prompt,
+    PromptIds,
+    PromptState,
+    Search,
+    Stats,
+    Submission,
+)
 from services.queue.work import ExecutorMessage, QueueMessage
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from silverprint.executor.v1 import worker_pb2, worker_pb2_grpc
@@ -80,6 +92,19 @@ class QueueClient:
             prompts += page
         return prompts, total
 
+    async def find(self, search: Search) -> Page:
+        """See `Queue.find`; a long list comes in several answers, so it may not be of one moment."""
+        found: list[Prompt] = []
+        while True:
+            request = convert.search_to_proto(search)
+            response = await call(self._queue.FindPrompts(request, timeout=CALL_TIMEOUT))
+            page = list(map(convert.prompt_from_proto, response.prompts))
+            found += page
+            left = search.limit - len(page)
+            if not page or left == 0 or search.offset + len(page) >= response.total:
+                return found, response.total
+            search = msgspec.structs.replace(search, offset=search.offset + len(page), limit=max(left, 0))
+
     async def cancel(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """See `Queue.cancel`."""
         request = pb.CancelPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
@@ -89,6 +114,11 @@ class QueueClient:
         """See `Queue.interrupt`."""
         request = pb.InterruptPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
         return list((await call(self._queue.InterruptPrompts(request, timeout=CALL_TIMEOUT))).prompt_ids)
+
+    async def stop(self, prompt_ids: Collection[str]) -> PromptIds:
+        """See `Queue.stop`."""
+        request = pb.StopPromptsRequest(prompt_ids=prompt_ids)
+        return list((await call(self._queue.StopPrompts(request, timeout=CALL_TIMEOUT))).prompt_ids)
 
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """See `Queue.forget`."""

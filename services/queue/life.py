@@ -196,6 +196,11 @@ def request_interrupt(life: Life) -> Step | None:
     return Step(life.state, msgspec.structs.replace(life, interrupt_requested=True))
 
 
+def stop(life: Life, *, now: float) -> Step | None:
+    """Take a prompt back while it waits, note that it is to stop while it runs."""
+    return cancel(life, now=now) or request_interrupt(life)
+
+
 def interrupt(life: Life, *, token: str, reason: str, now: float) -> Step | None:
     """End a running prompt whose executor cannot be told."""
     if life.lease_token != token:

@@ -18,7 +18,18 @@ from services.queue.life import Life, Step
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import HttpRequest, HttpResponsePart
 from services.queue.questions import ANSWER_TIMEOUT, Questions
-from services.queue.records import Accepted, Batch, Executors, Page, Prompt, PromptIds, PromptState, Stats, Submission
+from services.queue.records import (
+    Accepted,
+    Batch,
+    Executors,
+    Page,
+    Prompt,
+    PromptIds,
+    PromptState,
+    Search,
+    Stats,
+    Submission,
+)
 from services.queue.scheduler import Scheduler
 from services.queue.stores.base import QueueStore
 from services.queue.submissions import Submissions
@@ -119,11 +130,17 @@ class Queue:
         Raises:
             InvalidArgument: `limit` or `offset` is negative, or no state is named.
         """
-        if limit < 0 or offset < 0:
-            raise InvalidArgument(f"limit and offset must not be negative, they are {limit} and {offset}")
-        if not states:
-            raise InvalidArgument("no state is named")
+        _check_page(states, limit, offset)
         return await self._store.list(states, limit=limit, offset=offset, from_end=from_end)
+
+    async def find(self, search: Search) -> Page:
+        """Prompts without what was submitted, and how many there are in all; see `QueueStore.find`.
+
+        Raises:
+            InvalidArgument: `limit` or `offset` is negative, or no state is named.
+        """
+        _check_page(search.states, search.limit, search.offset)
+        return await self._store.find(search)
 
     async def cancel(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """Take waiting prompts back, None for all; the ids of those that were waiting."""
@@ -144,6 +161,24 @@ class Queue:
         for life in running:
             await self._interrupt(life)
         return [life.prompt_id for life in running]
+
+    async def stop(self, prompt_ids: Collection[str]) -> PromptIds:
+        """Take waiting prompts back and have running ones interrupted; the ids of those that were either.
+
+        Raises:
+            NotFound: one of them does not exist; the others are left alone then.
+        """
+        chosen = list(dict.fromkeys(prompt_ids))
+        for prompt_id in chosen:
+            if await self._store.receipt(prompt_id) is None:
+                raise NotFound(f"there is no prompt {prompt_id}")
+        stop = partial(lives.stop, now=self._clock.now())
+        steps = await asyncio.gather(*(self._store.apply(prompt_id, stop) for prompt_id in chosen))
+        stopped = [step.life for step in steps if step is not None]
+        for life in stopped:
+            if life.state is PromptState.RUNNING:
+                await self._interrupt(life)
+        return [life.prompt_id for life in stopped]
 
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """Forget finished prompts, None for all; the ids of those that were forgotten."""
@@ -243,3 +278,10 @@ class Queue:
             session = self._fleet.get(life.executor_id) if life is not None else None
             if session is not None and life is not None and life.lease is not None:
                 session.send(PreviewDemand(life.lease, self._hub.wants_previews(life.prompt_id)))
+
+
+def _check_page(states: Collection[PromptState], limit: int, offset: int) -> None:
+    if limit < 0 or offset < 0:
+        raise InvalidArgument(f"limit and offset must not be negative, they are {limit} and {offset}")
+    if not states:
+        raise InvalidArgument("no state is named")

@@ -30,6 +30,27 @@ class PromptState(enum.Enum):
         return self not in (PromptState.PENDING, PromptState.RUNNING)
 
 
+class PromptOrder(enum.Enum):
+    """What comes first when prompts are searched."""
+
+    SUBMITTED = "submitted"  #: the one that was submitted last
+    DURATION = "duration"  #: the one that took longest, of equals (0 while there is no duration) the oldest
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """Which prompts to find, and in which order."""
+
+    states: frozenset[PromptState]
+    #: only runs of this workflow; empty for those of all and of none
+    workflow_id: str = ""
+    order: PromptOrder = PromptOrder.SUBMITTED
+    #: turn the order around
+    reversed: bool = False
+    #: 0 for all
+    limit: int = 0
+    offset: int = 0
+
+
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """A prompt as a caller hands it in."""
 
@@ -44,6 +65,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     front: bool = False
     #: only these output nodes; None for all
     only_outputs: tuple[str, ...] | None = None
+    #: which workflow this is a run of, for whoever looks for its runs
+    workflow_id: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -135,6 +158,7 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
     #: the durable events, once it has finished
     events: tuple[Event, ...] = ()
+    workflow_id: str = ""
 
 
 class Lease(msgspec.Struct, frozen=True):

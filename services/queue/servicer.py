@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
+import msgspec
 
 from services.graph.errors import PromptRejected
 from services.queue.convert import packs
@@ -53,6 +54,13 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         messages = [convert.prompt_to_proto(prompt) for prompt in prompts]
         return pb.ListPromptsResponse(prompts=_page(messages, request.from_end), total=total)
 
+    async def FindPrompts(self, request: pb.FindPromptsRequest, context: Context) -> pb.FindPromptsResponse:
+        search = convert.search_from_proto(request)
+        limit = min(search.limit, PAGE_PROMPTS) or PAGE_PROMPTS
+        prompts, total = await self._queue.find(msgspec.structs.replace(search, limit=limit))
+        messages = [convert.prompt_to_proto(prompt) for prompt in prompts]
+        return pb.FindPromptsResponse(prompts=_page(messages, False), total=total)
+
     async def CancelPrompts(self, request: pb.CancelPromptsRequest, context: Context) -> pb.CancelPromptsResponse:
         return pb.CancelPromptsResponse(prompt_ids=await self._queue.cancel(_chosen(request)))
 
@@ -60,6 +68,9 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         self, request: pb.InterruptPromptsRequest, context: Context
     ) -> pb.InterruptPromptsResponse:
         return pb.InterruptPromptsResponse(prompt_ids=await self._queue.interrupt(_chosen(request)))
+
+    async def StopPrompts(self, request: pb.StopPromptsRequest, context: Context) -> pb.StopPromptsResponse:
+        return pb.StopPromptsResponse(prompt_ids=await self._queue.stop(request.prompt_ids))
 
     async def ForgetPrompts(self, request: pb.ForgetPromptsRequest, context: Context) -> pb.ForgetPromptsResponse:
         return pb.ForgetPromptsResponse(prompt_ids=await self._queue.forget(_chosen(request)))

@@ -53,6 +53,7 @@ class Submissions:
             node_errors_json=validated.node_errors_json,
             content_digest=digest,
             submitted_at=self._clock.now(),
+            workflow_id=submission.workflow_id,
         )
         return _same(await self._store.add(new), digest)
 

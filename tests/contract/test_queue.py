@@ -9,7 +9,8 @@ import pytest
 from services.errors import AlreadyExists, InvalidArgument, NotFound, Unavailable
 from services.graph.errors import PromptRejected
 from services.queue.prompts import Queue
-from services.queue.records import PromptState, Stats, Submission
+from services.queue.records import PromptOrder, PromptState, Search, Stats, Submission
+from services.queue.work import Interruption
 from tests.queue.clock import ManualClock
 from tests.queue.executor import FakeExecutor
 from tests.queue.nodes import publication, submission
@@ -194,3 +195,42 @@ async def test_a_history_that_is_larger_than_a_message_comes_whole(queue: Queue)
     last, _ = await queue.list(TERMINAL, limit=3, from_end=True)
     assert [prompt.prompt_id for prompt in last] == done[1:]
     assert total == 4
+
+
+async def test_runs_of_a_workflow_are_found_newest_first(queue: Queue) -> None:
+    async with FakeExecutor(queue) as executor:
+        ids = [await run_one(queue, executor, submission(n, workflow_id=f"wf-{n % 2}")) for n in range(5)]
+    found, total = await queue.find(Search(states=frozenset(TERMINAL), workflow_id="wf-0", limit=2))
+    assert ([prompt.prompt_id for prompt in found], total) == ([ids[4], ids[2]], 3)
+    assert {(prompt.workflow_id, prompt.graph_json) for prompt in found} == {("wf-0", b"")}
+    assert names(list(found[0].events))[-1] == "ExecutionSucceeded"
+    alike, _ = await queue.find(Search(states=frozenset(TERMINAL), order=PromptOrder.DURATION, reversed=True))
+    assert [prompt.prompt_id for prompt in alike] == ids[::-1]  # all took equally long by the clock of the tests
+
+
+async def test_a_search_that_makes_no_sense_is_refused(queue: Queue) -> None:
+    for search in (Search(states=frozenset()), Search(states=frozenset(TERMINAL), offset=-1)):
+        with pytest.raises(InvalidArgument):
+            await queue.find(search)
+
+
+async def test_a_prompt_is_stopped_wherever_it_is(queue: Queue) -> None:
+    async with FakeExecutor(queue) as executor:
+        finished = await run_one(queue, executor, submission(1))
+        running = (await queue.submit(submission(2))).prompt_id
+        assignment = await executor.assignment()
+        waiting = (await queue.submit(submission(3))).prompt_id
+        assert sorted(await queue.stop([waiting, finished, running])) == sorted([waiting, running])
+        assert (await executor.next(Interruption)).lease == assignment.lease
+        executor.interrupted(assignment.lease)
+        await story(queue, running)
+    states = [(await queue.get(prompt_id)).state for prompt_id in (finished, running, waiting)]
+    assert states == [PromptState.SUCCEEDED, PromptState.INTERRUPTED, PromptState.CANCELLED]
+
+
+async def test_nothing_is_stopped_when_one_of_them_does_not_exist(queue: Queue) -> None:
+    async with FakeExecutor(queue, slots=0):
+        waiting = (await queue.submit(submission(1))).prompt_id
+        with pytest.raises(NotFound, match="nobody"):
+            await queue.stop([waiting, "nobody"])
+    assert (await queue.get(waiting)).state is PromptState.PENDING

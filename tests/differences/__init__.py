@@ -10,6 +10,7 @@ from __future__ import annotations
 from tests.differences.difference import Difference, ours
 from tests.differences.in_answers import IN_ANSWERS, UNCOUNTED
 from tests.differences.in_history import IN_HISTORY
+from tests.differences.in_jobs import IN_JOBS
 from tests.differences.in_nodes import IN_NODES, told_of_a_failure
 from tests.differences.in_sessions import IN_SESSIONS, NOT_REPLAYED
 
@@ -19,8 +20,12 @@ SUBMISSIONS = (*IN_ANSWERS, *IN_NODES, *IN_HISTORY)
 #: Of `tests.recordings.session()`.
 SESSIONS = (*IN_NODES, *IN_HISTORY, *IN_SESSIONS)
 
+#: Of `tests.recordings.jobs()`.
+JOBS = IN_JOBS
+
 __all__ = [
     "IN_ANSWERS",
+    "JOBS",
     "NOT_REPLAYED",
     "SESSIONS",
     "SUBMISSIONS",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from functools import partial
@@ -12,10 +13,11 @@ import pytest
 
 from services.errors import FailedPrecondition, InvalidArgument, Unavailable
 from services.queue import life as lives
-from services.queue.records import PromptState
+from services.queue.records import PromptOrder, PromptState, Search
 from services.queue.stores.base import NewPrompt
 from services.queue.stores.sqlite import SqliteStore
 from services.queue.stores.sqlite.database import MIGRATIONS, connect, migrate, open_database
+from services.queue.stores.sqlite.searches import page
 from services.queue.stores.sqlite.sql import SQL
 from services.queue.stores.sqlite.writer import Outcome, Writer
 
@@ -193,6 +195,27 @@ async def test_pages_come_from_an_index_in_order(store: SqliteStore, path: Path,
     steps = " | ".join(step for *_, step in plan)
     assert f"INDEX {index}" in steps
     assert "USE TEMP B-TREE" not in steps
+
+
+@pytest.mark.parametrize(
+    ("workflow_id", "order", "indexes"),
+    [
+        ("", PromptOrder.SUBMITTED, {"prompts_by_state"}),
+        ("", PromptOrder.DURATION, {"prompts_by_duration"}),
+        ("wf", PromptOrder.SUBMITTED, {"prompts_of_workflow"}),
+    ],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_a_search_walks_along_indexes_and_sorts_nothing(
+    store: SqliteStore, path: Path, workflow_id: str, order: PromptOrder, indexes: set[str], backwards: bool
+) -> None:
+    states = frozenset(PromptState)
+    statement, parameters = page(Search(states=states, workflow_id=workflow_id, order=order, reversed=backwards))
+    connection = connect(path, read_only=True)
+    steps = [step for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    connection.close()
+    assert set(re.findall(r"INDEX (\w+)", " ".join(steps))) == indexes
+    assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in steps), steps
 
 
 async def test_forgetting_leaves_nothing_behind(store: SqliteStore, path: Path) -> None:

@@ -33,26 +33,36 @@ def queue_item(prompt: Prompt) -> list[Any]:
         plain(prompt.number),
         prompt.prompt_id,
         msgspec.Raw(prompt.graph_json),
-        _without_secrets(prompt.extra_data_json),
+        shown_extra_data(prompt),
         prompt.output_node_ids,
     ]
 
 
 def history_entry(prompt: Prompt) -> dict[str, Any]:
     """What became of a finished prompt: its outputs by node, and the messages of the attempt that counted."""
-    events = last_attempt(prompt.events)
-    shown = [event.body for event in events if isinstance(event.body, NodeFinished) and event.body.output_json]
-    succeeded = prompt.state is PromptState.SUCCEEDED
-    messages = [lasting_message(event) for event in events if isinstance(event.body, _STATUS_MESSAGES)]
+    shown = shown_nodes(prompt)
     return {
         "prompt": queue_item(prompt),
         "outputs": {body.node.node_id: msgspec.Raw(body.output_json) for body in shown},
-        "status": {
-            "status_str": "success" if succeeded else "error",
-            "completed": succeeded,
-            "messages": messages,
-        },
+        "status": status(prompt),
         "meta": {body.node.node_id: _meta(body.node) for body in shown},
+    }
+
+
+def shown_nodes(prompt: Prompt) -> list[NodeFinished]:
+    """The nodes that had something to show in the attempt that counted."""
+    events = last_attempt(prompt.events)
+    return [event.body for event in events if isinstance(event.body, NodeFinished) and event.body.output_json]
+
+
+def status(prompt: Prompt) -> dict[str, Any]:
+    """How a finished prompt ended, and the messages of the attempt that counted."""
+    succeeded = prompt.state is PromptState.SUCCEEDED
+    told = [event for event in last_attempt(prompt.events) if isinstance(event.body, _STATUS_MESSAGES)]
+    return {
+        "status_str": "success" if succeeded else "error",
+        "completed": succeeded,
+        "messages": [lasting_message(event) for event in told],
     }
 
 
@@ -62,6 +72,14 @@ def last_attempt(events: tuple[Event, ...]) -> tuple[Event, ...]:
     return events[starts[-1] :] if starts else events
 
 
+def shown_extra_data(prompt: Prompt) -> msgspec.Raw | dict[str, msgspec.Raw]:
+    """What came with a prompt, without credentials."""
+    found = members(prompt.extra_data_json)
+    if not any(map(_SECRET.search, found)):
+        return msgspec.Raw(prompt.extra_data_json)
+    return {key: value for key, value in found.items() if not _SECRET.search(key)}
+
+
 def _meta(node: NodeRef) -> dict[str, str | None]:
     return {
         "node_id": node.node_id,
@@ -69,10 +87,3 @@ def _meta(node: NodeRef) -> dict[str, str | None]:
         "parent_node": node.parent_node_id,
         "real_node_id": node.real_node_id,
     }
-
-
-def _without_secrets(extra_data_json: bytes) -> msgspec.Raw | dict[str, msgspec.Raw]:
-    found = members(extra_data_json)
-    if not any(map(_SECRET.search, found)):
-        return msgspec.Raw(extra_data_json)
-    return {key: value for key, value in found.items() if not _SECRET.search(key)}

@@ -18,6 +18,14 @@ MAX_ID_LENGTH = 256
 _NO_PROMPT = "No prompt provided"
 
 
+class _Workflow(msgspec.Struct):
+    id: str = ""
+
+
+class _PngInfo(msgspec.Struct):
+    workflow: _Workflow | None = None
+
+
 def submission(body: dict[str, msgspec.Raw]) -> Submission:
     """The prompt in a request body; the graph stays as it was sent.
 
@@ -34,6 +42,7 @@ def submission(body: dict[str, msgspec.Raw]) -> Submission:
         client_id=_id(field(extra_data, "client_id", str | int | None, None), "client_id"),
         number=_number(field(body, "number", str | float | bool, 0.0)) if "number" in body else None,
         front=bool(field(body, "front", bool | int | None, None)),
+        workflow_id=_workflow_id(extra_data),
         only_outputs=_targets(field(body, "partial_execution_targets", str | list[str] | None, None)),
     )
 
@@ -57,6 +66,15 @@ def _extra_data(body: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
     if "client_id" in body:
         found["client_id"] = body["client_id"]
     return found
+
+
+def _workflow_id(extra_data: dict[str, msgspec.Raw]) -> str:
+    """The id of the workflow that the web UI sends along; empty where there is none."""
+    try:
+        workflow = msgspec.json.decode(extra_data.get("extra_pnginfo", b"{}"), type=_PngInfo).workflow
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ""
+    return workflow.id[:MAX_ID_LENGTH] if workflow else ""
 
 
 def _id(value: str | float | None, name: str) -> str:

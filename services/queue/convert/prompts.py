@@ -21,8 +21,10 @@ from services.queue.records import (
     Executor,
     LifecycleEvent,
     Prompt,
+    PromptOrder,
     PromptState,
     Requeued,
+    Search,
     Submission,
     Submitted,
 )
@@ -36,6 +38,11 @@ STATES: dict[PromptState, pb.PromptState.ValueType] = {
     PromptState.FAILED: pb.PROMPT_STATE_FAILED,
     PromptState.INTERRUPTED: pb.PROMPT_STATE_INTERRUPTED,
     PromptState.CANCELLED: pb.PROMPT_STATE_CANCELLED,
+}
+
+_ORDERS: dict[PromptOrder, pb.PromptOrder.ValueType] = {
+    PromptOrder.SUBMITTED: pb.PROMPT_ORDER_SUBMITTED,
+    PromptOrder.DURATION: pb.PROMPT_ORDER_DURATION,
 }
 
 _STATE_OF = {number: state for state, number in STATES.items()}
@@ -63,6 +70,7 @@ def submission_to_proto(submission: Submission) -> pb.SubmitRequest:
         client_id=submission.client_id,
         number=submission.number,
         front=submission.front,
+        workflow_id=submission.workflow_id,
     )
     if submission.only_outputs is not None:
         request.only_outputs.SetInParent()
@@ -80,6 +88,35 @@ def submission_from_proto(request: pb.SubmitRequest) -> Submission:
         number=request.number if request.HasField("number") else None,
         front=request.front,
         only_outputs=tuple(request.only_outputs.node_ids) if request.HasField("only_outputs") else None,
+        workflow_id=request.workflow_id,
+    )
+
+
+def search_to_proto(search: Search) -> pb.FindPromptsRequest:
+    """The request of a search."""
+    return pb.FindPromptsRequest(
+        states=[STATES[state] for state in search.states],
+        workflow_id=search.workflow_id,
+        order=_ORDERS[search.order],
+        reversed=search.reversed,
+        limit=search.limit,
+        offset=search.offset,
+    )
+
+
+def search_from_proto(request: pb.FindPromptsRequest) -> Search:
+    """The search of a request.
+
+    Raises:
+        InvalidArgument: a state is unknown.
+    """
+    return Search(
+        states=frozenset(states_from_proto(request.states)),
+        workflow_id=request.workflow_id,
+        order=PromptOrder.DURATION if request.order == pb.PROMPT_ORDER_DURATION else PromptOrder.SUBMITTED,
+        reversed=request.reversed,
+        limit=request.limit,
+        offset=request.offset,
     )
 
 
@@ -110,6 +147,7 @@ def prompt_to_proto(prompt: Prompt) -> pb.Prompt:
         finished_at_us=to_us(prompt.finished_at),
         attempts=map(_attempt_to_proto, prompt.attempts),
         events=map(event_to_proto, prompt.events),
+        workflow_id=prompt.workflow_id,
     )
 
 
@@ -128,6 +166,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         finished_at=from_optional_us(message.finished_at_us),
         attempts=tuple(map(_attempt_from_proto, message.attempts)),
         events=tuple(events_from_proto(message.events)),
+        workflow_id=message.workflow_id,
     )
 
 

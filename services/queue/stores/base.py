@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from services.queue.life import Life, Step, Transition
-from services.queue.records import Accepted, Batch, Page, Prompt, PromptIds, PromptState
+from services.queue.records import Accepted, Batch, Page, Prompt, PromptIds, PromptState, Search
 
 
 class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
     #: of all that the caller sent; tells a repeated submission from a different one
     content_digest: bytes
     submitted_at: float
+    workflow_id: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -110,6 +111,15 @@ class QueueStore(ABC):
         First the pending ones in the order in which they would be claimed, then the running ones by when they
         began, then the finished ones by when they finished. Of these, the first `offset` are left out and at most
         `limit` are answered (0 for all), the last ones of the rest with `from_end`.
+        """
+
+    @abstractmethod
+    async def find(self, search: Search) -> Page:
+        """Prompts without what was submitted (graph, extra data, outputs), and how many there are in all.
+
+        Of these, the first `offset` in the order of the search are left out and at most `limit` are answered. The
+        time that it takes SHOULD depend on `offset` and `limit`, and with a workflow on the number of its runs, but
+        not on the number of other prompts.
         """
 
     @abstractmethod

@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import msgspec
 
 from services.queue import life as lives
 from services.queue.life import Life, Step, Transition
-from services.queue.records import Accepted, Event, Page, Prompt, PromptIds, PromptState
+from services.queue.records import Accepted, Event, Page, Prompt, PromptIds, PromptOrder, PromptState, Search
 from services.queue.stores.base import Claim, Lives, NewPrompt, QueueStore, Receipt, StoredEvents
+
+#: What a search does not answer.
+_LEFT_OUT: dict[str, Any] = {"graph_json": b"", "extra_data_json": b"", "output_node_ids": ()}
 
 
 class _Kept(msgspec.Struct):
@@ -75,6 +79,15 @@ class MemoryStore(QueueStore):
             rest = rest[-limit:] if from_end else rest[:limit]
         return [_prompt(kept) for kept in rest], len(ordered)
 
+    async def find(self, search: Search) -> Page:
+        kept = [kept for kept in self._prompts.values() if kept.life.state in search.states]
+        if search.workflow_id:
+            kept = [one for one in kept if one.new.workflow_id == search.workflow_id]
+        kept.sort(key=_age if search.order is PromptOrder.SUBMITTED else _brevity, reverse=search.reversed)
+        rest = kept[search.offset :]
+        found = rest[: search.limit] if search.limit else rest
+        return [msgspec.structs.replace(_prompt(one), **_LEFT_OUT) for one in found], len(kept)
+
     async def lives(self, state: PromptState) -> Lives:
         return [kept.life for kept in self._in_order({state})]
 
@@ -118,6 +131,15 @@ def _place(kept: _Kept) -> tuple[int, float, int]:
     return 2, kept.life.finished_at or 0.0, kept.position
 
 
+def _age(kept: _Kept) -> int:
+    return -kept.position
+
+
+def _brevity(kept: _Kept) -> tuple[float, int]:
+    began, ended = kept.life.started_at, kept.life.finished_at
+    return (began - ended if began is not None and ended is not None else 0.0), kept.position
+
+
 def _receipt(new: NewPrompt) -> Receipt:
     return Receipt(Accepted(new.prompt_id, new.number, new.node_errors_json), new.content_digest)
 
@@ -135,5 +157,6 @@ def _prompt(kept: _Kept) -> Prompt:
         started_at=kept.life.started_at,
         finished_at=kept.life.finished_at,
         attempts=kept.life.attempts,
+        workflow_id=kept.new.workflow_id,
         events=tuple(kept.events) if kept.life.state.is_terminal else (),
     )

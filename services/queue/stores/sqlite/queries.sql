@@ -1,8 +1,8 @@
 -- name: add_prompt
 INSERT INTO prompts (
-    prompt_id, client_id, number, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    prompt_id, client_id, workflow_id, number, state, submitted_at, started_at, finished_at, attempts, failures,
+    sequence, attempt_sequence, lease_token, lease_until, interrupt_requested
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payload
 INSERT INTO payloads (id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest)
@@ -22,22 +22,22 @@ FROM prompts WHERE prompt_id = ?;
 -- name: next_pending
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
     attempt_sequence, lease_token, lease_until, interrupt_requested
-FROM prompts WHERE state = 'pending' ORDER BY number, id LIMIT 1;
+FROM prompts INDEXED BY prompts_pending WHERE state = 'pending' ORDER BY number, id LIMIT 1;
 
 -- name: lives_pending
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
     attempt_sequence, lease_token, lease_until, interrupt_requested
-FROM prompts WHERE state = 'pending' ORDER BY number, id;
+FROM prompts INDEXED BY prompts_pending WHERE state = 'pending' ORDER BY number, id;
 
 -- name: lives_running
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
     attempt_sequence, lease_token, lease_until, interrupt_requested
-FROM prompts WHERE state = 'running' ORDER BY started_at, id;
+FROM prompts INDEXED BY prompts_running WHERE state = 'running' ORDER BY started_at, id;
 
 -- name: lives_finished
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
     attempt_sequence, lease_token, lease_until, interrupt_requested
-FROM prompts WHERE finished_at IS NOT NULL AND state = ? ORDER BY finished_at, id;
+FROM prompts INDEXED BY prompts_finished WHERE finished_at IS NOT NULL AND state = ? ORDER BY finished_at, id;
 
 -- name: change
 UPDATE prompts SET
@@ -76,26 +76,35 @@ SELECT state, prompts FROM tallies;
 SELECT id FROM prompts WHERE prompt_id = ?;
 
 -- name: page_pending
-SELECT id FROM prompts WHERE state = 'pending' ORDER BY number, id LIMIT ? OFFSET ?;
+SELECT id FROM prompts INDEXED BY prompts_pending WHERE state = 'pending' ORDER BY number, id LIMIT ? OFFSET ?;
 
 -- name: page_running
-SELECT id FROM prompts WHERE state = 'running' ORDER BY started_at, id LIMIT ? OFFSET ?;
+SELECT id FROM prompts INDEXED BY prompts_running WHERE state = 'running' ORDER BY started_at, id LIMIT ? OFFSET ?;
 
 -- name: page_finished
-SELECT id FROM prompts
+SELECT id FROM prompts INDEXED BY prompts_finished
 WHERE finished_at IS NOT NULL AND state IN (SELECT value FROM json_each(?))
 ORDER BY finished_at, id LIMIT ? OFFSET ?;
 
 -- name: page_finished_backwards
 -- The same from the other end, for pages that are nearer to it.
-SELECT id FROM prompts
+SELECT id FROM prompts INDEXED BY prompts_finished
 WHERE finished_at IS NOT NULL AND state IN (SELECT value FROM json_each(?))
 ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
 
 -- name: prompt
-SELECT prompt_id, state, number, graph_json, extra_data_json, client_id, output_node_ids, submitted_at, started_at,
-    finished_at, attempts
+SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, graph_json,
+    extra_data_json, output_node_ids
 FROM prompts JOIN payloads USING (id) WHERE id = ?;
+
+-- name: prompt_alone
+-- The same without what was submitted.
+SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, x'', x'', '[]'
+FROM prompts WHERE id = ?;
+
+-- name: count_of_workflow
+SELECT count(*) FROM prompts
+WHERE workflow_id <> '' AND workflow_id = ? AND state IN (SELECT value FROM json_each(?));
 
 -- name: state_of
 SELECT id, client_id, state FROM prompts WHERE prompt_id = ?;

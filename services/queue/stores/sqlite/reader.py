@@ -12,10 +12,11 @@ from typing import TypeVar
 import msgspec
 
 from services.errors import Unavailable
-from services.queue.records import Page, Prompt, PromptState
+from services.queue.records import Page, Prompt, PromptState, Search
 from services.queue.stores.base import Lives, StoredEvents
 from services.queue.stores.sqlite import rows
 from services.queue.stores.sqlite.database import connect
+from services.queue.stores.sqlite.searches import found
 from services.queue.stores.sqlite.sql import SQL
 
 T = TypeVar("T")
@@ -54,6 +55,15 @@ class Reader:
         def read(connection: sqlite3.Connection) -> Page:
             ids, total = _page(connection, frozenset(states), limit, offset, from_end)
             return [_prompt(connection, row_id) for row_id in ids], total
+
+        return await self.run(read)
+
+    async def find(self, search: Search) -> Page:
+        """See `QueueStore.find`."""
+
+        def read(connection: sqlite3.Connection) -> Page:
+            ids, total = found(connection, search)
+            return [_prompt(connection, row_id, "prompt_alone") for row_id in ids], total
 
         return await self.run(read)
 
@@ -105,8 +115,8 @@ def _counts(connection: sqlite3.Connection) -> dict[PromptState, int]:
     return {PromptState(state): prompts for state, prompts in connection.execute(SQL["tallies"])}
 
 
-def _prompt(connection: sqlite3.Connection, row_id: int) -> Prompt:
-    row = connection.execute(SQL["prompt"], (row_id,)).fetchone()
+def _prompt(connection: sqlite3.Connection, row_id: int, query: str = "prompt") -> Prompt:
+    row = connection.execute(SQL[query], (row_id,)).fetchone()
     finished = PromptState(row[1]).is_terminal
     events = connection.execute(SQL["events"], (row_id, 0)).fetchall() if finished else []
     return rows.prompt_of(row, events)

@@ -86,7 +86,8 @@ def names_of(column: str) -> tuple[str, ...]:
 
 def prompt_of(row: Row, event_rows: list[Row]) -> Prompt:
     """The prompt of a row, with its events."""
-    prompt_id, state, number, graph, extra_data, client_id, outputs, submitted_at, started_at, finished_at, tries = row
+    prompt_id, state, number, client_id, submitted_at, started_at, finished_at, tries, workflow_id, *submitted = row
+    graph, extra_data, outputs = submitted
     return Prompt(
         prompt_id=prompt_id,
         state=PromptState(state),
@@ -99,5 +100,6 @@ def prompt_of(row: Row, event_rows: list[Row]) -> Prompt:
         started_at=started_at,
         finished_at=finished_at,
         attempts=_attempts.decode(tries),
+        workflow_id=workflow_id,
         events=tuple(event_of(prompt_id, client_id, event) for event in event_rows),
     )

@@ -11,7 +11,7 @@ from typing import IO
 
 from services.queue import life as lives
 from services.queue.life import Step, Transition
-from services.queue.records import Accepted, Page, Prompt, PromptIds, PromptState
+from services.queue.records import Accepted, Page, Prompt, PromptIds, PromptState, Search
 from services.queue.stores.base import Claim, Lives, NewPrompt, QueueStore, Receipt, StoredEvents
 from services.queue.stores.sqlite import rows
 from services.queue.stores.sqlite.database import lock, open_database
@@ -70,6 +70,9 @@ class SqliteStore(QueueStore):
     async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
         return await self._reader.list(states, limit=limit, offset=offset, from_end=from_end)
 
+    async def find(self, search: Search) -> Page:
+        return await self._reader.find(search)
+
     async def lives(self, state: PromptState) -> Lives:
         return await self._reader.lives(state)
 
@@ -100,7 +103,7 @@ def _add(connection: sqlite3.Connection, new: NewPrompt) -> Outcome[Receipt]:
     if known is not None:
         return Outcome(known)
     step = lives.submit(new.prompt_id, new.client_id, new.submitted_at)
-    columns = (new.prompt_id, new.client_id, new.number, *rows.changing_columns(step.life))
+    columns = (new.prompt_id, new.client_id, new.workflow_id, new.number, *rows.changing_columns(step.life))
     row = connection.execute(SQL["add_prompt"], columns).lastrowid
     assert row is not None
     outputs = rows.names_column(new.output_node_ids)

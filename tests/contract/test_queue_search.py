@@ -1,0 +1,110 @@
+"""Finding prompts, in every store: each search answers what a look at all prompts would."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from services.graph.events import ExecutionFailed, ExecutionInterrupted, ExecutionSucceeded
+from services.queue import life as lives
+from services.queue.records import Prompt, PromptOrder, PromptState, Search
+from services.queue.stores.base import QueueStore
+from services.queue.stores.memory import MemoryStore
+from services.queue.stores.sqlite import SqliteStore
+from tests.contract.test_queue_store import assign, new, record
+
+ALL = frozenset(PromptState)
+COUNT = 60
+ENDS = (ExecutionSucceeded(), ExecutionFailed("1", "A", "ValueError", "boom"), ExecutionInterrupted("1", "A"))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[QueueStore]:
+    """A store with prompts in every state, of several workflows, many of which took equally long."""
+    store = MemoryStore() if request.param == "memory" else await SqliteStore.open(tmp_path / "queue.sqlite3")
+    chance = random.Random(7)
+    for index in range(COUNT):
+        prompt_id = f"p{index:02}"
+        workflow_id = chance.choice(["", "wf-1", "wf-2"])
+        await store.add(msgspec.structs.replace(new(prompt_id, index), workflow_id=workflow_id))
+        fate = chance.randrange(6)
+        if fate == 1:
+            await store.apply(prompt_id, partial(lives.cancel, now=90.0))
+        if fate >= 2:
+            await store.apply(prompt_id, partial(assign, now=2.0 + chance.randrange(2)))
+        if fate >= 3:
+            await store.apply(prompt_id, record(ENDS[fate - 3], now=8.0 + chance.randrange(3)))
+    yield store
+    await store.close()
+
+
+def looked_up(prompts: list[Prompt], search: Search) -> list[str]:
+    """The ids that a search answers, without limit and offset."""
+    chosen = [prompt for prompt in prompts if prompt.state in search.states]
+    if search.workflow_id:
+        chosen = [prompt for prompt in chosen if prompt.workflow_id == search.workflow_id]
+    if search.order is PromptOrder.SUBMITTED:
+        chosen.reverse()
+    else:
+        chosen.sort(key=lambda prompt: -duration(prompt))
+    return [prompt.prompt_id for prompt in (reversed(chosen) if search.reversed else chosen)]
+
+
+def duration(prompt: Prompt) -> float:
+    return (prompt.finished_at - prompt.started_at) if prompt.finished_at and prompt.started_at else 0.0
+
+
+async def everything(store: QueueStore) -> list[Prompt]:
+    prompts = [await store.get(f"p{index:02}") for index in range(COUNT)]
+    return [prompt for prompt in prompts if prompt is not None]
+
+
+@pytest.mark.parametrize("order", PromptOrder)
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_a_search_answers_what_a_look_at_everything_would(
+    store: QueueStore, order: PromptOrder, backwards: bool
+) -> None:
+    prompts = await everything(store)
+    assert {prompt.state for prompt in prompts} == ALL
+    states = [frozenset(some) for size in (1, 2, 6) for some in itertools.combinations(PromptState, size)]
+    for some, workflow_id in itertools.product(states, ["", "wf-1", "wf-2", "none"]):
+        search = Search(states=some, workflow_id=workflow_id, order=order, reversed=backwards)
+        expected = looked_up(prompts, search)
+        found, total = await store.find(search)
+        assert ([prompt.prompt_id for prompt in found], total) == (expected, len(expected))
+
+
+@pytest.mark.parametrize("order", PromptOrder)
+@pytest.mark.parametrize("workflow_id", ["", "wf-2"])
+@pytest.mark.parametrize("limit", [1, 7, COUNT + 1])
+async def test_pages_are_parts_of_the_whole(
+    store: QueueStore, order: PromptOrder, workflow_id: str, limit: int
+) -> None:
+    search = Search(states=ALL, workflow_id=workflow_id, order=order)
+    whole, total = await store.find(search)
+    pages = []
+    for offset in range(0, total + limit, limit):
+        page, count = await store.find(msgspec.structs.replace(search, limit=limit, offset=offset))
+        assert count == total
+        assert len(page) <= limit
+        pages += page
+    assert pages == whole
+
+
+async def test_what_was_submitted_is_left_out_and_nothing_else(store: QueueStore) -> None:
+    found, _ = await store.find(Search(states=ALL, reversed=True))
+    left_out = {"graph_json": b"", "extra_data_json": b"", "output_node_ids": ()}
+    assert found == [msgspec.structs.replace(prompt, **left_out) for prompt in await everything(store)]
+
+
+async def test_what_was_forgotten_is_not_found(store: QueueStore) -> None:
+    await store.forget(None)
+    found, total = await store.find(Search(states=ALL))
+    assert {prompt.state for prompt in found} == {PromptState.PENDING, PromptState.RUNNING}
+    assert len(found) == total
