@@ -13,7 +13,7 @@ help: ## list the targets
 
 install: $(VENV)/.installed ## create .venv and install silverprint into it
 
-run: install ## serve http://127.0.0.1:8188 until Ctrl-C
+run: $(VENV)/.installed-webui ## install the web UI too, serve http://127.0.0.1:8188 until Ctrl-C
 	$(BIN)/silverprint up
 
 demo: install ## start everything, make one picture, stop
@@ -42,6 +42,10 @@ $(VENV)/.installed: $(SOURCES)
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.installed-webui: $(VENV)/.installed
+	$(PIP) --editable '.[webui]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -43,6 +43,10 @@ class StackSettings:
     preview_method: str = setting(
         default="auto", help="pictures of unfinished latents: none, auto, latent2rgb or taesd (from models/vae_approx)"
     )
+    front_end: str = setting(
+        default="auto",
+        help="web UI to serve at /: auto (the one that is installed), none, or a folder with a build of it",
+    )
     preview_size: int = setting(default=512, help="longest side of such a picture in pixels")
 
 
@@ -93,7 +97,10 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
     commands: dict[str, list[str]] = {
         "queue": ["--listen", queue, "--data", data],
         "files": ["--listen", files, "--data", data, *models],
-        "gateway": ["--host", wanted.host, "--port", str(port), "--queue", queue, "--files", files],
+        "gateway": [
+            *("--host", wanted.host, "--port", str(port), "--queue", queue, "--files", files),
+            *("--front-end", wanted.front_end),
+        ],
         "executor": [
             *("--listen", executor, "--queue", queue, "--files", files),
             *("--data", data, "--device", wanted.device, "--cache", wanted.cache),

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 from services.gateway.backends import Backends
 from services.gateway.origin import OriginCheck
 from services.gateway.resource import Resource, not_found
-from services.gateway.routes import packs
+from services.gateway.routes import packs, web_ui
 from services.gateway.routes.table import PREFIX, ROUTES, SOCKET_PATH
 from services.gateway.websocket import serve_socket
 
@@ -43,7 +43,7 @@ def _elsewhere(backends: Backends) -> ASGIApp:
             await WebSocket(scope, receive, send).send_denial_response(response)
         elif scope["type"] == "http":
             request = Request(scope, receive, send)
-            response = await packs.answer(backends, request, PREFIX) or await not_found(backends, request)
+            response = await packs.answer(backends, request, PREFIX) or await web_ui.show_file(backends, request)
             await response(scope, receive, send)
             backends.metrics.answered("other", "other", response.status_code, 0.0)
 

@@ -11,6 +11,8 @@ from services.gateway.momentary import Momentary
 from services.gateway.packs import KnownPacks
 from services.gateway.pictures import PictureConverter
 from services.gateway.sockets.hub import Hub
+from services.gateway.web_ui.compressed import Compressed
+from services.gateway.web_ui.folders import WebUi
 from services.queue.client import QueueClient
 
 
@@ -25,5 +27,7 @@ class Backends:
     packs: Momentary[KnownPacks]
     metrics: Metrics
     pictures: PictureConverter
+    web_ui: WebUi
+    compressed: Compressed
     #: the longest upload
     max_upload_bytes: int

@@ -6,6 +6,7 @@ handed over as a download that cannot be taken for a page.
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -36,21 +37,33 @@ _INLINE = {
 
 _DOWNLOAD = "application/octet-stream"
 
-#: What node packs bring for browsers beside pictures, sound and video; operators chose it, so it may run.
-_SCRIPTS = {
+#: What the web UI and node packs bring beside pictures, sound and video; operators chose them, so they may run.
+_TEXTS = {
     ".css": "text/css",
     ".html": "text/html",
     ".js": "text/javascript",
     ".json": "application/json",
+    ".map": "application/json",
+    ".md": "text/markdown; charset=utf-8",
     ".mjs": "text/javascript",
     ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
+}
+_BINARIES = {
+    ".eot": "application/vnd.ms-fontobject",
+    ".ico": "image/x-icon",
+    ".ttf": "font/ttf",
     ".woff": "font/woff",
     ".woff2": "font/woff2",
 }
+_SCRIPTS = _TEXTS | _BINARIES
 
-#: Seconds that a browser may keep a picture of a pack without asking again.
+#: Seconds that a browser may keep a picture without asking again.
 _PICTURE_AGE = 86400
+
+#: How the web UI's build names a file after its content: another content would have another name.
+_NAMED_AFTER_CONTENT = re.compile(r"/assets/[^/]+-[A-Za-z0-9_-]{8}\.[a-z0-9]+")
 
 
 def content_headers(request: Request, filename: str) -> dict[str, str]:
@@ -72,7 +85,7 @@ def content_headers(request: Request, filename: str) -> dict[str, str]:
 
 
 def script_headers(filename: str) -> dict[str, str]:
-    """Content type and caching of a file that a node pack has for browsers: scripts are asked for anew each time."""
+    """Content type and caching of a file that is brought for browsers: scripts are asked for anew each time."""
     suffix = PurePosixPath(filename).suffix.lower()
     is_picture = _INLINE.get(suffix, "").startswith("image/")
     return {
@@ -80,6 +93,19 @@ def script_headers(filename: str) -> dict[str, str]:
         "Cache-Control": f"public, max-age={_PICTURE_AGE}" if is_picture else "no-cache",
         "X-Content-Type-Options": "nosniff",
     }
+
+
+def web_headers(path: str, filename: str) -> dict[str, str]:
+    """Content type and caching of a file of the web UI at a URL path: what is named after its content is for good."""
+    headers = script_headers(filename)
+    if _NAMED_AFTER_CONTENT.fullmatch(path):
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return headers
+
+
+def is_text(filename: str) -> bool:
+    """Whether a file that is brought for browsers becomes much shorter when it is compressed."""
+    return PurePosixPath(filename).suffix.lower() in _TEXTS
 
 
 def disposition(filename: str, kind: str) -> str:

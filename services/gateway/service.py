@@ -21,6 +21,8 @@ from services.gateway.packs import packs_of
 from services.gateway.pictures import PictureConverter
 from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.hub import Hub
+from services.gateway.web_ui.compressed import Compressed
+from services.gateway.web_ui.folders import INSTALLED, web_ui
 from services.queue.client import QueueClient
 from services.settings import setting, settings
 
@@ -49,6 +51,10 @@ class Settings:
     queue: str = setting(default="127.0.0.1:8190", help="address of the queue service")
     files: str = setting(default="127.0.0.1:8191", help="address of the file service")
     max_upload_mb: int = setting(default=100, help="longest upload, in MiB")
+    front_end: str = setting(
+        default=INSTALLED,
+        help="web UI to serve at /: auto (the one that is installed), none, or a folder with a build of it",
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -95,6 +101,8 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 packs=packs_of(queue),
                 metrics=metrics,
                 pictures=PictureConverter(),
+                web_ui=web_ui(settings.front_end),
+                compressed=Compressed(),
                 max_upload_bytes=settings.max_upload_mb << 20,
             )
         finally:

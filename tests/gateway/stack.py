@@ -20,6 +20,7 @@ from services.files.records import FileKind, FileName, OnConflict
 from services.files.servicer import file_servicer
 from services.files.stores.memory import MemoryStore as FileStore
 from services.gateway.service import Settings, serving
+from services.gateway.web_ui.folders import NONE
 from services.graph.events import (
     ExecutionInterrupted,
     ExecutionStarted,
@@ -112,7 +113,7 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    script: Script = succeed, *, executor: bool = True, max_upload_mb: int = 100
+    script: Script = succeed, *, executor: bool = True, max_upload_mb: int = 100, front_end: str = NONE
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; without `executor` nobody runs anything."""
     async with AsyncExitStack() as stack:
@@ -126,7 +127,13 @@ async def gateway(
         scripted = ScriptedExecutor(script, CLASSES)
         if executor:
             await stack.enter_async_context(scripted.connected(queue_server.address))
-        settings = Settings(port=0, queue=queue_server.address, files=file_server.address, max_upload_mb=max_upload_mb)
+        settings = Settings(
+            port=0,
+            queue=queue_server.address,
+            files=file_server.address,
+            max_upload_mb=max_upload_mb,
+            front_end=front_end,
+        )
         port = await stack.enter_async_context(serving(settings))
         yield Gateway(
             http=await stack.enter_async_context(

@@ -13,11 +13,12 @@ from services.gateway.routes import (
     nodes,
     prompts,
     queue,
-    root,
     socket,
+    status,
     system,
     uploads,
     view,
+    web_ui,
 )
 
 #: Every one of them also exists under this prefix.
@@ -26,7 +27,7 @@ PREFIX = "/api"
 SOCKET_PATH = "/ws"
 
 ROUTES = (
-    Endpoint("/", {"GET": root.show}),
+    Endpoint("/", {"GET": web_ui.show_page}),
     Endpoint("/embeddings", {"GET": models.list_embeddings}),
     Endpoint("/extensions", {"GET": extensions.list_scripts}),
     Endpoint("/extensions/{path:path}", {"GET": extensions.show}),
@@ -48,6 +49,7 @@ ROUTES = (
     Endpoint("/object_info/{node_class:path}", {"GET": nodes.show_one}),
     Endpoint("/prompt", {"GET": prompts.remaining, "POST": prompts.submit}),
     Endpoint("/queue", {"GET": queue.show, "POST": queue.change}),
+    Endpoint("/status", {"GET": status.show}),
     Endpoint("/system_stats", {"GET": system.show_stats}),
     Endpoint("/upload/image", {"POST": uploads.upload_image}),
     Endpoint("/upload/mask", {"POST": uploads.upload_mask}),

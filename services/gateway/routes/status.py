@@ -1,4 +1,4 @@
-"""`/`: a page that shows how things are."""
+"""`/status`: a page that shows how things are."""
 
 from __future__ import annotations
 
