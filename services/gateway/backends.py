@@ -9,7 +9,7 @@ from services.gateway.catalogue import Catalogue
 from services.gateway.metrics import Metrics
 from services.gateway.momentary import Momentary
 from services.gateway.packs import KnownPacks
-from services.gateway.pictures import PictureConverter
+from services.gateway.pictures.converter import PictureConverter
 from services.gateway.sockets.hub import Hub
 from services.gateway.web_ui.compressed import Compressed
 from services.gateway.web_ui.folders import WebUi

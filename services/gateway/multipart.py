@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import Message
-from tempfile import SpooledTemporaryFile
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
@@ -15,45 +13,20 @@ from starlette.requests import Request
 
 from services.gateway.bodies import chunks
 from services.gateway.errors import BadRequest
-
-#: Bytes of a file that are kept in memory.
-SPOOL_BYTES = 1 << 20
+from services.gateway.spool import SpooledContent
 
 #: Bytes of a field that is not a file.
 MAX_FIELD_BYTES = 64 << 10
 
 MAX_PARTS = 64
 
-#: Bytes that are read from a spooled file at once.
-_READ_BYTES = 512 << 10
 
-
-class UploadedFile:
-    """A file in a form, spooled."""
+class UploadedFile(SpooledContent):
+    """A file in a form."""
 
     def __init__(self, filename: str) -> None:
+        super().__init__()
         self.filename = filename
-        #: bytes
-        self.size = 0
-        self._spool: SpooledTemporaryFile[bytes] = SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 (see close)
-
-    async def write(self, data: bytes) -> None:
-        """Append to it, off the event loop once it is on disk."""
-        self.size += len(data)
-        if self.size > SPOOL_BYTES:
-            await asyncio.to_thread(self._spool.write, data)
-        else:
-            self._spool.write(data)
-
-    async def content(self) -> AsyncIterator[bytes]:
-        """It, from its beginning."""
-        self._spool.seek(0)
-        while data := await asyncio.to_thread(self._spool.read, _READ_BYTES):
-            yield data
-
-    def close(self) -> None:
-        """Remove it from disk."""
-        self._spool.close()
 
 
 @dataclass

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 #: Bytes of a streamed answer that are made before it starts: what fails until then is still told by a status.
 _HEAD_START = 256 << 10
@@ -22,6 +24,20 @@ def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | 
 def done() -> Response:
     """Success with nothing to say: no body and no content type."""
     return Response(status_code=200)
+
+
+class HeldResponse(StreamingResponse):
+    """Streams what `stack` holds open, and closes it, whether or not the client stayed."""
+
+    def __init__(
+        self, stack: AsyncExitStack, content: AsyncIterable[bytes], status: int, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(content, status, headers)
+        self._stack = stack
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._stack:
+            await super().__call__(scope, receive, send)
 
 
 async def streamed_json(pieces: AsyncIterator[bytes]) -> Response:

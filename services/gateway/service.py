@@ -18,7 +18,7 @@ from services.gateway.backends import Backends
 from services.gateway.catalogue import catalogue_of
 from services.gateway.metrics import Metrics
 from services.gateway.packs import packs_of
-from services.gateway.pictures import PictureConverter
+from services.gateway.pictures.converter import PictureConverter
 from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.hub import Hub
 from services.gateway.web_ui.compressed import Compressed
@@ -89,7 +89,11 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
 async def backends(settings: Settings) -> AsyncIterator[Backends]:
     """The clients of the other services, and what follows the queue."""
     metrics = Metrics(__version__)
-    async with QueueClient(settings.queue) as queue, FileClient(settings.files) as files:
+    async with (
+        QueueClient(settings.queue) as queue,
+        FileClient(settings.files) as files,
+        PictureConverter() as pictures,
+    ):
         hub = Hub(metrics.dropped)
         following = asyncio.create_task(Follower(queue, hub).run())
         try:
@@ -100,7 +104,7 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 catalogue=catalogue_of(queue),
                 packs=packs_of(queue),
                 metrics=metrics,
-                pictures=PictureConverter(),
+                pictures=pictures,
                 web_ui=web_ui(settings.front_end),
                 compressed=Compressed(),
                 max_upload_bytes=settings.max_upload_mb << 20,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
+from services.errors import Aborted
 from services.files.client import FileClient
 from services.files.records import FileInfo, FileName
 from services.gateway.conditional import RangeNotSatisfiable, Validators, is_unchanged, wanted_range
 from services.gateway.errors import error_response
+from services.gateway.responses import HeldResponse
 
 
 async def stored_file(files: FileClient, request: Request, name: FileName, headers: Mapping[str, str]) -> Response:
@@ -23,24 +24,11 @@ async def stored_file(files: FileClient, request: Request, name: FileName, heade
 
     Raises:
         NotFound: there is no such file.
+        Aborted: it was replaced meanwhile.
     """
     if request.method == "HEAD" or "range" in request.headers:
         return await _described(files, request, name, headers)
     return await _whole(files, request, name, headers)
-
-
-class _FileResponse(StreamingResponse):
-    """Streams an open file and closes it, whether or not the client stayed."""
-
-    def __init__(
-        self, stack: AsyncExitStack, content: AsyncIterable[bytes], status: int, headers: dict[str, str]
-    ) -> None:
-        super().__init__(content, status, headers)
-        self._stack = stack
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._stack:
-            await super().__call__(scope, receive, send)
 
 
 async def _whole(files: FileClient, request: Request, name: FileName, about: Mapping[str, str]) -> Response:
@@ -51,7 +39,7 @@ async def _whole(files: FileClient, request: Request, name: FileName, about: Map
         if is_unchanged(request, validators):
             return Response(status_code=304, headers=headers)
         headers["Content-Length"] = str(file.info.size)
-        return _FileResponse(stack.pop_all(), file, 200, headers)
+        return HeldResponse(stack.pop_all(), file, 200, headers)
 
 
 async def _described(files: FileClient, request: Request, name: FileName, about: Mapping[str, str]) -> Response:
@@ -79,13 +67,17 @@ async def _part(
 ) -> Response:
     async with AsyncExitStack() as stack:
         file = await stack.enter_async_context(files.open(name, offset=start, length=length))
+        if file.info != info:
+            raise Aborted(f"{name} changed while it was read")
         headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{info.size}"
         headers["Content-Length"] = str(length)
-        return _FileResponse(stack.pop_all(), file, 206, headers)
+        return HeldResponse(stack.pop_all(), file, 206, headers)
 
 
 def _validators(info: FileInfo) -> Validators:
-    return Validators(f'"{int(info.modified_at * 1_000_000):x}-{info.size:x}"', info.modified_at)
+    """The digest tells versions apart; where it is not known, time and size have to do."""
+    version = info.blake3 or f"{int(info.modified_at * 1_000_000):x}-{info.size:x}"
+    return Validators(f'"{version}"', info.modified_at)
 
 
 def _headers(about: Mapping[str, str], validators: Validators) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,8 +10,10 @@ from services.files.records import FileName
 from services.gateway.backends import Backends
 from services.gateway.errors import BadRequest, StorageFull
 from services.gateway.multipart import Form, UploadedFile, received_form
-from services.gateway.pictures import MAX_BYTES
+from services.gateway.pictures.converter import Source
+from services.gateway.pictures.orders import Masking
 from services.gateway.responses import json_response
+from services.gateway.spool import SpooledContent
 from services.gateway.translate.upload import masked_original, upload_name, upload_policy, uploaded
 
 
@@ -21,7 +21,7 @@ async def upload_image(backends: Backends, request: Request) -> Response:
     """Store the form's file; the answer names it, since another file may have had its name."""
     async with received_form(request, backends.max_upload_bytes) as form:
         file = _image(form)
-        return await _store(backends, form, upload_name(file.filename, form.fields), file.content(), file.size)
+        return await _store(backends, form, upload_name(file.filename, form.fields), file)
 
 
 async def upload_mask(backends: Backends, request: Request) -> Response:
@@ -29,28 +29,18 @@ async def upload_mask(backends: Backends, request: Request) -> Response:
     async with received_form(request, backends.max_upload_bytes) as form:
         file = _image(form)
         name = upload_name(file.filename, form.fields)
-        original = await read_picture(backends, masked_original(form.fields))
-        _check_size(file.size)
-        mask = b"".join([chunk async for chunk in file.content()])
-        masked = await backends.pictures.apply_mask(original, mask)
-        return await _store(backends, form, name, _whole(masked), len(masked))
+        mask = Source(file.size, file.content())
+        async with (
+            backends.files.open(masked_original(form.fields)) as original,
+            backends.pictures.converted(Masking(), Source(original.info.size, original), mask) as masked,
+        ):
+            return await _store(backends, form, name, masked)
 
 
-async def read_picture(backends: Backends, name: FileName) -> bytes:
-    """A stored file, to be converted.
-
-    Raises:
-        BadRequest: it is too large for that.
-        NotFound: there is none.
-    """
-    async with backends.files.open(name) as file:
-        _check_size(file.info.size)
-        return await file.read()
-
-
-async def _store(backends: Backends, form: Form, name: FileName, content: AsyncIterable[bytes], size: int) -> Response:
+async def _store(backends: Backends, form: Form, name: FileName, content: SpooledContent) -> Response:
+    policy = upload_policy(form.fields)
     try:
-        info = await backends.files.write(name, content, upload_policy(form.fields), expected_size=size)
+        info = await backends.files.write(name, content.content(), policy, expected_size=content.size)
     except ResourceExhausted as error:
         raise StorageFull(error.message) from error
     return json_response(uploaded(info.name))
@@ -61,12 +51,3 @@ def _image(form: Form) -> UploadedFile:
     if file is None:
         raise BadRequest("image: the form has no file of this name", field="image")
     return file
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_BYTES:
-        raise BadRequest(f"a file of {size} bytes is too large to convert")
-
-
-async def _whole(data: bytes) -> AsyncIterator[bytes]:
-    yield data

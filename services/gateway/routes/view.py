@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.files.records import FileName
 from services.gateway.backends import Backends
 from services.gateway.content_types import content_headers, disposition
-from services.gateway.pictures import Conversion
-from services.gateway.routes.uploads import read_picture
+from services.gateway.pictures.converter import Source
+from services.gateway.pictures.orders import Conversion
+from services.gateway.responses import HeldResponse
 from services.gateway.stored_files import stored_file
 from services.gateway.translate.view import requested_conversion, requested_file
 
@@ -24,10 +27,14 @@ async def show(backends: Backends, request: Request) -> Response:
 
 
 async def _converted(backends: Backends, name: FileName, conversion: Conversion) -> Response:
-    data = await read_picture(backends, name)
-    headers = {
-        "Content-Disposition": disposition(name.filename, "inline"),
-        "X-Content-Type-Options": "nosniff",
-    }
-    picture = await backends.pictures.convert(data, conversion)
-    return Response(picture, headers=headers, media_type=conversion.media_type)
+    async with AsyncExitStack() as stack:
+        async with backends.files.open(name) as file:
+            source = Source(file.info.size, file)
+            picture = await stack.enter_async_context(backends.pictures.converted(conversion, source))
+        headers = {
+            "Content-Type": conversion.media_type,
+            "Content-Length": str(picture.size),
+            "Content-Disposition": disposition(name.filename, "inline"),
+            "X-Content-Type-Options": "nosniff",
+        }
+        return HeldResponse(stack.pop_all(), picture.content(), 200, headers)

@@ -9,7 +9,7 @@ from services.errors import InvalidArgument, NotFound, PermissionDenied
 from services.files import names
 from services.files.records import FileKind, FileName
 from services.gateway.errors import BadRequest
-from services.gateway.pictures import Conversion
+from services.gateway.pictures.orders import Conversion
 
 _KINDS = {kind.value: kind for kind in (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)}
 

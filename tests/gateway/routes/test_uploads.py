@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from services.files.records import FileKind
-from services.gateway import multipart
+from services.gateway.spool import SPOOL_BYTES
 from tests.gateway.stack import Gateway, gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -170,7 +170,7 @@ async def test_an_upload_beyond_the_limit_is_refused_before_it_is_read() -> None
 
 
 async def test_a_large_upload_is_spooled_and_arrives_whole(shared: Gateway) -> None:
-    content = bytes(range(256)) * (40 * multipart.SPOOL_BYTES // 256)
+    content = bytes(range(256)) * (40 * SPOOL_BYTES // 256)
     answer = await upload(shared, "large.bin", content)
     assert answer.json()["name"] == "large.bin"
     assert (await shared.http.get("/view?filename=large.bin&type=input")).content == content

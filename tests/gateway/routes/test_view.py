@@ -11,7 +11,7 @@ import pytest_asyncio
 from PIL import Image
 
 from services.files.records import FileKind
-from services.gateway import pictures
+from services.gateway.pictures.orders import MAX_PIXELS
 from tests.gateway.stack import Gateway, gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -190,7 +190,7 @@ async def test_the_alpha_channel_is_shown_as_black_with_that_transparency(filled
 
 
 async def test_a_picture_of_too_many_pixels_is_not_decoded(filled: Gateway) -> None:
-    await filled.store("bomb.png", png("L", (8193, pictures.MAX_PIXELS // 8192)))
+    await filled.store("bomb.png", png("L", (8193, MAX_PIXELS // 8192)))
     answer = await filled.http.get("/view?filename=bomb.png&preview=webp")
     assert answer.status_code == 400
     assert "pixels" in answer.json()["error"]["message"]
