@@ -18,10 +18,9 @@ Conditioning = Sequence[Sequence[Any]]
 
 Options that sampling reads: `pooled_output` and sizes (by the model), `area`, `strength`, `mask`, `mask_strength`,
 `set_area_to_bounds`, `start_percent`, `end_percent`, `clip_start_percent`, `clip_end_percent` (outside which another
-text encoder speaks), `default`, `hooks`. What is in `NOT_APPLIED` is refused unless it is empty.
+text encoder speaks), `default`, `hooks`.
 """
 
-NOT_APPLIED = ("hooks", "control", "gligen")
 FEATHER = 8  # cells over which an area's weight fades towards edges inside the picture
 LONGEST_REPEAT = 4  # a shorter context is repeated at most this often to share a batch with a longer one
 SMALLEST_BOUNDS = 8  # cells; the least height and width of an area taken from a mask
@@ -96,17 +95,6 @@ class Condition:
     @property
     def _size(self) -> tuple[int, int] | None:
         return None if self.region is None else (self.region.height, self.region.width)
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    """Refuse a condition with an option that cannot be honoured.
-
-    Raises:
-        ValueError: it has hooks, a control network, or places for its words.
-    """
-    for name in NOT_APPLIED:
-        if options.get(name):
-            raise ValueError(f"{name}: this sampler applies none, and the conditioning has some")
 
 
 def resolved_range(options: Mapping[str, Any], sampling: ModelSampling) -> tuple[float, float]:

@@ -38,13 +38,6 @@ class LatentFormat:
             latent = (latent - _beside(self.mean, latent)) / _beside(self.deviation, latent)
         return latent * self.scale_factor
 
-    def from_model(self, latent: Tensor) -> Tensor:
-        """Scale a latent of the network's space back to the autoencoder's."""
-        latent = latent / self.scale_factor
-        if self.mean and self.deviation:
-            latent = latent * _beside(self.deviation, latent) + _beside(self.mean, latent)
-        return latent
-
 
 def _beside(numbers: tuple[float, ...], latent: Tensor) -> Tensor:
     """One number for each channel of a latent (batch, channels, height, width)."""

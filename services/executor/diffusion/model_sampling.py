@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from services.executor.diffusion.prediction import Epsilon, Flow, Prediction, Velocity
+from services.executor.diffusion.prediction import Epsilon, Flow, Prediction
 
 TIMESTEPS = 1000
 BETA_START = 0.00085
@@ -207,8 +207,3 @@ def without_terminal_signal(alphas: Tensor) -> Tensor:
     scaled = ((root - root[-1]) * root[0] / (root[0] - root[-1])) ** 2
     scaled[-1] = SMALLEST_ALPHA
     return scaled
-
-
-def continuous_velocity_sampling(sigma_min: float = 0.002, sigma_max: float = 120.0) -> LogarithmicSampling:
-    """Return continuous levels for a network that predicts v."""
-    return LogarithmicSampling(sigma_min, sigma_max, Velocity())

@@ -16,7 +16,6 @@ from services.executor.diffusion.model_sampling import (
     FluxSampling,
     LogarithmicSampling,
     ModelSampling,
-    continuous_velocity_sampling,
     stable_diffusion_sampling,
 )
 from services.executor.diffusion.prediction import Epsilon, Preconditioned, Velocity
@@ -47,7 +46,7 @@ MODEL_SAMPLINGS: dict[str, ModelSampling] = {
     "sd21_v": stable_diffusion_sampling(Velocity()),
     "v_zsnr": stable_diffusion_sampling(Velocity(), zero_terminal_snr=True),
     "edm_continuous": LogarithmicSampling(0.002, 80.0, Preconditioned(0.5)),
-    "v_continuous_edm": continuous_velocity_sampling(0.002, 120.0),
+    "v_continuous_edm": LogarithmicSampling(0.002, 120.0, Velocity()),
     "discrete_flow_shift3": FlowSampling(3.0),
     "flux_shift1.15": FluxSampling(1.15),
 }

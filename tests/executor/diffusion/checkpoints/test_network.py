@@ -48,7 +48,6 @@ def test_statistics_of_latents_stand_for_the_preconditioning_and_the_latents_of_
     latent = torch.randn(2, 4, 3, 5)
     scaled = network.latent_format.to_model(latent)
     torch.testing.assert_close(scaled, (latent - mean.view(4, 1, 1)) / deviation.view(4, 1, 1) * 0.5)
-    torch.testing.assert_close(network.latent_format.from_model(scaled), latent)
 
 
 @pytest.mark.parametrize(("given", "least"), [({}, 0.002), ({"edm_vpred.sigma_min": torch.tensor(0.01)}, 0.01)])
