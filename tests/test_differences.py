@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.differences import JOBS, NOT_REPLAYED, SESSIONS, SUBMISSIONS, UNCOUNTED, Difference
+from tests.differences import DOCUMENTS, JOBS, NOT_REPLAYED, SESSIONS, SUBMISSIONS, UNCOUNTED, Difference
+from tests.recorded_answers import recorded, recorded_outcome
 from tests.recordings import SESSIONS as SESSION_NAMES
 from tests.recordings import (
     Outcome,
@@ -23,10 +24,18 @@ from tests.recordings import (
 RECORDED_SUBMISSIONS = {case["label"]: comparable(submission_outcome(case)) for case in submissions()}
 RECORDED_SESSIONS = {name: comparable(session_outcome(session(name))) for name in SESSION_NAMES}
 RECORDED_JOBS = {case["label"]: job_outcome(case) for case in jobs()}
-RECORDED = RECORDED_SUBMISSIONS | RECORDED_SESSIONS | RECORDED_JOBS
+RECORDED_DOCUMENTS = {
+    case["label"]: recorded_outcome(case)
+    for name in ("userdata",)
+    for cases in recorded(name).values()
+    for case in cases
+}
+RECORDED = RECORDED_SUBMISSIONS | RECORDED_SESSIONS | RECORDED_JOBS | RECORDED_DOCUMENTS
 
 
-@pytest.mark.parametrize("difference", dict.fromkeys((*SUBMISSIONS, *SESSIONS, *JOBS)), ids=lambda it: it.what)
+@pytest.mark.parametrize(
+    "difference", dict.fromkeys((*SUBMISSIONS, *SESSIONS, *JOBS, *DOCUMENTS)), ids=lambda it: it.what
+)
 def test_a_difference_changes_what_was_recorded(difference: Difference) -> None:
     if difference.where is None:
         assert any(is_changed(difference, outcome) for outcome in RECORDED.values())

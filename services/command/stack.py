@@ -47,6 +47,9 @@ class StackSettings:
         default="auto",
         help="web UI to serve at /: auto (the one that is installed), none, or a folder with a build of it",
     )
+    multi_user: bool = setting(
+        default=False, help="whether users have files and settings of their own; requests name theirs themselves"
+    )
     preview_size: int = setting(default=512, help="longest side of such a picture in pixels")
 
 
@@ -100,6 +103,7 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
         "gateway": [
             *("--host", wanted.host, "--port", str(port), "--queue", queue, "--files", files),
             *("--front-end", wanted.front_end),
+            "--multi-user" if wanted.multi_user else "--no-multi-user",
         ],
         "executor": [
             *("--listen", executor, "--queue", queue, "--files", files),

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from services.gateway.backends import Backends
+from services.gateway.encoded_route import EncodedRoute
 from services.gateway.origin import OriginCheck
 from services.gateway.resource import Resource, not_found
 from services.gateway.routes import packs, web_ui
@@ -26,7 +27,8 @@ def build_app(backends: Backends) -> Starlette:
     routes: list[BaseRoute] = []
     for endpoint in ROUTES:
         resource = Resource(endpoint, backends)
-        routes += [Route(prefix + endpoint.path, resource) for prefix in ("", PREFIX)]
+        kind = EncodedRoute if "{" in endpoint.path else Route
+        routes += [kind(prefix + endpoint.path, resource) for prefix in ("", PREFIX)]
     routes += [WebSocketRoute(prefix + SOCKET_PATH, socket) for prefix in ("", PREFIX)]
     app = Starlette(routes=routes, middleware=[Middleware(OriginCheck)])
     app.router.redirect_slashes = False

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from services.files.client import FileClient
 from services.gateway.catalogue import Catalogue
+from services.gateway.documents import Documents
 from services.gateway.metrics import Metrics
 from services.gateway.momentary import Momentary
 from services.gateway.packs import KnownPacks
 from services.gateway.pictures.converter import PictureConverter
 from services.gateway.sockets.hub import Hub
+from services.gateway.users import Users
 from services.gateway.web_ui.compressed import Compressed
 from services.gateway.web_ui.folders import WebUi
 from services.queue.client import QueueClient
@@ -25,6 +27,8 @@ class Backends:
     hub: Hub
     catalogue: Momentary[Catalogue]
     packs: Momentary[KnownPacks]
+    documents: Documents
+    users: Users
     metrics: Metrics
     pictures: PictureConverter
     web_ui: WebUi

@@ -59,6 +59,9 @@ _BINARIES = {
 }
 _SCRIPTS = _TEXTS | _BINARIES
 
+#: What browsers may know that a text is, without reading it as a page.
+_PLAIN = {".json": "application/json", ".txt": "text/plain"}
+
 #: Seconds that a browser may keep a picture without asking again.
 _PICTURE_AGE = 86400
 
@@ -82,6 +85,17 @@ def content_headers(request: Request, filename: str) -> dict[str, str]:
     if suffix == ".svg":
         headers["Vary"] = "Sec-Fetch-Dest"
     return headers
+
+
+def download_headers(filename: str) -> dict[str, str]:
+    """Of a file that is never to be shown by itself: for scripts that ask for it, and to be saved."""
+    suffix = PurePosixPath(filename).suffix.lower()
+    return {
+        "Content-Type": _PLAIN.get(suffix) or _INLINE.get(suffix, _DOWNLOAD),
+        "Content-Disposition": disposition(filename, "attachment"),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 def script_headers(filename: str) -> dict[str, str]:

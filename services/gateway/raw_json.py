@@ -30,7 +30,7 @@ def members(document: bytes, name: str = "the body") -> dict[str, msgspec.Raw]:
         text = document.decode()
         return msgspec.json.decode(document, type=dict[str, msgspec.Raw])
     except UnicodeDecodeError as error:
-        raise BadRequest(f"{name} is not UTF-8: {error.reason} at byte {error.start}", type="invalid_json") from error
+        raise _not_utf8(name, error) from error
     except msgspec.ValidationError as error:
         raise BadRequest(f"{name} must be a JSON object: {error}") from error
     except RecursionError as error:
@@ -52,6 +52,23 @@ def field(source: dict[str, msgspec.Raw], name: str, kind: type[T] | Any, defaul
         return cast(T, msgspec.json.decode(raw, type=kind))
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"{name}: {error}", field=name) from error
+
+
+def value(document: bytes, name: str = "the body") -> msgspec.Raw:
+    """One JSON value of any kind, as its bytes; strictly JSON, so that browsers can read it back.
+
+    Raises:
+        BadRequest: it is not JSON in UTF-8.
+    """
+    try:
+        document.decode()
+        return msgspec.json.decode(document, type=msgspec.Raw)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(name, error) from error
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"{name} is not JSON: {error}", type="invalid_json") from error
+    except RecursionError as error:
+        raise _too_deep(name) from error
 
 
 def _lenient_members(text: str, name: str) -> dict[str, msgspec.Raw]:
@@ -103,6 +120,10 @@ def _ended(text: str, position: int, found: dict[str, msgspec.Raw]) -> dict[str,
     if _skip(text, position) != len(text):
         raise ValueError(f"something follows its end at character {position}")
     return found
+
+
+def _not_utf8(name: str, error: UnicodeDecodeError) -> BadRequest:
+    return BadRequest(f"{name} is not UTF-8: {error.reason} at byte {error.start}", type="invalid_json")
 
 
 def _too_deep(name: str) -> BadRequest:

@@ -21,6 +21,11 @@ def json_response(body: Any, *, status: int = 200, headers: Mapping[str, str] | 
     return Response(msgspec.json.encode(body), status_code=status, headers=headers, media_type=JSON)
 
 
+def text_response(text: str, status: int) -> Response:
+    """A few words, for those who look at the status alone."""
+    return Response(text, status, media_type="text/plain")
+
+
 def done() -> Response:
     """Success with nothing to say: no body and no content type."""
     return Response(status_code=200)

@@ -16,11 +16,13 @@ from services.files.client import FileClient
 from services.gateway.app import build_app
 from services.gateway.backends import Backends
 from services.gateway.catalogue import catalogue_of
+from services.gateway.documents import Documents
 from services.gateway.metrics import Metrics
 from services.gateway.packs import packs_of
 from services.gateway.pictures.converter import PictureConverter
 from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.hub import Hub
+from services.gateway.users import Users
 from services.gateway.web_ui.compressed import Compressed
 from services.gateway.web_ui.folders import INSTALLED, web_ui
 from services.queue.client import QueueClient
@@ -54,6 +56,9 @@ class Settings:
     front_end: str = setting(
         default=INSTALLED,
         help="web UI to serve at /: auto (the one that is installed), none, or a folder with a build of it",
+    )
+    multi_user: bool = setting(
+        default=False, help="whether users have files and settings of their own; requests name theirs themselves"
     )
 
 
@@ -95,6 +100,7 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
         PictureConverter() as pictures,
     ):
         hub = Hub(metrics.dropped)
+        documents = Documents(files)
         following = asyncio.create_task(Follower(queue, hub).run())
         try:
             yield Backends(
@@ -103,6 +109,8 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 hub=hub,
                 catalogue=catalogue_of(queue),
                 packs=packs_of(queue),
+                documents=documents,
+                users=Users(documents, settings.multi_user),
                 metrics=metrics,
                 pictures=pictures,
                 web_ui=web_ui(settings.front_end),

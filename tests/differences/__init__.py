@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tests.differences.difference import Difference, ours
 from tests.differences.in_answers import IN_ANSWERS, UNCOUNTED
+from tests.differences.in_documents import IN_DOCUMENTS
 from tests.differences.in_history import IN_HISTORY
 from tests.differences.in_jobs import IN_JOBS
 from tests.differences.in_nodes import IN_NODES, told_of_a_failure
@@ -23,7 +24,11 @@ SESSIONS = (*IN_NODES, *IN_HISTORY, *IN_SESSIONS)
 #: Of `tests.recordings.jobs()`.
 JOBS = IN_JOBS
 
+#: Of `tests.recorded_answers.recorded()`.
+DOCUMENTS = IN_DOCUMENTS
+
 __all__ = [
+    "DOCUMENTS",
     "IN_ANSWERS",
     "JOBS",
     "NOT_REPLAYED",

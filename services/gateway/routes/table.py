@@ -13,10 +13,13 @@ from services.gateway.routes import (
     nodes,
     prompts,
     queue,
+    settings,
     socket,
     status,
     system,
     uploads,
+    userdata,
+    users,
     view,
     web_ui,
 )
@@ -50,9 +53,18 @@ ROUTES = (
     Endpoint("/prompt", {"GET": prompts.remaining, "POST": prompts.submit}),
     Endpoint("/queue", {"GET": queue.show, "POST": queue.change}),
     Endpoint("/status", {"GET": status.show}),
+    Endpoint("/settings", {"GET": settings.show, "POST": settings.change}),
+    Endpoint("/settings/{id}", {"GET": settings.show_one, "POST": settings.change_one}),
     Endpoint("/system_stats", {"GET": system.show_stats}),
     Endpoint("/upload/image", {"POST": uploads.upload_image}),
     Endpoint("/upload/mask", {"POST": uploads.upload_mask}),
+    Endpoint("/userdata", {"GET": userdata.show_folder}),
+    Endpoint(
+        "/userdata/{file}", {"GET": userdata.show_file, "POST": userdata.store_file, "DELETE": userdata.delete_file}
+    ),
+    Endpoint("/userdata/{file}/move/{dest}", {"POST": userdata.move_file}),
+    Endpoint("/users", {"GET": users.show, "POST": users.add}),
+    Endpoint("/v2/userdata", {"GET": userdata.show_tree}),
     Endpoint("/view", {"GET": view.show}),
     Endpoint(SOCKET_PATH, {"GET": socket.explain}),
 )

@@ -1,0 +1,48 @@
+"""`/settings`: what a user set in their front end, a JSON value for each id."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.files.records import FileKind, FileName
+from services.gateway.backends import Backends
+from services.gateway.bodies import json_object, whole
+from services.gateway.raw_json import value
+from services.gateway.responses import done, json_response
+
+MAX_BYTES = 1 << 20
+
+_NULL = msgspec.Raw(b"null")
+
+
+async def show(backends: Backends, request: Request) -> Response:
+    """All settings."""
+    return json_response(await backends.documents.read(await _settings_of(backends, request)))
+
+
+async def show_one(backends: Backends, request: Request) -> Response:
+    """One setting; null when it was never made."""
+    settings = await backends.documents.read(await _settings_of(backends, request))
+    return json_response(settings.get(request.path_params["id"], _NULL))
+
+
+async def change(backends: Backends, request: Request) -> Response:
+    """Set some of them and leave the others."""
+    name = await _settings_of(backends, request)
+    wanted = await json_object(request, MAX_BYTES)
+    await backends.documents.change(name, lambda settings: settings.update(wanted))
+    return done()
+
+
+async def change_one(backends: Backends, request: Request) -> Response:
+    """Set one."""
+    name = await _settings_of(backends, request)
+    wanted = {request.path_params["id"]: value(await whole(request, MAX_BYTES))}
+    await backends.documents.change(name, lambda settings: settings.update(wanted))
+    return done()
+
+
+async def _settings_of(backends: Backends, request: Request) -> FileName:
+    return FileName(FileKind.USERDATA, await backends.users.of(request), "comfy.settings.json")

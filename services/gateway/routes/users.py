@@ -1,0 +1,47 @@
+"""`/users`: who has files and settings here."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.errors import AlreadyExists
+from services.files.records import FileKind
+from services.gateway.backends import Backends
+from services.gateway.bodies import json_object
+from services.gateway.raw_json import field
+from services.gateway.responses import json_response
+from services.gateway.users import DEFAULT, RESERVED_PREFIX
+
+MAX_BYTES = 64 << 10
+
+#: Characters that a name may have.
+MAX_NAME = 100
+
+
+async def show(backends: Backends, request: Request) -> Response:
+    """All users by id; where there is one only, whether they have stored anything yet."""
+    if backends.users.several:
+        return json_response({"storage": "server", "users": await backends.users.names()})
+    stored = DEFAULT in await backends.files.list_folders(FileKind.USERDATA)
+    return json_response({"storage": "server", "migrated": stored})
+
+
+async def add(backends: Backends, request: Request) -> Response:
+    """Make a user of the `username` that was chosen; the answer is their id."""
+    name = field(await json_object(request, MAX_BYTES), "username", str | None, None) or ""
+    name = name.strip()
+    if not name:
+        return _refusal("username not provided")
+    if name.startswith(RESERVED_PREFIX):
+        return _refusal("System User prefix not allowed")
+    if len(name) > MAX_NAME:
+        return _refusal(f"username has more than {MAX_NAME} characters")
+    try:
+        return json_response(await backends.users.add(name))
+    except AlreadyExists:
+        return _refusal("Duplicate username.")
+
+
+def _refusal(error: str) -> Response:
+    return json_response({"error": error}, status=400)

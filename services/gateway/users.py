@@ -1,0 +1,78 @@
+"""Who the user of a request is, and where their files are.
+
+This is the one place that tells users apart. Without `--multi-user` everybody is the same one. With it, requests name
+themselves in a header, as ComfyUI's clients do: that separates users who trust each other and keeps nobody out.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import msgspec
+from starlette.requests import Request
+
+from services.errors import AlreadyExists, Unauthenticated
+from services.files.records import FileKind, FileName
+from services.gateway.documents import Document, Documents
+
+#: The user when there is only one.
+DEFAULT = "default"
+
+#: The header in which a request says whose it is.
+HEADER = "comfy-user"
+
+#: What names that belong to the platform begin with: no user, and no folder of one, is called so.
+RESERVED_PREFIX = "__"
+
+#: Characters of a name that its id is made of.
+_MAX_SLUG = 64
+
+#: The id of every user and the name that they gave themselves; no user's folder is the one it is in.
+_USERS = FileName(FileKind.USERDATA, "", "users.json")
+
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class Users:
+    """The users of a platform."""
+
+    def __init__(self, documents: Documents, several: bool) -> None:
+        """Users as the documents say; `several` when requests say whose they are."""
+        self._documents = documents
+        self.several = several
+
+    async def of(self, request: Request) -> str:
+        """The id of the user whose request this is: the name of the folder that their files are in.
+
+        Raises:
+            Unauthenticated: there is no such user.
+        """
+        if not self.several:
+            return DEFAULT
+        user = request.headers.get(HEADER, "")
+        if not _ID.fullmatch(user) or user.startswith(RESERVED_PREFIX) or user not in await self.names():
+            raise Unauthenticated(f"{HEADER}: {user[:100]!r} is no user here" if user else f"{HEADER} names no user")
+        return user
+
+    async def names(self) -> Document:
+        """Every user's id, and the name that they gave themselves."""
+        return await self._documents.read(_USERS)
+
+    async def add(self, name: str) -> str:
+        """Make a user and say which id they got.
+
+        Raises:
+            AlreadyExists: somebody has this name.
+        """
+        user = f"{_UNFIT.sub('-', name)[:_MAX_SLUG]}_{uuid.uuid4()}"
+        written = msgspec.Raw(msgspec.json.encode(name))
+
+        def add(users: Document) -> None:
+            if name in (msgspec.json.decode(taken) for taken in users.values()):
+                raise AlreadyExists(f"somebody is called {name!r} already")
+            users[user] = written
+
+        await self._documents.change(_USERS, add)
+        return user

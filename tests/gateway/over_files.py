@@ -1,0 +1,30 @@
+"""Gateways over a file service on disk, without a queue."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from services.files.servicer import file_servicer
+from services.files.stores.disk import DiskStore
+from services.gateway.service import Settings, serving
+from services.rpc.server import serve
+
+
+@asynccontextmanager
+async def gateways(folder: Path, count: int = 1, **settings: Any) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """A client of each of several gateways to one file service, whose data and models lie in `folder`."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(DiskStore(folder / "data", (folder / "models",)))
+        server = await stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(store)]))
+        clients = []
+        for _ in range(count):
+            wanted = Settings(port=0, queue="127.0.0.1:1", files=server.address, **settings)
+            port = await stack.enter_async_context(serving(wanted))
+            client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20)
+            clients.append(await stack.enter_async_context(client))
+        yield clients
