@@ -31,7 +31,7 @@ _NO_FILE = FileName(FileKind.TEMP, "", ".health")
 
 async def show_stats(backends: Backends, request: Request) -> Response:
     """Hosts and devices."""
-    return json_response(system_stats(await backends.queue.executors(), __version__))
+    return json_response(system_stats(await backends.queue.executors(), __version__, backends.web_ui))
 
 
 async def show_features(backends: Backends, request: Request) -> Response:

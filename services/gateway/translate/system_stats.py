@@ -9,15 +9,16 @@ from typing import Any
 
 import psutil
 
+from services.gateway.web_ui.folders import WebUi
 from services.queue.records import Device, Executor, HostInfo
 
-#: The version of ComfyUI whose API this is.
+#: The version of ComfyUI whose API this is, and what it wants to have beside it.
 COMFYUI_VERSION = "0.3.64"
 FRONTEND_VERSION = "1.27.10"
 TEMPLATES_VERSION = "0.1.95"
 
 
-def system_stats(executors: Sequence[Executor], version: str) -> dict[str, Any]:
+def system_stats(executors: Sequence[Executor], version: str, web_ui: WebUi) -> dict[str, Any]:
     """The first executor's host stands for the system; the devices of all of them are listed.
 
     Command lines stay private: `argv` names the program only.
@@ -29,14 +30,14 @@ def system_stats(executors: Sequence[Executor], version: str) -> dict[str, Any]:
         "ram_free": host.ram_free,
         "comfyui_version": COMFYUI_VERSION,
         "required_frontend_version": FRONTEND_VERSION,
-        "installed_templates_version": TEMPLATES_VERSION,
+        "installed_templates_version": web_ui.templates_version or None,
         "required_templates_version": TEMPLATES_VERSION,
         "python_version": host.python_version,
         "pytorch_version": host.torch_version,
         "embedded_python": False,
         "argv": ["silverprint"],
-        "comfyui_frontend_version": FRONTEND_VERSION,
-        "workflow_templates_version": TEMPLATES_VERSION,
+        "comfyui_frontend_version": web_ui.front_end_version or FRONTEND_VERSION,
+        "workflow_templates_version": web_ui.templates_version or TEMPLATES_VERSION,
         "cloud_version": "",
         "silverprint_version": version,
     }
