@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 
 import msgspec
 
 from services.gateway.momentary import Momentary
+from services.gateway.prepared import Prepared
 from services.gateway.translate.object_info import served_definitions
 from services.queue.client import QueueClient
-
-GZIP_LEVEL = 6
 
 
 class Catalogue:
@@ -20,8 +18,7 @@ class Catalogue:
     def __init__(self, digest: str, classes: dict[str, msgspec.Raw]) -> None:
         self.digest = digest
         self.classes = classes
-        self.body = msgspec.json.encode(classes)
-        self.gzipped = gzip.compress(self.body, GZIP_LEVEL, mtime=0)
+        self.served = Prepared(digest, msgspec.json.encode(classes))
 
     @classmethod
     def parse(cls, digest: str, definitions_json: bytes) -> Catalogue:

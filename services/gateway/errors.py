@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any, TypedDict
 
 import msgspec
 from starlette.requests import ClientDisconnect
@@ -34,6 +35,23 @@ STATUS: dict[type[errors.ServiceError], tuple[int, str]] = {
     errors.Unauthenticated: (401, "unauthenticated"),
     errors.Unimplemented: (501, "not_implemented"),
 }
+
+
+class ErrorDescription(TypedDict):
+    """What is wrong with a request."""
+
+    type: str
+    message: str
+    details: str
+    #: `field` names what is at fault, where it is one thing
+    extra_info: dict[str, Any]
+
+
+class ErrorResponse(TypedDict):
+    """The answer to a request that failed; a refused prompt has errors by node id beside it."""
+
+    error: ErrorDescription
+    node_errors: dict[str, Any]
 
 
 class BadRequest(errors.InvalidArgument):
@@ -80,6 +98,7 @@ def error_response(error: Exception) -> Response:
 def _answer(status: int, type_: str, message: str, field: str = "") -> Response:
     details = f"{field}: {message}" if field and not message.startswith(field) else message
     extra = {"field": field} if field else {}
-    body = {"error": {"type": type_, "message": message, "details": details, "extra_info": extra}, "node_errors": {}}
+    error = ErrorDescription(type=type_, message=message, details=details, extra_info=extra)
+    body = ErrorResponse(error=error, node_errors={})
     headers = {"Retry-After": str(RETRY_AFTER)} if status in (429, 503) else None
     return json_response(body, status=status, headers=headers)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 
 from services.gateway.errors import BadRequest
 
 T = TypeVar("T")
+
+#: A JSON object that is passed on as the bytes that it came in.
+RawObject = Annotated[Any, msgspec.Meta(extra_json_schema={"type": "object"})]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()

@@ -36,10 +36,21 @@ from services.queue.servicer import QueueServicer
 from services.queue.stores.memory import MemoryStore as QueueStore
 from services.queue.worker_servicer import WorkerServicer
 from services.rpc.server import serve
+from tests.gateway.conformance import check_answer
 from tests.gateway.executor import Script, ScriptedExecutor, ScriptedRun
 
 RECORDED = Path(__file__).parent.parent / "recorded"
-CLASSES = (RECORDED / "submission_classes.json").read_bytes()
+
+#: What every definition says, beside what the recorded classes say of theirs.
+_DEFINITION: dict[str, Any] = {"input_order": {}, "output_is_list": [], "output_name": [], "display_name": None}
+_DEFINITION |= {"description": "", "python_module": "nodes", "category": ""}
+
+CLASSES = json.dumps(
+    {
+        name: _DEFINITION | definition
+        for name, definition in json.loads((RECORDED / "submission_classes.json").read_bytes()).items()
+    }
+).encode()
 
 #: A workflow that the recorded classes allow.
 GRAPH: dict[str, Any] = {
@@ -137,7 +148,12 @@ async def gateway(
         port = await stack.enter_async_context(serving(settings))
         yield Gateway(
             http=await stack.enter_async_context(
-                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20)
+                httpx.AsyncClient(
+                    base_url=f"http://127.0.0.1:{port}",
+                    trust_env=False,
+                    timeout=20,
+                    event_hooks={"response": [check_answer]},
+                )
             ),
             port=port,
             queue=await stack.enter_async_context(QueueClient(queue_server.address)),

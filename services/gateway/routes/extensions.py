@@ -14,11 +14,13 @@ from services.files.names import parse_path
 from services.files.records import FileKind, FileName
 from services.gateway.backends import Backends
 from services.gateway.content_types import script_headers
+from services.gateway.operations import FILE, NOTHING, json, operation
 from services.gateway.responses import json_response
 from services.gateway.routes import web_ui
 from services.gateway.stored_files import stored_file
 
 
+@operation("getExtensions", "system", answers={200: json(list[str])})
 async def list_scripts(backends: Backends, request: Request) -> Response:
     """The paths of all scripts, for the web UI to load: its own, then those of node packs."""
     known = await backends.packs.get()
@@ -30,6 +32,7 @@ async def list_scripts(backends: Backends, request: Request) -> Response:
     return json_response(await asyncio.to_thread(backends.web_ui.scripts) + scripts)
 
 
+@operation("getExtensionFile", "system", answers=FILE | {404: NOTHING})
 async def show(backends: Backends, request: Request) -> Response:
     """One file of a pack, or of the web UI's own extensions."""
     try:

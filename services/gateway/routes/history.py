@@ -12,10 +12,11 @@ from services.errors import NotFound
 from services.gateway.backends import Backends
 from services.gateway.bodies import json_object
 from services.gateway.errors import BadRequest
+from services.gateway.operations import NOTHING, Parameter, json, json_body, operation
 from services.gateway.paging import last_prompts, prompts
 from services.gateway.responses import done, json_response, streamed_json
-from services.gateway.routes.selection import MAX_BYTES, selection
-from services.gateway.translate.entries import history_entry
+from services.gateway.routes.selection import MAX_BYTES, HistoryManageRequest, selection
+from services.gateway.translate.entries import HistoryItem, history_entry
 from services.queue.records import Prompt, PromptState
 
 #: What ran; a prompt that was taken back before has no history.
@@ -26,11 +27,22 @@ STATES = (PromptState.SUCCEEDED, PromptState.FAILED, PromptState.INTERRUPTED)
 _MOST = 2**31 - 1
 
 
+@operation(
+    "getHistory",
+    "workflow",
+    parameters=[
+        Parameter("max_items", "how many: of the last, unless there is an offset", int),
+        Parameter("offset", "how many to leave out, from the oldest on", int),
+    ],
+    answers={200: json(dict[str, HistoryItem], "entries by prompt id")},
+    errors=[400],
+)
 async def show(backends: Backends, request: Request) -> Response:
     """Entries by the time they finished: all, the last `max_items`, or `max_items` from `offset` on."""
     return await streamed_json(_entries(_window(backends, _number(request, "max_items"), _number(request, "offset"))))
 
 
+@operation("getHistoryItem", "workflow", answers={200: json(dict[str, HistoryItem])})
 async def show_one(backends: Backends, request: Request) -> Response:
     """One prompt's entry; an empty object when it has not finished or does not exist."""
     try:
@@ -40,6 +52,7 @@ async def show_one(backends: Backends, request: Request) -> Response:
     return json_response({prompt.prompt_id: history_entry(prompt)} if prompt.state in STATES else {})
 
 
+@operation("manageHistory", "workflow", body=json_body(HistoryManageRequest), answers={200: NOTHING})
 async def change(backends: Backends, request: Request) -> Response:
     """Forget everything that has finished, or the prompts named."""
     chosen = selection(await json_object(request, MAX_BYTES))

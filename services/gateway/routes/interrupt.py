@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,6 +11,7 @@ from services.errors import PermissionDenied
 from services.gateway.backends import Backends
 from services.gateway.bodies import whole
 from services.gateway.errors import BadRequest
+from services.gateway.operations import JSON, NOTHING, Body, Parameter, operation
 from services.gateway.raw_json import field, members
 from services.gateway.responses import done
 
@@ -18,6 +21,15 @@ MAX_BYTES = 64 << 10
 _OWN_SITES = ("none", "same-origin")
 
 
+class InterruptRequest(TypedDict, total=False):
+    """Which prompt to stop; all that run when it names none."""
+
+    prompt_id: str | None
+
+
+@operation(
+    "interruptExecution", "workflow", body=Body({JSON: InterruptRequest}, required=False), answers={200: NOTHING}
+)
 async def interrupt(backends: Backends, request: Request) -> Response:
     """Interrupt the prompt that the body names, or all that run when it names none."""
     prompt_id = _prompt_id(await whole(request, MAX_BYTES))
@@ -25,6 +37,12 @@ async def interrupt(backends: Backends, request: Request) -> Response:
     return done()
 
 
+@operation(
+    "interruptExecutionByGet",
+    "workflow",
+    parameters=[Parameter("prompt_id", "the prompt to stop; all that run when there is none")],
+    answers={200: NOTHING},
+)
 async def interrupt_by_get(backends: Backends, request: Request) -> Response:
     """The same for clients that ask with GET; a foreign page that embeds the address is refused.
 

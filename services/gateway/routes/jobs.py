@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TypedDict
 
 import msgspec
 from starlette.requests import Request
@@ -12,11 +13,12 @@ from services.errors import NotFound
 from services.gateway.backends import Backends
 from services.gateway.bodies import json_object
 from services.gateway.errors import BadRequest
+from services.gateway.operations import Parameter, json, json_body, operation
 from services.gateway.paging import found
 from services.gateway.raw_json import field
 from services.gateway.responses import json_response, streamed_json
 from services.gateway.routes.selection import MAX_BYTES
-from services.gateway.translate.jobs import STATUS, job, job_in_full
+from services.gateway.translate.jobs import STATUS, JobInFull, Jobs, Pagination, job, job_in_full
 from services.queue.records import PromptOrder, PromptState, Search
 
 #: By what ComfyUI and what Comfy Cloud call them.
@@ -35,15 +37,53 @@ class _Refused(Exception):
     """A question that makes no sense; the answer of this resource has a shape of its own."""
 
 
+class JobError(TypedDict):
+    """Why there is no answer."""
+
+    error: str
+
+
+class JobCancelled(TypedDict):
+    """Whether the job was stopped."""
+
+    cancelled: bool
+
+
+class JobsToCancel(TypedDict):
+    """The jobs to stop."""
+
+    job_ids: list[str]
+
+
+class JobsCancelled(TypedDict):
+    """The jobs that were stopped."""
+
+    cancelled: list[str]
+
+
+@operation(
+    "getJobs",
+    "queue",
+    parameters=[
+        Parameter("status", "states to list, with commas between: pending, in_progress, completed, failed, cancelled"),
+        Parameter("workflow_id", "only jobs of this workflow"),
+        Parameter("sort_by", "created_at or execution_duration"),
+        Parameter("sort_order", "desc or asc"),
+        Parameter("limit", "how many at most", int),
+        Parameter("offset", "how many to leave out first", int),
+    ],
+    answers={200: json(Jobs), 400: json(JobError)},
+)
 async def show(backends: Backends, request: Request) -> Response:
     """Jobs by `status`, `workflow_id`, `sort_by` and `sort_order`; `limit` of them from `offset` on."""
     try:
         search = _search(request)
     except _Refused as refusal:
-        return json_response({"error": str(refusal)}, status=400)
+        return json_response(JobError(error=str(refusal)), status=400)
     return await streamed_json(_listed(backends, search))
 
 
+@operation("getJob", "queue", answers={200: json(JobInFull), 404: json(JobError)})
 async def show_one(backends: Backends, request: Request) -> Response:
     """A job with its workflow and its outputs."""
     try:
@@ -53,15 +93,17 @@ async def show_one(backends: Backends, request: Request) -> Response:
     return json_response(job_in_full(prompt))
 
 
+@operation("cancelJob", "queue", answers={200: json(JobCancelled)})
 async def cancel_one(backends: Backends, request: Request) -> Response:
     """Take a job back or interrupt it; `cancelled` is false for one that has ended or does not exist."""
     try:
         stopped = await backends.queue.stop([request.path_params["job_id"]])
     except NotFound:
         stopped = []
-    return json_response({"cancelled": bool(stopped)})
+    return json_response(JobCancelled(cancelled=bool(stopped)))
 
 
+@operation("cancelJobs", "queue", body=json_body(JobsToCancel), answers={200: json(JobsCancelled), 404: json(JobError)})
 async def cancel(backends: Backends, request: Request) -> Response:
     """The same for the jobs named in `job_ids`; when one does not exist, all are left alone."""
     body = await json_object(request, MAX_BYTES)
@@ -71,11 +113,11 @@ async def cancel(backends: Backends, request: Request) -> Response:
         stopped = await backends.queue.stop(field(body, "job_ids", list[str], []))
     except NotFound:
         return _unknown()
-    return json_response({"cancelled": stopped})
+    return json_response(JobsCancelled(cancelled=stopped))
 
 
 def _unknown() -> Response:
-    return json_response({"error": "Job not found"}, status=404)
+    return json_response(JobError(error="Job not found"), status=404)
 
 
 def _search(request: Request) -> Search:
@@ -126,7 +168,7 @@ async def _listed(backends: Backends, search: Search) -> AsyncIterator[bytes]:
         for prompt in page:
             yield (b", " if count else b"") + msgspec.json.encode(job(prompt))
             count += 1
-    pagination = {
+    pagination: Pagination = {
         "offset": search.offset,
         "limit": search.limit or None,
         "total": total,

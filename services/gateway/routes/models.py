@@ -10,15 +10,18 @@ from starlette.responses import Response
 from services.errors import NotFound
 from services.files.records import FileKind
 from services.gateway.backends import Backends
+from services.gateway.operations import json, operation
 from services.gateway.responses import json_response
 from services.gateway.translate.model_folders import FOLDERS, is_model
 
 
+@operation("getModelTypes", "model", answers={200: json(list[str])})
 async def list_folders(backends: Backends, request: Request) -> Response:
     """The kinds of model."""
     return json_response(FOLDERS)
 
 
+@operation("getModels", "model", answers={200: json(list[str])}, errors=[404])
 async def list_models(backends: Backends, request: Request) -> Response:
     """The files of one kind, those in subfolders too.
 
@@ -31,6 +34,7 @@ async def list_models(backends: Backends, request: Request) -> Response:
     return json_response(await _names(backends, folder))
 
 
+@operation("getEmbeddings", "model", answers={200: json(list[str])})
 async def list_embeddings(backends: Backends, request: Request) -> Response:
     """The embeddings, without their extensions, as prompts name them."""
     names = await _names(backends, "embeddings")

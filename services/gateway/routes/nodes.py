@@ -6,23 +6,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.backends import Backends
-from services.gateway.conditional import accepts_gzip, matches_etag
-from services.gateway.responses import JSON, json_response
+from services.gateway.operations import NOTHING, json, operation
+from services.gateway.responses import json_response
+from services.gateway.translate.object_info import NodeInfo
 
 
+@operation("getNodeInfo", "node", answers={200: json(dict[str, NodeInfo]), 304: NOTHING})
 async def show_all(backends: Backends, request: Request) -> Response:
     """Every class; unchanged catalogues cost a 304, others a copy of bytes made once."""
-    catalogue = await backends.catalogue.get()
-    zipped = accepts_gzip(request)
-    headers = {"ETag": f'"{catalogue.digest}{"-gzip" if zipped else ""}"', "Vary": "Accept-Encoding"}
-    headers["Cache-Control"] = "no-cache"
-    if matches_etag(request, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    if zipped:
-        headers["Content-Encoding"] = "gzip"
-    return Response(catalogue.gzipped if zipped else catalogue.body, headers=headers, media_type=JSON)
+    return (await backends.catalogue.get()).served.answer(request)
 
 
+@operation("getNodeClassInfo", "node", answers={200: json(dict[str, NodeInfo])})
 async def show_one(backends: Backends, request: Request) -> Response:
     """One class; an empty object when there is none of that name."""
     name = request.path_params["node_class"]

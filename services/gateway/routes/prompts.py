@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.backends import Backends
 from services.gateway.bodies import whole
+from services.gateway.operations import json, json_body, operation
 from services.gateway.raw_json import members
 from services.gateway.responses import json_response
 from services.gateway.routes.packs import changed_prompt
-from services.gateway.translate.prompt import accepted, submission
+from services.gateway.translate.prompt import PromptRequest, PromptResponse, accepted, submission
 
 #: Below what a gRPC message may hold.
 MAX_PROMPT_BYTES = 30 << 20
 
 
+class ExecInfo(TypedDict):
+    """How busy the queue is."""
+
+    queue_remaining: int
+
+
+class PromptInfo(TypedDict):
+    """How many prompts wait or run."""
+
+    exec_info: ExecInfo
+
+
+@operation(
+    "executePrompt",
+    "workflow",
+    body=json_body(PromptRequest),
+    answers={200: json(PromptResponse)},
+    errors=[409, 429],
+)
 async def submit(backends: Backends, request: Request) -> Response:
     """Queue a prompt."""
     body = await whole(request, MAX_PROMPT_BYTES)
@@ -25,7 +47,8 @@ async def submit(backends: Backends, request: Request) -> Response:
     return json_response(accepted(await backends.queue.submit(asked), asked))
 
 
+@operation("getPromptInfo", "workflow", answers={200: json(PromptInfo)})
 async def remaining(backends: Backends, request: Request) -> Response:
     """How many prompts wait or run."""
     stats = await backends.queue.stats()
-    return json_response({"exec_info": {"queue_remaining": stats.pending + stats.running}})
+    return json_response(PromptInfo(exec_info=ExecInfo(queue_remaining=stats.pending + stats.running)))

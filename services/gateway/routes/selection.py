@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import msgspec
 
@@ -10,6 +11,20 @@ from services.gateway.raw_json import field
 
 #: Longer than a list of every prompt that a queue holds.
 MAX_BYTES = 8 << 20
+
+
+class QueueManageRequest(TypedDict, total=False):
+    """Which waiting prompts to take back: all of them, or those with these ids."""
+
+    clear: bool | int | None
+    delete: list[str] | str | None
+
+
+class HistoryManageRequest(TypedDict, total=False):
+    """Which finished prompts to forget: all of them, or those with these ids."""
+
+    clear: bool | int | None
+    delete: list[str] | str | None
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,19 @@ from starlette.responses import Response
 
 from services.gateway.backends import Backends
 from services.gateway.errors import BadRequest
+from services.gateway.operations import Answer, Parameter, operation
 
 
+@operation(
+    "webSocketConnect",
+    "workflow",
+    parameters=[Parameter("clientId", "whose messages to get: what prompts name as their client_id")],
+    answers={101: Answer({}, "a WebSocket")},
+    errors=[400],
+)
 async def explain(backends: Backends, request: Request) -> Response:
-    """Say what is missing."""
+    """The socket that tells a client of its prompts.
+
+    Asked for without an upgrade, it says what is missing.
+    """
     raise BadRequest("only WebSockets are answered here: the request has no Upgrade: websocket", field="Upgrade")

@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.backends import Backends
+from services.gateway.operations import Answer, operation
 
 _PAGE = Path(__file__).parent.parent / "static" / "status.html"
 
 
+@operation("getStatusPage", "system", answers={200: Answer({"text/html": str})})
 async def show(backends: Backends, request: Request) -> Response:
     """The status page; it may run its own script and talk to this gateway, nothing else."""
     page, policy = _page()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
@@ -15,10 +15,11 @@ from services.errors import NotFound, ServiceError
 from services.files.records import FileKind, FileName
 from services.gateway.backends import Backends
 from services.gateway.metrics import exposition
+from services.gateway.operations import TEXT, Answer, json, operation
 from services.gateway.responses import json_response
-from services.gateway.translate.features import features
-from services.gateway.translate.node_packs import node_packs
-from services.gateway.translate.system_stats import system_stats
+from services.gateway.translate.features import ServerFeatures, features
+from services.gateway.translate.node_packs import NodePacks, node_packs
+from services.gateway.translate.system_stats import SystemStats, system_stats
 
 T = TypeVar("T")
 
@@ -29,16 +30,35 @@ ANSWER_TIMEOUT = 2.0
 _NO_FILE = FileName(FileKind.TEMP, "", ".health")
 
 
+class Health(TypedDict):
+    """Whether the services behind the gateway answer: "ok", or what is wrong with one."""
+
+    status: Literal["ok", "degraded"]
+    live: bool
+    services: dict[str, str]
+    node_packs: NodePacks
+    version: str
+
+
+class Liveness(TypedDict):
+    """That the gateway itself answers."""
+
+    live: bool
+
+
+@operation("getSystemStats", "system", answers={200: json(SystemStats)})
 async def show_stats(backends: Backends, request: Request) -> Response:
     """Hosts and devices."""
-    return json_response(system_stats(await backends.queue.executors(), __version__, backends.web_ui))
+    return json_response(system_stats(await backends.queue.executors(), __version__))
 
 
+@operation("getFeatures", "system", answers={200: json(ServerFeatures)})
 async def show_features(backends: Backends, request: Request) -> Response:
     """What this server can do."""
     return json_response(features(backends.max_upload_bytes))
 
 
+@operation("getHealth", "system", answers={200: json(Health), 503: json(Health)})
 async def show_health(backends: Backends, request: Request) -> Response:
     """200 when the services behind the gateway answer, 503 when one does not; the gateway lives either way."""
     queue, files, executors = await asyncio.gather(
@@ -46,7 +66,7 @@ async def show_health(backends: Backends, request: Request) -> Response:
     )
     services = {"queue": queue, "files": files}
     well = all(state == "ok" for state in services.values())
-    body = {
+    body: Health = {
         "status": "ok" if well else "degraded",
         "live": True,
         "services": services,
@@ -56,11 +76,13 @@ async def show_health(backends: Backends, request: Request) -> Response:
     return json_response(body, status=200 if well else 503)
 
 
+@operation("getLiveness", "system", answers={200: json(Liveness)})
 async def show_liveness(backends: Backends, request: Request) -> Response:
     """200 while the gateway itself answers."""
-    return json_response({"live": True})
+    return json_response(Liveness(live=True))
 
 
+@operation("getMetrics", "system", answers={200: Answer({TEXT: str})})
 async def show_metrics(backends: Backends, request: Request) -> Response:
     """Prometheus's text format."""
     stats, executors = await asyncio.gather(_or_none(backends.queue.stats()), _or_none(backends.queue.executors()))

@@ -11,6 +11,7 @@ from services.gateway.routes import (
     jobs,
     models,
     nodes,
+    openapi,
     prompts,
     queue,
     settings,
@@ -29,7 +30,7 @@ PREFIX = "/api"
 
 SOCKET_PATH = "/ws"
 
-ROUTES = (
+ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/", {"GET": web_ui.show_page}),
     Endpoint("/embeddings", {"GET": models.list_embeddings}),
     Endpoint("/extensions", {"GET": extensions.list_scripts}),
@@ -50,6 +51,7 @@ ROUTES = (
     Endpoint("/models/{folder}", {"GET": models.list_models}),
     Endpoint("/object_info", {"GET": nodes.show_all}),
     Endpoint("/object_info/{node_class:path}", {"GET": nodes.show_one}),
+    Endpoint("/openapi.json", {"GET": openapi.document_of(lambda: ROUTES, PREFIX)}),
     Endpoint("/prompt", {"GET": prompts.remaining, "POST": prompts.submit}),
     Endpoint("/queue", {"GET": queue.show, "POST": queue.change}),
     Endpoint("/status", {"GET": status.show}),

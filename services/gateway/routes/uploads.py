@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, NotRequired, TypedDict
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,13 +12,30 @@ from services.files.records import FileName
 from services.gateway.backends import Backends
 from services.gateway.errors import BadRequest, StorageFull
 from services.gateway.multipart import Form, UploadedFile, received_form
+from services.gateway.operations import FORM, Body, File, json, operation
 from services.gateway.pictures.converter import Source
 from services.gateway.pictures.orders import Masking
 from services.gateway.responses import json_response
 from services.gateway.spool import SpooledContent
-from services.gateway.translate.upload import masked_original, upload_name, upload_policy, uploaded
+from services.gateway.translate.upload import UploadResponse, masked_original, upload_name, upload_policy, uploaded
 
 
+class ImageForm(TypedDict):
+    """A file, and where it is to go; a taken name is made another unless it is to be overwritten."""
+
+    image: File
+    type: NotRequired[Literal["input", "output", "temp"]]
+    subfolder: NotRequired[str]
+    overwrite: NotRequired[str]
+
+
+class MaskForm(ImageForm):
+    """A mask, and in JSON the filename, subfolder and type of the picture that it is for."""
+
+    original_ref: str
+
+
+@operation("uploadImage", "image", body=Body({FORM: ImageForm}), answers={200: json(UploadResponse)}, errors=[409, 507])
 async def upload_image(backends: Backends, request: Request) -> Response:
     """Store the form's file; the answer names it, since another file may have had its name."""
     async with received_form(request, backends.max_upload_bytes) as form:
@@ -24,6 +43,9 @@ async def upload_image(backends: Backends, request: Request) -> Response:
         return await _store(backends, form, upload_name(file.filename, form.fields), file)
 
 
+@operation(
+    "uploadMask", "image", body=Body({FORM: MaskForm}), answers={200: json(UploadResponse)}, errors=[404, 409, 507]
+)
 async def upload_mask(backends: Backends, request: Request) -> Response:
     """Store a picture that is here already under the form's name, with the transparency of the form's file."""
     async with received_form(request, backends.max_upload_bytes) as form:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from services.files.records import FileName
 from services.gateway.backends import Backends
 from services.gateway.content_types import content_headers, disposition
+from services.gateway.operations import FILE, Parameter, operation
 from services.gateway.pictures.converter import Source
 from services.gateway.pictures.orders import Conversion
 from services.gateway.responses import HeldResponse
@@ -17,6 +19,19 @@ from services.gateway.stored_files import stored_file
 from services.gateway.translate.view import requested_conversion, requested_file
 
 
+@operation(
+    "viewImage",
+    "image",
+    parameters=[
+        Parameter("filename", 'the file; "NAME [TYPE]" says its type too', required=True),
+        Parameter("type", "output when there is none", Literal["input", "output", "temp"]),
+        Parameter("subfolder", "where the file is within its type"),
+        Parameter("preview", 'a format, webp or jpeg, and a quality: "webp;90"'),
+        Parameter("channel", "which channels of a picture: rgb, a or rgba"),
+    ],
+    answers=FILE,
+    errors=[400, 404, 409],
+)
 async def show(backends: Backends, request: Request) -> Response:
     """The file that the query names."""
     name = requested_file(request.query_params)

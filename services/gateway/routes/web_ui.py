@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.backends import Backends
+from services.gateway.operations import FILE, operation
 from services.gateway.resource import not_found
 from services.gateway.routes import status
 from services.gateway.web_ui.folders import WebUi
@@ -19,6 +20,7 @@ _PAGE = "/index.html"
 _NEVER_KEPT = {"Pragma": "no-cache", "Expires": "0"}
 
 
+@operation("getPage", "system", answers=FILE)
 async def show_page(backends: Backends, request: Request) -> Response:
     """The web UI; the status page where none is installed."""
     page = await asyncio.to_thread(_found, backends.web_ui, _PAGE)

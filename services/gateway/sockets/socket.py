@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 from services.gateway.sockets.frames import Frame, Kind
 from services.gateway.sockets.outbox import Outbox, Overflow
@@ -21,38 +21,29 @@ class Socket:
         self.client_id = client_id
         #: whether the client understands previews with metadata
         self.metadata = False
-        #: done when the client reads so slowly that what must arrive does not fit the buffer
-        self.overflowed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        #: the last word that it was given on how many prompts there are
-        self.status: Frame | None = None
+        #: set when the client reads so slowly that what must arrive does not fit the buffer
+        self.overflowed = asyncio.Event()
         self._outbox = Outbox(dropped)
         self._delivered = delivered
 
     def put(self, frame: Frame) -> None:
         """Queue a frame; after an overflow nothing is queued any more."""
-        if self.overflowed.done():
+        if self.overflowed.is_set():
             return
         try:
             self._outbox.put(frame)
         except Overflow:
-            self.overflowed.set_result(None)
+            self.overflowed.set()
 
     def put_all(self, frames: Iterable[Frame]) -> None:
         """Queue frames in their order."""
         for frame in frames:
             self.put(frame)
 
-    def put_status(self, frame: Frame) -> None:
-        """Queue how many prompts there are, unless it was queued already."""
-        if self.status is not frame:
-            self.status = frame
-            self.put(frame)
-
-    async def send_all(self, send: Callable[[Sequence[str | bytes]], Awaitable[None]]) -> None:
-        """Send what is queued, together what waits together, as fast as `send` takes it, until cancelled."""
+    async def send_all(self, send: Callable[[str | bytes], Awaitable[None]]) -> None:
+        """Send what is queued, as fast as `send` takes it, until cancelled."""
         while True:
-            frames = await self._outbox.take()
-            await send([frame.payload for frame in frames])
-            for frame in frames:
-                if frame.receipt is not None:
-                    self._delivered(frame.receipt.prompt_id, frame.receipt.sequence)
+            frame = await self._outbox.get()
+            await send(frame.payload)
+            if frame.receipt is not None:
+                self._delivered(frame.receipt.prompt_id, frame.receipt.sequence)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 
-def features(max_upload_bytes: int) -> dict[str, Any]:
+class ServerFeatures(TypedDict):
+    """What this server can do; sizes in bytes."""
+
+    supports_preview_metadata: bool
+    max_upload_size: int
+
+
+def features(max_upload_bytes: int) -> ServerFeatures:
     """What this server can do."""
     return {"supports_preview_metadata": True, "max_upload_size": max_upload_bytes}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from services.graph.events import (
 )
 from services.queue.records import Event
 
-Message = tuple[str, dict[str, Any] | msgspec.Raw]
+Message = tuple[str, Mapping[str, object] | msgspec.Raw]
 
 
 def lasting_message(event: Event) -> Message | None:

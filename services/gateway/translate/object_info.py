@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any, NotRequired, TypedDict
+
 import msgspec
 
 #: Says which inputs a class checks itself; not part of ComfyUI's definition.
 _INTERNAL = "validation"
+
+
+class NodeInfo(TypedDict):
+    """A node class: how it is used, and how it is shown."""
+
+    input: dict[str, Any]
+    input_order: dict[str, list[str]]
+    output: list[Any]
+    output_is_list: list[bool]
+    output_name: list[str]
+    name: str
+    display_name: str | None
+    description: str
+    python_module: str
+    category: str
+    output_node: bool
+    output_tooltips: NotRequired[list[str | None]]
+    deprecated: NotRequired[bool]
+    experimental: NotRequired[bool]
+    api_node: NotRequired[bool]
 
 
 def served_definitions(definitions_json: bytes) -> dict[str, msgspec.Raw]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
 from services.gateway.errors import BadRequest
-from services.gateway.raw_json import field, members
+from services.gateway.raw_json import RawObject, field, members
 from services.gateway.translate.numbers import plain
 from services.queue.records import Accepted, Submission
 
@@ -24,6 +24,29 @@ class _Workflow(msgspec.Struct):
 
 class _PngInfo(msgspec.Struct):
     workflow: _Workflow | None = None
+
+
+class PromptRequest(TypedDict):
+    """A workflow to run: nodes by id, in ComfyUI's API format."""
+
+    prompt: dict[str, Any]
+    prompt_id: NotRequired[str | float | None]
+    client_id: NotRequired[str | int | None]
+    extra_data: NotRequired[dict[str, Any]]
+    #: its place in the queue, the lowest first
+    number: NotRequired[float | str | bool]
+    #: before all that wait
+    front: NotRequired[bool | int | None]
+    #: ids of the output nodes to run, all when there are none
+    partial_execution_targets: NotRequired[list[str] | str | None]
+
+
+class PromptResponse(TypedDict):
+    """A prompt that was queued; errors are of outputs that will not be made."""
+
+    prompt_id: str
+    number: float
+    node_errors: RawObject
 
 
 def submission(body: dict[str, msgspec.Raw]) -> Submission:
@@ -47,10 +70,11 @@ def submission(body: dict[str, msgspec.Raw]) -> Submission:
     )
 
 
-def accepted(answer: Accepted, asked: Submission) -> dict[str, Any]:
+def accepted(answer: Accepted, asked: Submission) -> PromptResponse:
     """The answer to a prompt that was queued; a number that the client chose stays a float."""
     number = answer.number if asked.number is not None else plain(answer.number)
-    return {"prompt_id": answer.prompt_id, "number": number, "node_errors": msgspec.Raw(answer.node_errors_json)}
+    errors = msgspec.Raw(answer.node_errors_json)
+    return PromptResponse(prompt_id=answer.prompt_id, number=number, node_errors=errors)
 
 
 def _graph(graph_json: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from services.errors import InvalidArgument
 from services.files import names
@@ -13,6 +13,14 @@ from services.gateway.raw_json import field, members
 from services.gateway.translate.view import requested_file
 
 _KINDS = {kind.value: kind for kind in (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)}
+
+
+class UploadResponse(TypedDict):
+    """Where a file went."""
+
+    name: str
+    subfolder: str
+    type: str
 
 
 def upload_name(filename: str, fields: Mapping[str, str]) -> FileName:
@@ -53,6 +61,6 @@ def masked_original(fields: Mapping[str, str]) -> FileName:
     return requested_file({name: value for name, value in query.items() if value is not None})
 
 
-def uploaded(name: FileName) -> dict[str, Any]:
+def uploaded(name: FileName) -> UploadResponse:
     """The answer: the name that the file got."""
     return {"name": name.filename, "subfolder": name.subfolder, "type": name.kind.value}

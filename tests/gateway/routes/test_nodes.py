@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 
 import pytest
@@ -37,14 +36,13 @@ async def test_an_unknown_class_is_an_empty_object(shared: Gateway, name: str) -
 
 
 async def test_clients_that_decode_gzip_are_sent_less(shared: Gateway) -> None:
-    async with shared.http.stream("GET", "/object_info", headers={"Accept-Encoding": "gzip"}) as answer:
-        zipped = b"".join([chunk async for chunk in answer.aiter_raw()])
-        assert answer.headers["content-encoding"] == "gzip"
-        assert answer.headers["vary"] == "Accept-Encoding"
+    zipped = await shared.http.get("/object_info", headers={"Accept-Encoding": "gzip"})
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert zipped.headers["vary"] == "Accept-Encoding"
     plain = await shared.http.get("/object_info", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
-    assert len(zipped) < len(plain.content)
-    assert gzip.decompress(zipped) == plain.content
+    assert int(zipped.headers["content-length"]) < len(plain.content)
+    assert zipped.content == plain.content
     refused = await shared.http.get("/object_info", headers={"Accept-Encoding": "gzip;q=0"})
     assert "content-encoding" not in refused.headers
 

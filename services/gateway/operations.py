@@ -1,0 +1,127 @@
+"""What an operation of the API takes and answers, declared beside its handler.
+
+Types are those that msgspec makes JSON Schemas of; what a client sends or gets as an object is a `TypedDict` beside the
+code that reads or makes it, so that the types are checked there and the document that is made of them is true.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.gateway.backends import Backends
+from services.gateway.errors import ErrorResponse
+from services.gateway.resource import Handler
+
+Tag = Literal["workflow", "queue", "image", "node", "model", "user", "system", "internal"]
+
+JSON = "application/json"
+FORM = "multipart/form-data"
+TEXT = "text/plain"
+ANY = "*/*"
+
+#: Bytes that are not text, as a form's file or an answer.
+File = Annotated[str, Meta(extra_json_schema={"format": "binary"})]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One value in the query, the path or the headers."""
+
+    name: str
+    description: str
+    type: Any = str
+    place: Literal["query", "path", "header"] = "query"
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a request brings: its type by media type."""
+
+    content: Mapping[str, Any]
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a status means, and what comes with it: its type by media type, nothing when there is none.
+
+    Without a description it is what HTTP calls the status.
+    """
+
+    content: Mapping[str, Any]
+    description: str = ""
+
+
+#: A status that says it all.
+NOTHING = Answer({})
+
+
+def json(type: Any, description: str = "") -> Answer:
+    """An answer in JSON."""
+    return Answer({JSON: type}, description)
+
+
+def json_body(type: Any) -> Body:
+    """A body in JSON; whatever media type the request says it is, it is read as such."""
+    return Body({JSON: type})
+
+
+#: A file, and what conditions and ranges make of it.
+FILE = {
+    200: Answer({ANY: File}),
+    206: Answer({ANY: File}, "the range of bytes that was asked for"),
+    304: NOTHING,
+    416: json(ErrorResponse),
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A handler and its description; it is called as the handler is."""
+
+    handler: Handler
+    operation_id: str
+    tag: Tag
+    parameters: Sequence[Parameter]
+    body: Body | None
+    answers: Mapping[int, Answer]
+    #: statuses that come with ComfyUI's error shape
+    errors: Sequence[int]
+
+    async def __call__(self, backends: Backends, request: Request) -> Response:
+        """Answer a request."""
+        return await self.handler(backends, request)
+
+    @property
+    def description(self) -> str:
+        """What the handler's docstring says, less what it says to programmers; the first paragraph sums it up."""
+        text = inspect.getdoc(self.handler) or ""
+        return text.partition("\n\nArgs:")[0].partition("\n\nRaises:")[0]
+
+
+def operation(
+    operation_id: str,
+    tag: Tag,
+    *,
+    answers: Mapping[int, Answer],
+    parameters: Sequence[Parameter] = (),
+    body: Body | None = None,
+    errors: Sequence[int] = (),
+) -> Callable[[Handler], Operation]:
+    """Declare what a handler does.
+
+    Args:
+        operation_id: what generated clients name their function after; as in ComfyUI's own document where that has it.
+        answers: what comes with each status that is no error.
+        parameters: in the order of their importance; those of the path need no mention where a name says it all.
+        errors: statuses that come with ComfyUI's error shape, beside those that any request can get.
+    """
+    return lambda handler: Operation(handler, operation_id, tag, parameters, body, answers, errors)
