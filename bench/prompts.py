@@ -74,6 +74,7 @@ class Server:
     """A server under measurement, and where its CPU time is spent."""
 
     name: str
+    url: str
     client: Client
     #: by what they do; empty when they are not on this machine
     processes: dict[str, psutil.Process]
@@ -118,11 +119,11 @@ async def opened(name: str) -> AsyncIterator[Server]:
             running = await stack.enter_async_context(own_stack())
             client = await stack.enter_async_context(connected(running.url))
             await client.run(chain(2, next(_colours)))  # once this has run there is a worker
-            yield Server(name, client, _processes_of(running))
+            yield Server(name, running.url, client, _processes_of(running))
         else:
             client = await stack.enter_async_context(connected(name))
             await client.run(chain(2, next(_colours)))
-            yield Server(name, client, _listener(name))
+            yield Server(name, name, client, _listener(name))
 
 
 def _processes_of(stack: RunningStack) -> dict[str, psutil.Process]:

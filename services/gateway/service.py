@@ -22,6 +22,7 @@ from services.gateway.packs import packs_of
 from services.gateway.pictures.converter import PictureConverter
 from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.hub import Hub
+from services.gateway.sockets.protocol import MAX_MESSAGE_BYTES, SocketProtocol
 from services.gateway.users import Users
 from services.gateway.web_ui.compressed import Compressed
 from services.gateway.web_ui.folders import INSTALLED, web_ui
@@ -39,9 +40,6 @@ PING_TIMEOUT = 20.0
 
 #: Connections that wait to be accepted.
 BACKLOG = 2048
-
-#: Bytes of a message that a client may send: feature flags, and nothing longer.
-MAX_MESSAGE_BYTES = 1 << 20
 
 
 @settings
@@ -152,7 +150,7 @@ def build_server_config(parts: Backends) -> uvicorn.Config:
         build_app(parts),
         loop="none",
         http="httptools",
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_INTERVAL,
         ws_ping_timeout=PING_TIMEOUT,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -50,10 +51,9 @@ async def _converse(websocket: WebSocket, socket: Socket, max_upload_bytes: int)
     tasks = [
         asyncio.create_task(socket.send_all(_sender(websocket))),
         asyncio.create_task(_listen(websocket, socket, max_upload_bytes)),
-        asyncio.create_task(socket.overflowed.wait()),
     ]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*tasks, socket.overflowed], return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
@@ -61,7 +61,7 @@ async def _converse(websocket: WebSocket, socket: Socket, max_upload_bytes: int)
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
             raise result
-    if socket.overflowed.is_set():
+    if socket.overflowed.done():
         with contextlib.suppress(TimeoutError, WebSocketDisconnect, OSError):
             await asyncio.wait_for(websocket.close(_TRY_AGAIN_LATER, "you read too slowly"), CLOSE_TIMEOUT)
 
@@ -90,9 +90,9 @@ async def _remaining(backends: Backends) -> int:
     return stats.pending + stats.running
 
 
-def _sender(websocket: WebSocket) -> Any:
-    async def send(payload: str | bytes) -> None:
-        await (websocket.send_text(payload) if isinstance(payload, str) else websocket.send_bytes(payload))
+def _sender(websocket: WebSocket) -> Callable[[Sequence[str | bytes]], Awaitable[None]]:
+    async def send(payloads: Sequence[str | bytes]) -> None:
+        await websocket.send({"type": "websocket.send", "payloads": payloads})
 
     return send
 

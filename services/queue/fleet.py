@@ -139,11 +139,14 @@ class Fleet:
         """All of them, in the order in which they joined."""
         return list(self._sessions.values())
 
-    def free(self, session: Session) -> int:
-        """How many more prompts a session may be given now; none when it has been silent for a lease's duration."""
+    def free(self, session: Session, *, ending: int = 0) -> int:
+        """How many more prompts a session may be given, now or when so many of its prompts have ended.
+
+        None when it has been silent for a lease's duration.
+        """
         if self._clock.monotonic() - session.heard_at >= self._leases.duration:
             return 0
-        return max(0, session.capacity - session.reserved - self._leases.count(session.executor_id))
+        return max(0, session.capacity - session.reserved - self._leases.count(session.executor_id) + ending)
 
     def idlest(self) -> Session | None:
         """The session with the most room, of equals the one that was served longest ago."""

@@ -65,7 +65,7 @@ class Queue:
         self._scheduler = Scheduler(store, self._fleet, self._leases, self._hub, self._clock)
         self._catalogue = CatalogueKeeper(store, catalogue_timeout)
         self._questions = Questions(self._fleet, self._catalogue, answer_timeout)
-        self._submissions = Submissions(store, self._catalogue, self._questions, self._clock)
+        self._submissions = Submissions(store, self._catalogue, self._questions, self._scheduler, self._clock)
         self._watching = Watching(store, self._hub)
         self._pack_calls = PackCalls(self._fleet)
         self._streams = WorkStreams(

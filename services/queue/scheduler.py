@@ -13,7 +13,7 @@ from services.queue.clock import Clock
 from services.queue.events import EventHub
 from services.queue.fleet import Fleet, Session
 from services.queue.leases import Leases
-from services.queue.life import Step
+from services.queue.life import Step, Transition
 from services.queue.records import Assignment, PromptState
 from services.queue.stores.base import Claim, QueueStore
 from services.queue.work import Interruption
@@ -31,7 +31,9 @@ class Scheduler:
     """Claims prompts, in the store's order, for sessions with room.
 
     `dispatch` is to be called whenever a prompt may have begun to wait or a session may have got room; it does not
-    wait, and costs nothing when there is nothing to do.
+    wait, and costs nothing when there is nothing to do. `prompt_comes` and `room_comes` may be called right after the
+    store was asked for the change that leads to it: the store then commits the change and the claim together, which
+    spares a prompt a write to the disk.
     """
 
     def __init__(self, store: QueueStore, fleet: Fleet, leases: Leases, hub: EventHub, clock: Clock) -> None:
@@ -59,14 +61,21 @@ class Scheduler:
 
     def dispatch(self) -> None:
         """Begin a claim for everything that waits, as far as there is room."""
-        while not self._stopped and self._retry is None and self._waiting > len(self._claims):
+        while self._is_active and self._waiting > len(self._claims):
             session = self._fleet.idlest()
             if session is None:
                 return
-            session.reserved += 1
-            claim = asyncio.create_task(self._serve(session))
-            self._claims.add(claim)
-            claim.add_done_callback(self._served)
+            self._claim_for(session)
+
+    def prompt_comes(self) -> None:
+        """A prompt is about to wait."""
+        if self._is_active and (session := self._fleet.idlest()):
+            self._claim_for(session)
+
+    def room_comes(self, session: Session) -> None:
+        """A session is about to have a prompt less."""
+        if self._is_active and self._waiting > len(self._claims) and self._fleet.free(session, ending=1) > 0:
+            self._claim_for(session)
 
     async def stop(self) -> None:
         """Begin no more claims and let those under way end."""
@@ -75,7 +84,12 @@ class Scheduler:
             self._retry.cancel()
         await asyncio.gather(*self._claims, return_exceptions=True)
 
-    async def _serve(self, session: Session) -> None:
+    @property
+    def _is_active(self) -> bool:
+        return not self._stopped and self._retry is None
+
+    def _claim_for(self, session: Session) -> None:
+        session.reserved += 1
         assign = partial(
             lives.assign,
             executor_id=session.executor_id,
@@ -83,6 +97,11 @@ class Scheduler:
             now=self._clock.now(),
             lease_until=self._leases.until(),
         )
+        claim = asyncio.create_task(self._serve(session, assign))
+        self._claims.add(claim)
+        claim.add_done_callback(self._served)
+
+    async def _serve(self, session: Session, assign: Transition) -> None:
         try:
             claim = await self._store.claim(assign)
             if claim is not None and session.is_open:

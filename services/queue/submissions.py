@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import uuid
@@ -17,6 +18,7 @@ from services.queue.catalogue import CatalogueKeeper
 from services.queue.clock import Clock
 from services.queue.questions import Complaints, Questions
 from services.queue.records import Accepted, Submission
+from services.queue.scheduler import Scheduler
 from services.queue.stores.base import NewPrompt, QueueStore, Receipt
 
 #: Bytes of graph and extra data together; with its events a prompt has to fit into one message.
@@ -26,10 +28,18 @@ MAX_PROMPT_BYTES = 24 << 20
 class Submissions:
     """What `Queue.submit` does."""
 
-    def __init__(self, store: QueueStore, catalogue: CatalogueKeeper, questions: Questions, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: QueueStore,
+        catalogue: CatalogueKeeper,
+        questions: Questions,
+        scheduler: Scheduler,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._questions = questions
+        self._scheduler = scheduler
         self._clock = clock
 
     async def submit(self, submission: Submission) -> Accepted:
@@ -55,7 +65,9 @@ class Submissions:
             submitted_at=self._clock.now(),
             workflow_id=submission.workflow_id,
         )
-        return _same(await self._store.add(new), digest)
+        adding = asyncio.ensure_future(self._store.add(new))
+        self._scheduler.prompt_comes()
+        return _same(await adding, digest)
 
     async def _number(self, submission: Submission) -> tuple[int | None, float]:
         """The counted number, if one was used up, and the place in the queue; rejected prompts use one up, too."""

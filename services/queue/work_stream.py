@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 
 from services.errors import InvalidArgument, ServiceError
-from services.graph.events import is_durable
+from services.graph.events import Terminal, is_durable
 from services.queue import life as lives
 from services.queue.catalogue import CatalogueKeeper
 from services.queue.clock import Clock
@@ -165,7 +165,10 @@ class WorkStreams:
             durable_before=batch.durable_before,
             now=self._clock.now(),
         )
-        if running is None or await self._store.apply(lease.prompt_id, transition) is None:
+        recording = asyncio.ensure_future(self._store.apply(lease.prompt_id, transition)) if running else None
+        if recording and isinstance(batch.events[-1].event, Terminal):
+            self._scheduler.room_comes(session)
+        if recording is None or await recording is None:
             session.send(LeaseLost(lease, _NOT_YOURS))
 
     async def _renew(self, session: Session, held: tuple[Lease, ...]) -> None:

@@ -214,14 +214,14 @@ async def test_previews_are_not_compressed_again(shared: Gateway) -> None:
         assert "sec-websocket-extensions" not in socket.response.headers
 
 
-async def test_a_client_that_floods_the_gateway_is_read_and_ignored(shared: Gateway) -> None:
-    async with shared.socket("flood") as socket:
+@pytest.mark.parametrize("data", [None, [1], "yes", 1, {"supports_preview_metadata": "true"}])
+async def test_flags_that_make_no_sense_are_answered_and_change_nothing(shared: Gateway, data: Any) -> None:
+    async with shared.socket("odd") as socket:
         await receive(socket)
-        for _ in range(2000):
-            await socket.send('{"type": "other"}')
-        prompt_id = await shared.submit(client_id="flood")
+        await socket.send(json.dumps({"type": "feature_flags", "data": data}))
+        assert await receive(socket) == {"type": "feature_flags", "data": FEATURES}
+        await shared.submit(client_id="odd")
         assert "execution_success" in kinds(await until_end(socket))
-    assert await shared.finished(prompt_id)
 
 
 @pytest.mark.asyncio(loop_scope="function")

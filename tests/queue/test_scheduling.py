@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from services.queue.prompts import Queue
 from services.queue.records import Assignment, Requeued, Stats
+from services.queue.stores.sqlite import SqliteStore
+from services.queue.stores.sqlite.writer import Writer
 from services.queue.work import Interruption, LeaseRelease, PreviewDemand
 from tests.queue.clock import ManualClock
+from tests.queue.conftest import running
 from tests.queue.executor import FakeExecutor
 from tests.queue.nodes import submission
 from tests.queue.watching import eventually, happens, story
+
+#: Whether two changes of a prompt meet in one commit is up to two threads: of many prompts, most of them do.
+PROMPTS = 50
 
 
 async def test_an_executor_gets_no_more_prompts_than_it_has_slots(queue: Queue) -> None:
@@ -125,6 +136,39 @@ async def test_an_interruption_never_overtakes_its_assignment(queue: Queue) -> N
         await eventually(it_is_asked_to_stop)
         lease = (await executor.assignment()).lease
         assert (await executor.next(Interruption)).lease == lease
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+async def test_what_leads_to_an_assignment_is_committed_with_it(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, one_by_one: bool
+) -> None:
+    commits = count()
+    commit = Writer._commit
+
+    def counted(writer: Writer, group: list[Any]) -> None:
+        next(commits)
+        commit(writer, group)
+
+    monkeypatch.setattr(Writer, "_commit", counted)
+    store = await SqliteStore.open(tmp_path / "queue.sqlite3")
+    async with running(store, clock) as queue, FakeExecutor(queue) as executor:
+        await queue.catalogue()
+        before = next(commits)
+        prompt_ids = []
+        for value in range(PROMPTS):
+            prompt_ids.append((await queue.submit(submission(value))).prompt_id)
+            if one_by_one:
+                await _run(queue, executor, prompt_ids.pop())
+        for prompt_id in prompt_ids:
+            await _run(queue, executor, prompt_id)
+        together = 3 * PROMPTS - (next(commits) - before - 1)  # it is submitted, assigned and recorded
+    await store.close()
+    assert together > PROMPTS // 2
+
+
+async def _run(queue: Queue, executor: FakeExecutor, prompt_id: str) -> None:
+    executor.succeed((await executor.assignment()).lease)
+    await story(queue, prompt_id)
 
 
 async def _assigned(queue: Queue, executor: FakeExecutor, value: int) -> Assignment:

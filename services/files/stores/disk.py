@@ -78,7 +78,7 @@ class DiskStore(base.FileStore):
         def commit(last: bytes) -> FileInfo:
             with disk_errors(name):
                 try:
-                    digest = spool.finish(last)
+                    digest = spool.finish(last, durable=_outlives_power(name))
                     base.check_content(spool.size, digest, expected_size, expected_blake3)
                     shelf = _Shelf(self._tree, self._digests, self._changing, spool, digest)
                     placed = placing.place(
@@ -328,8 +328,14 @@ class _Shelf:
 
     def _placed(self, name: FileName, path: str) -> None:
         self._digests.remember(name, self._spool.version, self._digest)
-        sync_folder(os.path.dirname(path))
+        if _outlives_power(name):
+            sync_folder(os.path.dirname(path))
         self.info = _file_info(name, self._spool.version, self._digest)
+
+
+def _outlives_power(name: FileName) -> bool:
+    """Whether a file has to be on disk before it is answered for: the temp folder is emptied at the next start."""
+    return name.kind is not FileKind.TEMP
 
 
 def _file_info(name: FileName, version: Version, digest: str | None) -> FileInfo:

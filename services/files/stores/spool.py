@@ -33,12 +33,13 @@ class Spool:
         with self._lock:
             self._append(chunk)
 
-    def finish(self, chunk: bytes) -> str:
-        """Add the last of the content, make it durable and answer with its BLAKE3 digest."""
+    def finish(self, chunk: bytes, *, durable: bool) -> str:
+        """Add the last of the content, make it durable if asked to, and answer with its BLAKE3 digest."""
         with self._lock:
             self._append(chunk)
             assert self._file is not None
-            os.fsync(self._file)
+            if durable:
+                os.fsync(self._file)
             self.version = Version.of(os.fstat(self._file))
             return self._hash.hexdigest()
 

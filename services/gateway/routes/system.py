@@ -49,7 +49,7 @@ class Liveness(TypedDict):
 @operation("getSystemStats", "system", answers={200: json(SystemStats)})
 async def show_stats(backends: Backends, request: Request) -> Response:
     """Hosts and devices."""
-    return json_response(system_stats(await backends.queue.executors(), __version__))
+    return json_response(system_stats(await backends.queue.executors(), __version__, backends.web_ui))
 
 
 @operation("getFeatures", "system", answers={200: json(ServerFeatures)})

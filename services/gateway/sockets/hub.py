@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from services.gateway.sockets.frames import Frame, Kind
 from services.gateway.sockets.narration import tell, tell_end, tell_missed, tell_pack_message, tell_status
-from services.gateway.sockets.run import Run
+from services.gateway.sockets.pacing import Pace
+from services.gateway.sockets.run import SHORT_BYTES, Run
+from services.gateway.sockets.runs import Runs
 from services.gateway.sockets.socket import Socket
 from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeStarted
 from services.queue.packs import PackMessage
 from services.queue.records import Cancelled, Event
 
-#: Seconds for which an ended prompt is remembered, and how many prompts are, about.
-RUN_MEMORY = 300.0
-MAX_RUNS = 2048
-
 #: Ended prompts that a socket which comes late is told of, the latest ones, and the bytes of all it is told.
 MAX_RETOLD = 64
 MAX_RETOLD_BYTES = 2 << 20
 
-#: Bytes of a message that is told even to those for whom there is too much: the beginnings and ends are short.
-SHORT_BYTES = 2 << 10
-
 #: What changes the state of a prompt's nodes.
 MOVES = (NodeStarted, NodeProgress, NodeFinished)
-
-#: Seconds, and prompts beyond `MAX_RUNS`, after which the memory is cleaned.
-CLEAN_EVERY = 10.0
-CLEAN_SURPLUS = 256
 
 
 class Hub:
@@ -40,10 +30,11 @@ class Hub:
     def __init__(self, dropped: Callable[[Kind, int], None] = lambda kind, count: None) -> None:
         self._sockets: set[Socket] = set()
         self._by_client: dict[str, set[Socket]] = {}
-        self._runs: dict[str, Run] = {}
+        self._runs = Runs()
         self._dropped = dropped
-        self._cleaned_at = time.monotonic()
         self.remaining = 0
+        self._status = tell_status(0)
+        self._others = Pace(self._tell_all_status)
         #: set whenever the first socket joins or the last one leaves
         self.changed = asyncio.Event()
 
@@ -52,7 +43,7 @@ class Hub:
 
     def socket(self, client_id: str) -> Socket:
         """A socket for `join`."""
-        return Socket(client_id, self._delivered, self._dropped)
+        return Socket(client_id, self._runs.delivered, self._dropped)
 
     def join(self, socket: Socket, remaining: int) -> None:
         """Add a socket: it is told its id, then what its client missed."""
@@ -85,34 +76,32 @@ class Hub:
             if isinstance(event.body, PackMessage):
                 self._pass_on(event.body)
                 continue
-            run = self._run(event)
-            if run.apply(event):
+            run = self._runs.of(event)
+            if self._runs.apply(run, event):
                 if preview is not None:
                     run.apply(preview)
                 self._tell(event, run, preview, more_follow=last_moves.get(event.prompt_id) is not event)
                 if event.changes_state and not (_are_taken_back(event) and event.prompt_id in untold):
-                    self.remaining = event.queue_remaining
-                    self._broadcast_status()
+                    self._tell_status(event.queue_remaining, run.client_id)
                 self._tell_end(event, run)
-        self._clean()
+        self._runs.clean()
 
     def set_remaining(self, remaining: int) -> None:
         """Correct the number of prompts that wait or run."""
         if remaining != self.remaining:
-            self.remaining = remaining
-            self._broadcast_status()
+            self._tell_status(remaining)
 
     def under_way(self) -> list[str]:
         """Ids of the prompts that have begun and of which no end is known."""
-        return [run.prompt_id for run in self._runs.values() if run.is_under_way]
+        return self._runs.under_way()
 
     def forget(self, prompt_id: str) -> None:
         """The prompt does not exist any more."""
-        self._runs.pop(prompt_id, None)
+        self._runs.forget(prompt_id)
 
     def _missed(self, socket: Socket) -> list[Frame]:
         """What to tell a new socket, of the latest prompts rather than of earlier ones where it is too much."""
-        own = [run for run in self._runs.values() if run.client_id == socket.client_id]
+        own = self._runs.of_client(socket.client_id)
         ended = [run for run in own if run.ended_at is not None]
         told: list[list[Frame]] = []
         size = 0
@@ -144,33 +133,18 @@ class Hub:
         for socket in self._by_client.get(message.client_id, set()) if message.client_id else self._sockets:
             socket.put(frame)
 
-    def _broadcast_status(self) -> None:
-        frame = tell_status(self.remaining)
+    def _tell_status(self, remaining: int, client_id: str = "") -> None:
+        """Tell how many prompts there are: those whose prompt it is about at once, the others when it is their turn."""
+        self.remaining = remaining
+        self._status = tell_status(remaining)
+        for socket in self._by_client.get(client_id, ()):
+            socket.put_status(self._status)
+        self._others.ask()
+
+    def _tell_all_status(self) -> int:
         for socket in self._sockets:
-            socket.put(frame)
-
-    def _run(self, event: Event) -> Run:
-        run = self._runs.get(event.prompt_id)
-        if run is None:
-            run = self._runs[event.prompt_id] = Run(event.prompt_id, event.client_id)
-        return run
-
-    def _delivered(self, prompt_id: str, sequence: int) -> None:
-        run = self._runs.get(prompt_id)
-        if run is not None:
-            run.delivered = max(run.delivered, sequence)
-
-    def _clean(self) -> None:
-        """Forget what ended long ago, and the oldest of what does not run when there is too much."""
-        now = time.monotonic()
-        surplus = len(self._runs) - MAX_RUNS
-        if now < self._cleaned_at + CLEAN_EVERY and surplus < CLEAN_SURPLUS:
-            return
-        self._cleaned_at = now
-        idle = [run for run in self._runs.values() if not run.is_under_way]
-        for index, run in enumerate(idle):
-            if index < surplus or (run.ended_at is not None and run.ended_at < now - RUN_MEMORY):
-                del self._runs[run.prompt_id]
+            socket.put_status(self._status)
+        return len(self._sockets)
 
 
 def _are_taken_back(*events: Event) -> bool:

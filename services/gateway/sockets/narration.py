@@ -70,10 +70,9 @@ def tell_pack_message(message: PackMessage) -> Frame:
 
 def tell_missed(run: Run, *, metadata: bool) -> list[Frame]:
     """What no socket of the run's client was sent yet, and where the run stands now."""
-    missed = [event for event in run.lasting if event.sequence > run.delivered]
-    frames = [frame for event in missed for frame in _told_later(event)]
+    frames = [frame for event in run.untold for frame in _told_later(event)]
     if run.ended_at is not None:
-        return [*frames, tell_end(run)] if missed else []
+        return [*frames, tell_end(run)] if run.untold else []
     if run.board:
         frames.append(_board(run))
     if run.executing:

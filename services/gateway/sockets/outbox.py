@@ -27,6 +27,9 @@ SWEEP_EVERY = 64
 #: Previews that may wait; older ones show nothing that the newest does not.
 MAX_PREVIEWS = 2
 
+#: Bytes that are taken out together; a single larger frame is taken alone.
+BATCH_BYTES = 64 << 10
+
 
 class Overflow(Exception):
     """More must arrive than the buffer holds."""
@@ -63,11 +66,18 @@ class Outbox:
                 raise Overflow
         self._filled.set()
 
-    async def get(self) -> Frame:
-        """Take the oldest frame, waiting for one."""
+    async def take(self) -> list[Frame]:
+        """Take the oldest frames, as many as go out together, waiting for one."""
         while not self._frames:
             self._filled.clear()
             await self._filled.wait()
+        batch = [self._next()]
+        size = len(batch[0].payload)
+        while self._frames and (size := size + len(self._frames[0].payload)) <= BATCH_BYTES:
+            batch.append(self._next())
+        return batch
+
+    def _next(self) -> Frame:
         frame = self._frames.popleft()
         self._count(frame, -1)
         if len(self._frames) < CROWDED_FRAMES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from services.gateway.sockets.frames import Frame, Kind
 from services.gateway.sockets.outbox import Outbox, Overflow
@@ -21,29 +21,38 @@ class Socket:
         self.client_id = client_id
         #: whether the client understands previews with metadata
         self.metadata = False
-        #: set when the client reads so slowly that what must arrive does not fit the buffer
-        self.overflowed = asyncio.Event()
+        #: done when the client reads so slowly that what must arrive does not fit the buffer
+        self.overflowed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        #: the last word that it was given on how many prompts there are
+        self.status: Frame | None = None
         self._outbox = Outbox(dropped)
         self._delivered = delivered
 
     def put(self, frame: Frame) -> None:
         """Queue a frame; after an overflow nothing is queued any more."""
-        if self.overflowed.is_set():
+        if self.overflowed.done():
             return
         try:
             self._outbox.put(frame)
         except Overflow:
-            self.overflowed.set()
+            self.overflowed.set_result(None)
 
     def put_all(self, frames: Iterable[Frame]) -> None:
         """Queue frames in their order."""
         for frame in frames:
             self.put(frame)
 
-    async def send_all(self, send: Callable[[str | bytes], Awaitable[None]]) -> None:
-        """Send what is queued, as fast as `send` takes it, until cancelled."""
+    def put_status(self, frame: Frame) -> None:
+        """Queue how many prompts there are, unless it was queued already."""
+        if self.status is not frame:
+            self.status = frame
+            self.put(frame)
+
+    async def send_all(self, send: Callable[[Sequence[str | bytes]], Awaitable[None]]) -> None:
+        """Send what is queued, together what waits together, as fast as `send` takes it, until cancelled."""
         while True:
-            frame = await self._outbox.get()
-            await send(frame.payload)
-            if frame.receipt is not None:
-                self._delivered(frame.receipt.prompt_id, frame.receipt.sequence)
+            frames = await self._outbox.take()
+            await send([frame.payload for frame in frames])
+            for frame in frames:
+                if frame.receipt is not None:
+                    self._delivered(frame.receipt.prompt_id, frame.receipt.sequence)

@@ -9,9 +9,10 @@ from typing import TypedDict
 
 import psutil
 
+from services.gateway.web_ui.folders import WebUi
 from services.queue.records import Device, Executor, HostInfo
 
-#: The version of ComfyUI whose API this is.
+#: The version of ComfyUI whose API this is, and what it wants to have beside it.
 COMFYUI_VERSION = "0.3.64"
 FRONTEND_VERSION = "1.27.10"
 TEMPLATES_VERSION = "0.1.95"
@@ -25,7 +26,7 @@ class SystemInfo(TypedDict):
     ram_free: int
     comfyui_version: str
     required_frontend_version: str
-    installed_templates_version: str
+    installed_templates_version: str | None
     required_templates_version: str
     python_version: str
     pytorch_version: str
@@ -56,7 +57,7 @@ class SystemStats(TypedDict):
     devices: list[DeviceStats]
 
 
-def system_stats(executors: Sequence[Executor], version: str) -> SystemStats:
+def system_stats(executors: Sequence[Executor], version: str, web_ui: WebUi) -> SystemStats:
     """The first executor's host stands for the system; the devices of all of them are listed.
 
     Command lines stay private: `argv` names the program only.
@@ -68,14 +69,14 @@ def system_stats(executors: Sequence[Executor], version: str) -> SystemStats:
         "ram_free": host.ram_free,
         "comfyui_version": COMFYUI_VERSION,
         "required_frontend_version": FRONTEND_VERSION,
-        "installed_templates_version": TEMPLATES_VERSION,
+        "installed_templates_version": web_ui.templates_version or None,
         "required_templates_version": TEMPLATES_VERSION,
         "python_version": host.python_version,
         "pytorch_version": host.torch_version,
         "embedded_python": False,
         "argv": ["silverprint"],
-        "comfyui_frontend_version": FRONTEND_VERSION,
-        "workflow_templates_version": TEMPLATES_VERSION,
+        "comfyui_frontend_version": web_ui.front_end_version or FRONTEND_VERSION,
+        "workflow_templates_version": web_ui.templates_version or TEMPLATES_VERSION,
         "cloud_version": "",
         "silverprint_version": version,
     }

@@ -52,6 +52,16 @@ async def test_files_lie_where_people_look_for_them(store: DiskStore, data: Path
     assert list((data / ".incoming").iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", [FileKind.OUTPUT, FileKind.TEMP])
+async def test_only_what_outlives_the_service_is_forced_to_disk(
+    store: DiskStore, kind: FileKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[int] = []
+    monkeypatch.setattr(os, "fsync", forced.append)
+    await store.write(FileName(kind, "", "a.png"), one_chunk(b"picture"), OnConflict.FAIL)
+    assert bool(forced) is (kind is FileKind.OUTPUT)
+
+
 async def test_files_dropped_by_hand_are_seen_at_once(store: DiskStore, data: Path) -> None:
     (data / "input" / "folder").mkdir()
     (data / "input" / "folder" / "cat.png").write_bytes(b"cat")

@@ -122,6 +122,12 @@ async def test_the_scripts_of_the_web_ui_are_listed_among_the_extensions(served:
     assert (await served.http.get("/api/extensions")).json() == ["/extensions/core/clipspace.js"]
 
 
+async def test_the_versions_of_what_is_installed_are_told(served: Gateway) -> None:
+    system = (await served.http.get("/system_stats")).json()["system"]
+    assert system["comfyui_frontend_version"] == "1.58.1"
+    assert system["installed_templates_version"] == system["workflow_templates_version"] == "0.1.123"
+
+
 async def test_files_can_only_be_read(served: Gateway) -> None:
     answer = await served.http.post("/scripts/app.js")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET,HEAD")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 from services.gateway.sockets.socket import Socket
 from tests.recordings import Frame
@@ -13,8 +14,8 @@ async def sent(socket: Socket) -> list[Frame]:
     """What waits for a socket, taken out as its client would receive it."""
     received: list[Frame] = []
 
-    async def receive(payload: str | bytes) -> None:
-        received.append(payload if isinstance(payload, bytes) else json.loads(payload))
+    async def receive(payloads: Sequence[str | bytes]) -> None:
+        received.extend(payload if isinstance(payload, bytes) else json.loads(payload) for payload in payloads)
 
     sending = asyncio.create_task(socket.send_all(receive))
     await asyncio.sleep(0)

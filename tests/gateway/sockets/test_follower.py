@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -67,11 +67,12 @@ async def told(socket: Socket, last: str) -> list[str]:
     types: list[str] = []
     complete = asyncio.Event()
 
-    async def receive(payload: str | bytes) -> None:
-        if not complete.is_set():
-            types.append(json.loads(payload)["type"])
-        if types[-1] == last:
-            complete.set()
+    async def receive(payloads: Sequence[str | bytes]) -> None:
+        for payload in payloads:
+            if not complete.is_set():
+                types.append(json.loads(payload)["type"])
+            if types[-1] == last:
+                complete.set()
 
     sending = asyncio.create_task(socket.send_all(receive))
     try:

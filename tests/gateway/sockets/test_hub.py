@@ -7,6 +7,7 @@ import json
 import msgspec
 
 from services.gateway.sockets import hub as limits
+from services.gateway.sockets import runs
 from services.gateway.sockets.hub import Hub
 from services.gateway.sockets.narration import LARGEST_REPEATED_BOARD
 from services.gateway.sockets.socket import Socket
@@ -203,11 +204,11 @@ async def test_ended_prompts_are_forgotten_when_there_are_many_and_running_ones_
     hub = Hub()
     running = Prompt(hub, prompt_id="running")
     running(ExecutionStarted(), NodesCached(()))
-    for number in range(limits.MAX_RUNS + 2 * limits.CLEAN_SURPLUS):
+    for number in range(runs.MAX_RUNS + 2 * runs.CLEAN_SURPLUS):
         Prompt(hub, "somebody", f"p{number}")(ExecutionStarted(), ExecutionSucceeded())
     assert hub.under_way() == ["running"]
     late = await sent(joined(hub, "somebody"))
-    assert len([kind for kind in kinds(late) if kind == "execution_success"]) < limits.MAX_RUNS + limits.CLEAN_SURPLUS
+    assert len([kind for kind in kinds(late) if kind == "execution_success"]) < runs.MAX_RUNS + runs.CLEAN_SURPLUS
 
 
 async def test_a_late_socket_for_which_there_is_too_much_is_told_the_ends_and_the_latest() -> None:

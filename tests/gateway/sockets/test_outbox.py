@@ -16,7 +16,10 @@ def lasting(number: int) -> Frame:
 
 
 async def emptied(outbox: Outbox) -> list[Frame]:
-    return [await outbox.get() for _ in range(len(outbox))]
+    frames: list[Frame] = []
+    while len(outbox):
+        frames += await outbox.take()
+    return frames
 
 
 async def test_frames_come_out_in_their_order() -> None:
@@ -27,13 +30,23 @@ async def test_frames_come_out_in_their_order() -> None:
     assert await emptied(outbox) == frames
 
 
-async def test_getting_waits_for_a_frame() -> None:
+async def test_taking_waits_for_a_frame() -> None:
     outbox = Outbox()
-    getting = asyncio.create_task(outbox.get())
+    taking = asyncio.create_task(outbox.take())
     await asyncio.sleep(0)
-    assert not getting.done()
+    assert not taking.done()
     outbox.put(lasting(1))
-    assert (await getting).payload == "lasting 1"
+    assert [frame.payload for frame in await taking] == ["lasting 1"]
+
+
+async def test_what_waits_is_taken_together_up_to_a_size() -> None:
+    outbox = Outbox()
+    half = Frame(Kind.LASTING, "x" * (limits.BATCH_BYTES // 2))
+    huge = Frame(Kind.LASTING, "x" * (3 * limits.BATCH_BYTES))
+    last = lasting(1)
+    for frame in (half, half, half, huge, last):
+        outbox.put(frame)
+    assert [await outbox.take() for _ in range(4)] == [[half, half], [half], [huge], [last]]
 
 
 async def test_only_the_newest_previews_wait() -> None:
