@@ -27,8 +27,16 @@ CASES = {
 }
 CUT = 1 / 255  # what a picture's values can lose: they are cut to 8 bits
 
-#: Recorded by calling the nodes themselves: their areas are smaller than 64 pixels, which no prompt may ask for.
-SMALL_AREAS = frozenset(name for name in CASES if name.startswith("cond/area") and "percent" not in name)
+LEAST_SIDE = 64  # pixels, of an area that a prompt may ask for
+
+#: Recorded by calling the nodes themselves: their areas are smaller.
+SMALL_AREAS = frozenset(
+    name
+    for name, case in CASES.items()
+    for node in case["prompt"].values()
+    if node["class_type"] == "ConditioningSetArea"
+    and min(node["inputs"]["width"], node["inputs"]["height"]) < LEAST_SIDE
+)
 
 
 @pytest.fixture(scope="module")
