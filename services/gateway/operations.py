@@ -18,6 +18,7 @@ from starlette.responses import Response
 from services.gateway.backends import Backends
 from services.gateway.errors import ErrorResponse
 from services.gateway.resource import Handler
+from services.gateway.users import HEADER as USER_HEADER
 
 Tag = Literal["workflow", "queue", "image", "node", "model", "user", "system", "internal"]
 
@@ -39,6 +40,10 @@ class Parameter:
     type: Any = str
     place: Literal["query", "path", "header"] = "query"
     required: bool = False
+
+
+#: Whose request it is.
+USER = Parameter(USER_HEADER, "the id of the user, where there are several", place="header")
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,9 @@ def json_body(type: Any) -> Body:
     """A body in JSON; whatever media type the request says it is, it is read as such."""
     return Body({JSON: type})
 
+
+#: A refusal in ComfyUI's words, or in its error shape.
+REFUSAL = Answer({TEXT: str, JSON: ErrorResponse})
 
 #: A file, and what conditions and ranges make of it.
 FILE = {

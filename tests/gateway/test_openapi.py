@@ -13,20 +13,7 @@ from services.gateway.routes.table import PREFIX, ROUTES
 from tests.gateway.stack import Gateway
 
 #: Handlers that have no description yet. A new one is declared with `services.gateway.operations.operation`.
-UNDOCUMENTED = {
-    ("GET", "/settings"),
-    ("POST", "/settings"),
-    ("GET", "/settings/{id}"),
-    ("POST", "/settings/{id}"),
-    ("GET", "/userdata"),
-    ("GET", "/userdata/{file}"),
-    ("POST", "/userdata/{file}"),
-    ("DELETE", "/userdata/{file}"),
-    ("POST", "/userdata/{file}/move/{dest}"),
-    ("GET", "/users"),
-    ("POST", "/users"),
-    ("GET", "/v2/userdata"),
-}
+UNDOCUMENTED: set[tuple[str, str]] = set()
 
 HANDLERS = {(method, endpoint.path): handler for endpoint in ROUTES for method, handler in endpoint.methods.items()}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +11,7 @@ from starlette.responses import Response
 from services.files.records import FileKind, FileName
 from services.gateway.backends import Backends
 from services.gateway.bodies import json_object, whole
+from services.gateway.operations import NOTHING, USER, json, json_body, operation
 from services.gateway.raw_json import value
 from services.gateway.responses import done, json_response
 
@@ -17,17 +20,27 @@ MAX_BYTES = 1 << 20
 _NULL = msgspec.Raw(b"null")
 
 
+@operation("getSettings", "user", parameters=[USER], answers={200: json(dict[str, Any])}, errors=[401])
 async def show(backends: Backends, request: Request) -> Response:
     """All settings."""
     return json_response(await backends.documents.read(await _settings_of(backends, request)))
 
 
+@operation("getSetting", "user", parameters=[USER], answers={200: json(Any)}, errors=[401])
 async def show_one(backends: Backends, request: Request) -> Response:
     """One setting; null when it was never made."""
     settings = await backends.documents.read(await _settings_of(backends, request))
     return json_response(settings.get(request.path_params["id"], _NULL))
 
 
+@operation(
+    "changeSettings",
+    "user",
+    parameters=[USER],
+    body=json_body(dict[str, Any]),
+    answers={200: NOTHING},
+    errors=[401, 409],
+)
 async def change(backends: Backends, request: Request) -> Response:
     """Set some of them and leave the others."""
     name = await _settings_of(backends, request)
@@ -36,6 +49,7 @@ async def change(backends: Backends, request: Request) -> Response:
     return done()
 
 
+@operation("changeSetting", "user", parameters=[USER], body=json_body(Any), answers={200: NOTHING}, errors=[401, 409])
 async def change_one(backends: Backends, request: Request) -> Response:
     """Set one."""
     name = await _settings_of(backends, request)

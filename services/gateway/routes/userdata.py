@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,11 +22,31 @@ from services.gateway.backends import Backends
 from services.gateway.bodies import chunks
 from services.gateway.content_types import download_headers
 from services.gateway.errors import BodyTooLarge, StorageFull
+from services.gateway.operations import ANY, FILE, NOTHING, REFUSAL, USER, Body, File, Parameter, json, operation
 from services.gateway.responses import json_response, text_response
 from services.gateway.stored_files import stored_file
 from services.gateway.translate import userdata
 
+_Switch = Literal["true", "false"]
 
+_FULL_INFO = Parameter("full_info", "describe files rather than name them", _Switch)
+_OVERWRITE = Parameter("overwrite", '"false" leaves what is there', _Switch)
+_STORED = json(userdata.FileDescription | str)
+
+
+@operation(
+    "listUserdata",
+    "user",
+    parameters=[
+        Parameter("dir", "the folder", required=True),
+        Parameter("recurse", "those in folders below it too", _Switch),
+        _FULL_INFO,
+        Parameter("split", "the parts of each path after it", _Switch),
+        USER,
+    ],
+    answers={200: json(list[userdata.FileDescription | list[str] | str]), 400: REFUSAL, 403: REFUSAL, 404: REFUSAL},
+    errors=[401],
+)
 async def show_folder(backends: Backends, request: Request) -> Response:
     """The files in the folder `dir`, those in folders below it too with `recurse`."""
     user = await backends.users.of(request)
@@ -44,6 +65,12 @@ async def show_folder(backends: Backends, request: Request) -> Response:
     )
 
 
+@operation(
+    "listUserdataV2",
+    "user",
+    parameters=[Parameter("path", "the folder, all when there is none"), USER],
+    answers={200: json(list[userdata.Entry]), 400: REFUSAL, 403: REFUSAL, 404: REFUSAL},
+)
 async def show_tree(backends: Backends, request: Request) -> Response:
     """The folders and files below the folder `path`, or all."""
     try:
@@ -61,6 +88,7 @@ async def show_tree(backends: Backends, request: Request) -> Response:
     return json_response(userdata.entries(user, folder, found))
 
 
+@operation("getUserdata", "user", parameters=[USER], answers=FILE, errors=[400, 401, 404, 409])
 async def show_file(backends: Backends, request: Request) -> Response:
     """One file, for whoever asked to save or to read it; browsers do not show it as a page."""
     user, name = await _named(backends, request, "file")
@@ -72,6 +100,14 @@ async def show_file(backends: Backends, request: Request) -> Response:
         raise
 
 
+@operation(
+    "storeUserdata",
+    "user",
+    parameters=[_OVERWRITE, _FULL_INFO, USER],
+    body=Body({ANY: File}),
+    answers={200: _STORED, 409: REFUSAL},
+    errors=[401, 507],
+)
 async def store_file(backends: Backends, request: Request) -> Response:
     """Store the body, in place of what is there unless `overwrite` is false."""
     user, name = await _named(backends, request, "file")
@@ -87,6 +123,7 @@ async def store_file(backends: Backends, request: Request) -> Response:
     return _stored(request, user, info)
 
 
+@operation("deleteUserdata", "user", parameters=[USER], answers={204: NOTHING}, errors=[400, 401, 404])
 async def delete_file(backends: Backends, request: Request) -> Response:
     """Remove one file."""
     _, name = await _named(backends, request, "file")
@@ -94,6 +131,13 @@ async def delete_file(backends: Backends, request: Request) -> Response:
     return Response(status_code=204)
 
 
+@operation(
+    "moveUserdata",
+    "user",
+    parameters=[_OVERWRITE, _FULL_INFO, USER],
+    answers={200: _STORED, 409: REFUSAL},
+    errors=[400, 401, 404],
+)
 async def move_file(backends: Backends, request: Request) -> Response:
     """Give a file another name, in place of what is there unless `overwrite` is false."""
     user, source = await _named(backends, request, "file")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NotRequired, TypedDict
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,6 +11,9 @@ from services.errors import AlreadyExists
 from services.files.records import FileKind
 from services.gateway.backends import Backends
 from services.gateway.bodies import json_object
+from services.gateway.documents import Document
+from services.gateway.errors import ErrorDescription
+from services.gateway.operations import json, json_body, operation
 from services.gateway.raw_json import field
 from services.gateway.responses import json_response
 from services.gateway.users import DEFAULT, RESERVED_PREFIX
@@ -19,14 +24,37 @@ MAX_BYTES = 64 << 10
 MAX_NAME = 100
 
 
+class Users(TypedDict):
+    """Names by id where there are several users, else whether the one has stored anything yet."""
+
+    storage: str
+    users: NotRequired[Document]
+    migrated: NotRequired[bool]
+
+
+class NewUser(TypedDict):
+    """The name of a user to be."""
+
+    username: str | None
+
+
+class UserError(TypedDict):
+    """Why there will be no such user."""
+
+    error: str | ErrorDescription
+    node_errors: NotRequired[dict[str, Any]]
+
+
+@operation("getUsers", "user", answers={200: json(Users)})
 async def show(backends: Backends, request: Request) -> Response:
     """All users by id; where there is one only, whether they have stored anything yet."""
     if backends.users.several:
-        return json_response({"storage": "server", "users": await backends.users.names()})
+        return json_response(Users(storage="server", users=await backends.users.names()))
     stored = DEFAULT in await backends.files.list_folders(FileKind.USERDATA)
-    return json_response({"storage": "server", "migrated": stored})
+    return json_response(Users(storage="server", migrated=stored))
 
 
+@operation("addUser", "user", body=json_body(NewUser), answers={200: json(str), 400: json(UserError)}, errors=[409])
 async def add(backends: Backends, request: Request) -> Response:
     """Make a user of the `username` that was chosen; the answer is their id."""
     name = field(await json_object(request, MAX_BYTES), "username", str | None, None) or ""
@@ -44,4 +72,4 @@ async def add(backends: Backends, request: Request) -> Response:
 
 
 def _refusal(error: str) -> Response:
-    return json_response({"error": error}, status=400)
+    return json_response(UserError(error=error), status=400)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict
 from urllib.parse import unquote
 
 from services.errors import InvalidArgument, PermissionDenied
@@ -12,6 +12,25 @@ from services.files import names
 from services.files.records import FileInfo, FileKind, FileName
 from services.gateway.errors import BadRequest
 from services.gateway.users import RESERVED_PREFIX
+
+
+class FileDescription(TypedDict):
+    """A file: its size in bytes, its times in seconds since the epoch."""
+
+    path: str
+    size: int
+    modified: float
+    created: float
+
+
+class Entry(TypedDict):
+    """A folder or a file by its own name and its path; a file with its size in bytes and its time in seconds."""
+
+    name: str
+    path: str
+    type: Literal["directory", "file"]
+    size: NotRequired[int]
+    modified: NotRequired[float]
 
 
 def named_file(user: str, sent: str) -> FileName:
@@ -39,8 +58,8 @@ def path_of(user: str, name: FileName) -> str:
     return name.path.removeprefix(f"{user}/")
 
 
-def description(path: str, info: FileInfo) -> dict[str, Any]:
-    """A file under a path, with its size in bytes and its times in seconds."""
+def description(path: str, info: FileInfo) -> FileDescription:
+    """A file under a path."""
     return {"path": path, "size": info.size, "modified": info.modified_at, "created": info.modified_at}
 
 
@@ -52,22 +71,22 @@ def listing(folder: str, found: Iterable[FileInfo], *, full_info: bool, split: b
     return [[path, *path.split("/")] if split else path for path, _ in paths]
 
 
-def entries(user: str, folder: str, found: Iterable[FileInfo]) -> list[dict[str, Any]]:
+def entries(user: str, folder: str, found: Iterable[FileInfo]) -> list[Entry]:
     """The folders below a folder, then all files, each by its own name."""
     files = list(found)
     folders = {below for info in files for below in _folders(info.name.subfolder, folder)}
     top = f"{user}/"
     directories = [
-        {"name": posixpath.basename(path), "path": path.removeprefix(top), "type": "directory"} for path in folders
+        Entry(name=posixpath.basename(path), path=path.removeprefix(top), type="directory") for path in folders
     ]
     described = [
-        {
-            "name": info.name.filename,
-            "path": path_of(user, info.name),
-            "type": "file",
-            "size": info.size,
-            "modified": info.modified_at,
-        }
+        Entry(
+            name=info.name.filename,
+            path=path_of(user, info.name),
+            type="file",
+            size=info.size,
+            modified=info.modified_at,
+        )
         for info in files
     ]
     return [*_by_name(directories), *_by_name(described)]
@@ -78,7 +97,7 @@ def is_reserved(user: str, info: FileInfo) -> bool:
     return path_of(user, info.name).startswith(RESERVED_PREFIX)
 
 
-def _by_name(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _by_name(found: list[Entry]) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry["name"], entry["path"]))
 
 
