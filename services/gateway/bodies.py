@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 import msgspec
 from starlette.requests import Request
 
-from services.gateway.errors import BodyTooLarge
+from services.gateway.errors import BodyTooLarge, TooSlow
 from services.gateway.raw_json import members
+
+#: Seconds that a body may take beyond what it needs at `MIN_RATE`.
+GRACE = 30.0
+
+#: Bytes per second that a body must come with.
+MIN_RATE = 10 << 10
 
 
 async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -16,17 +24,20 @@ async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
 
     Raises:
         BodyTooLarge: it is, or says it is, longer than `limit` bytes.
+        TooSlow: it comes drop by drop.
         ClientDisconnect: the client left before its end.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise BodyTooLarge(limit)
+    began = asyncio.get_running_loop().time()
     received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received > limit:
-            raise BodyTooLarge(limit)
-        yield chunk
+    async with aclosing(request.stream()) as stream:
+        while (chunk := await _next(stream, began + GRACE + received / MIN_RATE)) is not None:
+            received += len(chunk)
+            if received > limit:
+                raise BodyTooLarge(limit)
+            yield chunk
 
 
 async def whole(request: Request, limit: int) -> bytes:
@@ -41,3 +52,12 @@ async def json_object(request: Request, limit: int) -> dict[str, msgspec.Raw]:
         BadRequest: it is not a JSON object; and as `chunks` does.
     """
     return members(await whole(request, limit))
+
+
+async def _next(stream: AsyncGenerator[bytes, None], deadline: float) -> bytes | None:
+    """What comes next of a body, None at its end."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await anext(stream, None)
+    except TimeoutError as error:
+        raise TooSlow("the body of the request did not come in time") from error

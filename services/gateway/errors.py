@@ -70,6 +70,17 @@ class BodyTooLarge(errors.ResourceExhausted):
         super().__init__(f"Maximum request body size {limit} exceeded.")
 
 
+class HeadTooLarge(errors.ResourceExhausted):
+    """The head of the request, or what is around its body, is longer than the limit, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the head of the request has more than {limit} bytes")
+
+
+class TooSlow(errors.DeadlineExceeded):
+    """The client takes too long to send its request."""
+
+
 class StorageFull(errors.ResourceExhausted):
     """There is no room for the file."""
 
@@ -84,6 +95,10 @@ def error_response(error: Exception) -> Response:
             return _answer(400, error.type, error.message, error.field)
         case BodyTooLarge():
             return _answer(413, "too_large", error.message)
+        case HeadTooLarge():
+            return _answer(431, "head_too_large", error.message)
+        case TooSlow():
+            return _answer(408, "too_slow", error.message)
         case StorageFull():
             return _answer(507, "storage_full", error.message)
         case errors.ServiceError():

@@ -16,6 +16,7 @@ from services.files.client import FileClient
 from services.gateway.app import build_app
 from services.gateway.backends import Backends
 from services.gateway.catalogue import catalogue_of
+from services.gateway.connection import Connection
 from services.gateway.documents import Documents
 from services.gateway.metrics import Metrics
 from services.gateway.packs import packs_of
@@ -37,6 +38,9 @@ STOP_GRACE = 1
 #: Seconds between pings; some clients give up on a socket that is silent for ten.
 PING_INTERVAL = 5.0
 PING_TIMEOUT = 20.0
+
+#: Seconds for which a connection without requests is kept, ComfyUI's.
+KEEP_ALIVE = 75
 
 #: Connections that wait to be accepted.
 BACKLOG = 2048
@@ -149,7 +153,7 @@ def build_server_config(parts: Backends) -> uvicorn.Config:
     return uvicorn.Config(
         build_app(parts),
         loop="none",
-        http="httptools",
+        http=Connection,
         ws=SocketProtocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_interval=PING_INTERVAL,
@@ -161,6 +165,7 @@ def build_server_config(parts: Backends) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=STOP_GRACE,
     )
 
