@@ -113,4 +113,77 @@ CONTENT_TYPES = (
     ),
 )
 
-IN_DOCUMENTS = (*MALFORMED, *REASONS, *USERS, *CONTENT_TYPES)
+
+def _without_packs(outcome: Outcome) -> None:
+    outcome["body"].remove("custom_nodes")
+
+
+def _without_paths(outcome: Outcome) -> None:
+    for kind in outcome["body"]:
+        kind["folders"] = [f"models/{it}" for it in _DIRECTORIES.get(kind["name"], (kind["name"],))]
+
+
+#: Of kinds that had another name once; the present one comes first.
+_DIRECTORIES = {"text_encoders": ("text_encoders", "clip"), "diffusion_models": ("diffusion_models", "unet")}
+
+_NO_MODEL = (
+    *(f"GET /models/{folder}" for folder in ("unet", "clip", "nope")),
+    *(f"GET /experiment/models/{folder}" for folder in ("unet", "nope")),
+    "GET /experiment/models/preview/loras/0/probe_nometa.safetensors",
+    "GET /experiment/models/preview/nope/0/a.safetensors",
+    *(
+        f"GET /view_metadata/{query}"
+        for query in (
+            "loras",
+            "loras?filename=probe_nometa.safetensors",
+            "loras?filename=missing.safetensors",
+            "loras?filename=readme.txt",
+            "nope?filename=a.safetensors",
+            "loras?filename=bad.safetensors",
+            "loras?filename=../../../etc/x.safetensors",
+        )
+    ),
+)
+
+MODELS = (
+    Difference(_REASON, _BODY, _refused(404, "not_found"), _NO_MODEL),
+    Difference(
+        "a picture is looked for in a directory that there is",
+        _NO_SERVER_ERROR,
+        _refused(404, "not_found"),
+        ("GET /experiment/models/preview/loras/9/probe_meta.safetensors",),
+    ),
+    Difference(
+        "the number of a directory is a number",
+        _NO_SERVER_ERROR,
+        _refused(400, "invalid_request"),
+        ("GET /experiment/models/preview/loras/x/probe_meta.safetensors",),
+    ),
+    Difference(
+        "a path that no route has is answered as every other such",
+        "ComfyUI tells two kinds of them apart by a content type without content",
+        _shown_as("application/octet-stream"),
+        ("GET /experiment/models/preview/loras/0/../../../../etc/passwd",),
+    ),
+    Difference("node packs are no models", "their files lie with executors", _without_packs, ("GET /models",)),
+    Difference(
+        "node packs are no models",
+        "their files lie with executors",
+        _refused(404, "not_found"),
+        ("GET /models/custom_nodes", "GET /experiment/models/custom_nodes"),
+    ),
+    Difference(
+        "descriptions of older checkpoints are not brought along",
+        "no node here reads them",
+        _answered(200, []),
+        ("GET /models/configs",),
+    ),
+    Difference(
+        "where models lie on the server is told to nobody",
+        "paths are the operator's business",
+        _without_paths,
+        ("GET /experiment/models",),
+    ),
+)
+
+IN_DOCUMENTS = (*MALFORMED, *REASONS, *USERS, *CONTENT_TYPES, *MODELS)

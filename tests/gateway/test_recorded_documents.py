@@ -1,4 +1,4 @@
-"""Every recorded request for a document of users, in the order in which they were asked."""
+"""Every recorded request for a document of users or about models, in the order in which they were asked."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.differences import DOCUMENTS, ours
+from tests.gateway import model_files
 from tests.gateway.over_files import gateways
 from tests.recorded_answers import Case, outcomes, recorded, recorded_outcome
 from tests.recordings import Outcome
@@ -21,8 +22,9 @@ SERVERS: dict[str, dict[str, Any]] = {
     "one user": {},
     "a later version": {},
     "several users": {"multi_user": True, "max_upload_mb": 1},
+    "models": {},
 }
-CASES = recorded("userdata")
+CASES = recorded("userdata") | recorded("models")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -31,6 +33,7 @@ async def answers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
     found = {}
     for server, settings in SERVERS.items():
         folder: Path = tmp_path_factory.mktemp("files")
+        model_files.store(folder / "models", model_files.FILES)
         async with gateways(folder, **settings) as [client]:
             found[server] = await outcomes(client, CASES[server])
     yield found

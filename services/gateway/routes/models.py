@@ -1,18 +1,31 @@
-"""`/models` and `/embeddings`: which model files there are."""
+"""`/models`, `/embeddings`, `/experiment/models`, `/view_metadata`: which models there are, and what they say."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.errors import NotFound
-from services.files.records import FileKind
 from services.gateway.backends import Backends
-from services.gateway.operations import json, operation
+from services.gateway.converted_files import converted_file
+from services.gateway.errors import BadRequest
+from services.gateway.models import model_file, models_of
+from services.gateway.operations import Answer, File, Parameter, json, operation
+from services.gateway.pictures.orders import Conversion
 from services.gateway.responses import json_response
-from services.gateway.translate.model_folders import FOLDERS, is_model
+from services.gateway.safetensors import SUFFIX, read_metadata
+from services.gateway.translate.model_folders import (
+    FOLDERS,
+    ModelFile,
+    ModelFolder,
+    described_folders,
+    described_model,
+    is_hidden,
+    pictures_of,
+)
 
 
 @operation("getModelTypes", "model", answers={200: json(list[str])})
@@ -23,27 +36,87 @@ async def list_folders(backends: Backends, request: Request) -> Response:
 
 @operation("getModels", "model", answers={200: json(list[str])}, errors=[404])
 async def list_models(backends: Backends, request: Request) -> Response:
-    """The files of one kind, those in subfolders too.
-
-    Raises:
-        NotFound: there is no such kind.
-    """
-    folder = request.path_params["folder"]
-    if folder not in FOLDERS:
-        raise NotFound(f"there is no kind of model named {folder!r}")
-    return json_response(await _names(backends, folder))
+    """The files of one kind, those in subfolders too."""
+    return json_response([model.name for model in await models_of(backends.files, request.path_params["folder"])])
 
 
 @operation("getEmbeddings", "model", answers={200: json(list[str])})
 async def list_embeddings(backends: Backends, request: Request) -> Response:
     """The embeddings, without their extensions, as prompts name them."""
-    names = await _names(backends, "embeddings")
-    return json_response([str(PurePosixPath(name).with_suffix("")) for name in names])
+    found = await models_of(backends.files, "embeddings")
+    return json_response([str(PurePosixPath(model.name).with_suffix("")) for model in found])
 
 
-async def _names(backends: Backends, folder: str) -> list[str]:
-    try:
-        names = [info.name async for info in backends.files.walk(FileKind.MODELS, folder, recursive=True)]
-    except NotFound:
-        return []
-    return sorted(name.path.removeprefix(f"{folder}/") for name in names if is_model(folder, name.filename))
+@operation("getModelFolders", "model", answers={200: json(list[ModelFolder])})
+async def describe_folders(backends: Backends, request: Request) -> Response:
+    """The kinds of model that people choose from, and the directories that hold them."""
+    return json_response(described_folders())
+
+
+@operation("getModelsInFolder", "model", answers={200: json(list[ModelFile])}, errors=[404])
+async def describe_models(backends: Backends, request: Request) -> Response:
+    """The files of one kind with their sizes and times."""
+    found = await models_of(backends.files, request.path_params["folder"])
+    return json_response(
+        [described_model(model.name, model.path_index, model.info) for model in found if not is_hidden(model.name)]
+    )
+
+
+@operation(
+    "getModelPreview",
+    "model",
+    parameters=[Parameter("path_index", "which of the directories of its kind the model is in", int, "path")],
+    answers={200: Answer({"image/webp": File})},
+    errors=[400, 404, 409],
+)
+async def show_picture(backends: Backends, request: Request) -> Response:
+    """The picture that lies beside a model, as WebP.
+
+    Raises:
+        NotFound: there is none.
+    """
+    folder, index = request.path_params["folder"], request.path_params["path_index"]
+    if not (index.isascii() and index.isdigit()):
+        raise BadRequest(f"path_index: {index[:32]!r} is not a number", field="path_index")
+    for name in pictures_of(request.path_params["filename"]):
+        try:
+            picture = await model_file(backends.files, folder, name, int(index[:9]))
+        except NotFound:
+            continue
+        return await converted_file(backends.files, backends.pictures, picture, Conversion(format="webp"))
+    raise NotFound("there is no picture beside this model")
+
+
+_METADATA = (Parameter("filename", "a file of safetensors, with its subfolder", required=True),)
+
+
+@operation(
+    "viewModelMetadata",
+    "model",
+    parameters=_METADATA,
+    answers={200: json(dict[str, Any])},
+    errors=[404, 409],
+)
+async def show_metadata(backends: Backends, request: Request) -> Response:
+    """What a model says about itself.
+
+    Raises:
+        NotFound: there is no such file, or it says nothing.
+    """
+    filename = request.query_params.get("filename", "")
+    if not filename.endswith(SUFFIX):
+        raise NotFound(f"filename: {filename[:200]!r} is not a file of safetensors")
+    name = await model_file(backends.files, request.path_params["folder"], filename)
+    return json_response(await read_metadata(backends.files, name))
+
+
+@operation(
+    "postModelMetadata",
+    "model",
+    parameters=_METADATA,
+    answers={200: json(dict[str, Any])},
+    errors=[404, 409],
+)
+async def show_metadata_by_post(backends: Backends, request: Request) -> Response:
+    """As by GET, which is how documents name it."""
+    return await show_metadata(backends, request)

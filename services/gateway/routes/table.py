@@ -33,6 +33,9 @@ SOCKET_PATH = "/ws"
 ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/", {"GET": web_ui.show_page}),
     Endpoint("/embeddings", {"GET": models.list_embeddings}),
+    Endpoint("/experiment/models", {"GET": models.describe_folders}),
+    Endpoint("/experiment/models/preview/{folder}/{path_index}/{filename:path}", {"GET": models.show_picture}),
+    Endpoint("/experiment/models/{folder}", {"GET": models.describe_models}),
     Endpoint("/extensions", {"GET": extensions.list_scripts}),
     Endpoint("/extensions/{path:path}", {"GET": extensions.show}),
     Endpoint("/features", {"GET": system.show_features}),
@@ -68,5 +71,6 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/users", {"GET": users.show, "POST": users.add}),
     Endpoint("/v2/userdata", {"GET": userdata.show_tree}),
     Endpoint("/view", {"GET": view.show}),
+    Endpoint("/view_metadata/{folder}", {"GET": models.show_metadata, "POST": models.show_metadata_by_post}),
     Endpoint(SOCKET_PATH, {"GET": socket.explain}),
 )
