@@ -13,6 +13,7 @@ from services.files.servicer import file_servicer
 from services.files.stores.disk import DiskStore
 from services.gateway.service import Settings, serving
 from services.rpc.server import serve
+from tests.gateway.conformance import check_answer
 
 
 @asynccontextmanager
@@ -25,6 +26,11 @@ async def gateways(folder: Path, count: int = 1, **settings: Any) -> AsyncIterat
         for _ in range(count):
             wanted = Settings(port=0, queue="127.0.0.1:1", files=server.address, **settings)
             port = await stack.enter_async_context(serving(wanted))
-            client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20)
+            client = httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}",
+                trust_env=False,
+                timeout=20,
+                event_hooks={"response": [check_answer]},
+            )
             clients.append(await stack.enter_async_context(client))
         yield clients

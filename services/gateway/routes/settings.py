@@ -20,13 +20,13 @@ MAX_BYTES = 1 << 20
 _NULL = msgspec.Raw(b"null")
 
 
-@operation("getSettings", "user", parameters=[USER], answers={200: json(dict[str, Any])}, errors=[401])
+@operation("getSettings", "user", parameters=[USER], answers={200: json(dict[str, Any])}, errors=[401, 409])
 async def show(backends: Backends, request: Request) -> Response:
     """All settings."""
     return json_response(await backends.documents.read(await _settings_of(backends, request)))
 
 
-@operation("getSetting", "user", parameters=[USER], answers={200: json(Any)}, errors=[401])
+@operation("getSetting", "user", parameters=[USER], answers={200: json(Any)}, errors=[401, 409])
 async def show_one(backends: Backends, request: Request) -> Response:
     """One setting; null when it was never made."""
     settings = await backends.documents.read(await _settings_of(backends, request))

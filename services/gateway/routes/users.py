@@ -45,7 +45,7 @@ class UserError(TypedDict):
     node_errors: NotRequired[dict[str, Any]]
 
 
-@operation("getUsers", "user", answers={200: json(Users)})
+@operation("getUsers", "user", answers={200: json(Users)}, errors=[409])
 async def show(backends: Backends, request: Request) -> Response:
     """All users by id; where there is one only, whether they have stored anything yet."""
     if backends.users.several:
