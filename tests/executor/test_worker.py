@@ -161,7 +161,7 @@ async def test_inputs_are_checked_while_a_prompt_runs(here: Platform) -> None:
 
 
 async def test_new_models_and_input_files_appear_in_the_catalogue(here: Platform) -> None:
-    (here.models / "checkpoints").mkdir(parents=True)
+    (here.models / "checkpoints").mkdir(parents=True, exist_ok=True)  # the platform is shared by many tests
     (here.models / "checkpoints" / "mine.safetensors").touch()
     await here.put("fresh.png", png(1))
     await here.catalogue_with("CheckpointLoaderSimple", "ckpt_name", "mine.safetensors")
