@@ -10,7 +10,8 @@ import re
 import uuid
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 
 from services.errors import AlreadyExists, Unauthenticated
 from services.files.records import FileKind, FileName
@@ -52,9 +53,41 @@ class Users:
         if not self.several:
             return DEFAULT
         user = request.headers.get(HEADER, "")
-        if not _ID.fullmatch(user) or user.startswith(RESERVED_PREFIX) or user not in await self.names():
+        if not await self._exists(user):
             raise Unauthenticated(f"{HEADER}: {user[:100]!r} is no user here" if user else f"{HEADER} names no user")
         return user
+
+    async def address_of_prompt(self, request: Request, client_id: str) -> str:
+        """Where the events of a prompt go; see `_address`.
+
+        Raises:
+            Unauthenticated: there is no such user.
+        """
+        if not self.several:
+            return client_id
+        return _address(await self.of(request) if HEADER in request.headers else "", client_id)
+
+    async def address_of_socket(self, socket: HTTPConnection, client_id: str) -> str:
+        """Which prompts' events a socket gets. A browser sends no headers with it, but the cookie of `remember`.
+
+        Raises:
+            Unauthenticated: the header names no user.
+        """
+        if not self.several:
+            return client_id
+        user = socket.headers.get(HEADER, "")
+        if user and not await self._exists(user):
+            raise Unauthenticated(f"{HEADER}: {user[:100]!r} is no user here")
+        remembered = socket.cookies.get(HEADER, "")
+        return _address(user or (remembered if await self._exists(remembered) else ""), client_id)
+
+    def remember(self, response: Response, user: str) -> None:
+        """Have a browser say whose sockets it opens."""
+        if self.several:
+            response.set_cookie(HEADER, user, httponly=True, samesite="strict")
+
+    async def _exists(self, user: str) -> bool:
+        return bool(_ID.fullmatch(user)) and not user.startswith(RESERVED_PREFIX) and user in await self.names()
 
     async def names(self) -> Document:
         """Every user's id, and the name that they gave themselves."""
@@ -76,3 +109,11 @@ class Users:
 
         await self._documents.change(_USERS, add)
         return user
+
+
+def _address(user: str, client_id: str) -> str:
+    """The client id, which somebody else may know as well, within its user; "" is for everybody to hear.
+
+    Prompts of a user that name no client are for nobody to listen to.
+    """
+    return f"{user}/{client_id}" if user or client_id else ""

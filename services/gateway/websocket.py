@@ -37,9 +37,14 @@ async def serve_socket(backends: Backends, websocket: WebSocket) -> None:
         error = BadRequest(f"clientId is longer than {MAX_ID_LENGTH} characters", field="clientId")
         await websocket.send_denial_response(error_response(error))
         return
+    try:
+        address = await backends.users.address_of_socket(websocket, client_id)
+    except ServiceError as error:
+        await websocket.send_denial_response(error_response(error))
+        return
     await websocket.accept()
     hub = backends.hub
-    socket = hub.socket(client_id)
+    socket = hub.socket(client_id, address)
     hub.join(socket, await _remaining(backends))
     try:
         await _converse(websocket, socket, backends.max_upload_bytes)

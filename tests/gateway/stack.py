@@ -124,7 +124,12 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    script: Script = succeed, *, executor: bool = True, max_upload_mb: int = 100, front_end: str = NONE
+    script: Script = succeed,
+    *,
+    executor: bool = True,
+    max_upload_mb: int = 100,
+    front_end: str = NONE,
+    multi_user: bool = False,
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; without `executor` nobody runs anything."""
     async with AsyncExitStack() as stack:
@@ -144,6 +149,7 @@ async def gateway(
             files=file_server.address,
             max_upload_mb=max_upload_mb,
             front_end=front_end,
+            multi_user=multi_user,
         )
         port = await stack.enter_async_context(serving(settings))
         yield Gateway(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,6 +45,8 @@ async def submit(backends: Backends, request: Request) -> Response:
     if (await backends.packs.get()).change_prompts:
         body = await changed_prompt(backends, body)
     asked = submission(members(body))
+    address = await backends.users.address_of_prompt(request, asked.client_id)
+    asked = msgspec.structs.replace(asked, client_id=address)
     return json_response(accepted(await backends.queue.submit(asked), asked))
 
 

@@ -23,13 +23,16 @@ _NULL = msgspec.Raw(b"null")
 @operation("getSettings", "user", parameters=[USER], answers={200: json(dict[str, Any])}, errors=[401, 409])
 async def show(backends: Backends, request: Request) -> Response:
     """All settings."""
-    return json_response(await backends.documents.read(await _settings_of(backends, request)))
+    user = await backends.users.of(request)
+    response = json_response(await backends.documents.read(_settings_of(user)))
+    backends.users.remember(response, user)
+    return response
 
 
 @operation("getSetting", "user", parameters=[USER], answers={200: json(Any)}, errors=[401, 409])
 async def show_one(backends: Backends, request: Request) -> Response:
     """One setting; null when it was never made."""
-    settings = await backends.documents.read(await _settings_of(backends, request))
+    settings = await backends.documents.read(_settings_of(await backends.users.of(request)))
     return json_response(settings.get(request.path_params["id"], _NULL))
 
 
@@ -43,7 +46,7 @@ async def show_one(backends: Backends, request: Request) -> Response:
 )
 async def change(backends: Backends, request: Request) -> Response:
     """Set some of them and leave the others."""
-    name = await _settings_of(backends, request)
+    name = _settings_of(await backends.users.of(request))
     wanted = await json_object(request, MAX_BYTES)
     await backends.documents.change(name, lambda settings: settings.update(wanted))
     return done()
@@ -52,11 +55,11 @@ async def change(backends: Backends, request: Request) -> Response:
 @operation("changeSetting", "user", parameters=[USER], body=json_body(Any), answers={200: NOTHING}, errors=[401, 409])
 async def change_one(backends: Backends, request: Request) -> Response:
     """Set one."""
-    name = await _settings_of(backends, request)
+    name = _settings_of(await backends.users.of(request))
     wanted = {request.path_params["id"]: value(await whole(request, MAX_BYTES))}
     await backends.documents.change(name, lambda settings: settings.update(wanted))
     return done()
 
 
-async def _settings_of(backends: Backends, request: Request) -> FileName:
-    return FileName(FileKind.USERDATA, await backends.users.of(request), "comfy.settings.json")
+def _settings_of(user: str) -> FileName:
+    return FileName(FileKind.USERDATA, user, "comfy.settings.json")

@@ -41,26 +41,26 @@ class Hub:
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def socket(self, client_id: str) -> Socket:
-        """A socket for `join`."""
-        return Socket(client_id, self._runs.delivered, self._dropped)
+    def socket(self, client_id: str, address: str = "") -> Socket:
+        """A socket for `join`; `address` where it differs from the client id."""
+        return Socket(client_id, address or client_id, self._runs.delivered, self._dropped)
 
     def join(self, socket: Socket, remaining: int) -> None:
         """Add a socket: it is told its id, then what its client missed."""
         socket.put(tell_status(remaining, socket.client_id))
         socket.put_all(self._missed(socket))
         self._sockets.add(socket)
-        self._by_client.setdefault(socket.client_id, set()).add(socket)
+        self._by_client.setdefault(socket.address, set()).add(socket)
         if len(self._sockets) == 1:
             self.changed.set()
 
     def leave(self, socket: Socket) -> None:
         """Remove a socket; others of the same client stay."""
         self._sockets.discard(socket)
-        siblings = self._by_client.get(socket.client_id, set())
+        siblings = self._by_client.get(socket.address, set())
         siblings.discard(socket)
         if not siblings:
-            self._by_client.pop(socket.client_id, None)
+            self._by_client.pop(socket.address, None)
         if not self._sockets:
             self.changed.set()
 
@@ -101,7 +101,7 @@ class Hub:
 
     def _missed(self, socket: Socket) -> list[Frame]:
         """What to tell a new socket, of the latest prompts rather than of earlier ones where it is too much."""
-        own = self._runs.of_client(socket.client_id)
+        own = self._runs.of_client(socket.address)
         ended = [run for run in own if run.ended_at is not None]
         told: list[list[Frame]] = []
         size = 0

@@ -15,10 +15,13 @@ class Socket:
     def __init__(
         self,
         client_id: str,
+        address: str,
         delivered: Callable[[str, int], None],
         dropped: Callable[[Kind, int], None],
     ) -> None:
         self.client_id = client_id
+        #: the client id of the prompts whose events it gets: its own, within its user's
+        self.address = address
         #: whether the client understands previews with metadata
         self.metadata = False
         #: done when the client reads so slowly that what must arrive does not fit the buffer
