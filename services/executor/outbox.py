@@ -19,7 +19,7 @@ from services.queue.work import EventBatch, ExecutorMessage, Heartbeat, LeaseRel
 
 #: Seconds that events wait for company. What only pictures progress waits longest; a terminal event waits for nothing.
 PROGRESS_DELAY = 0.025
-DURABLE_DELAY = 0.005
+DURABLE_DELAY = 0.02
 
 #: Seconds in which the picture that belongs to a report of progress follows it, if there is one.
 PICTURE_DELAY = 0.002

@@ -5,12 +5,13 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from services.gateway.backends import Backends
 from services.gateway.encoded_route import EncodedRoute
+from services.gateway.literal_routes import LiteralRoutes
 from services.gateway.origin import OriginCheck
 from services.gateway.resource import Resource, not_found
 from services.gateway.routes import packs, web_ui
@@ -24,11 +25,10 @@ def build_app(backends: Backends) -> Starlette:
     async def socket(websocket: WebSocket) -> None:
         await serve_socket(backends, websocket)
 
-    routes: list[BaseRoute] = []
-    for endpoint in ROUTES:
-        resource = Resource(endpoint, backends)
-        kind = EncodedRoute if "{" in endpoint.path else Route
-        routes += [kind(prefix + endpoint.path, resource) for prefix in ("", PREFIX)]
+    resources = {prefix + endpoint.path: Resource(endpoint, backends) for endpoint in ROUTES for prefix in ("", PREFIX)}
+    literal = {path: resource for path, resource in resources.items() if "{" not in path}
+    routes: list[BaseRoute] = [LiteralRoutes(literal)]
+    routes += [EncodedRoute(path, resource) for path, resource in resources.items() if path not in literal]
     routes += [WebSocketRoute(prefix + SOCKET_PATH, socket) for prefix in ("", PREFIX)]
     app = Starlette(routes=routes, middleware=[Middleware(OriginCheck)])
     app.router.redirect_slashes = False
