@@ -187,12 +187,15 @@ async def test_a_client_that_comes_back_in_mid_run_is_told_which_node_runs() -> 
             assert "execution_interrupted" in kinds(await until_end(socket))
 
 
-async def test_an_endless_id_is_refused_before_the_socket_opens(shared: Gateway) -> None:
+async def test_an_endless_id_is_refused_before_the_socket_opens(
+    shared: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(websockets.InvalidStatus) as refused:
         async with shared.socket("x" * 300):
             pass
     assert refused.value.response.status_code == 400
     assert "clientId" in json.loads(refused.value.response.body)["error"]["message"]
+    assert not caplog.records
 
 
 async def test_a_socket_elsewhere_is_refused(shared: Gateway) -> None:

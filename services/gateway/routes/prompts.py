@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from services.gateway.backends import Backends
 from services.gateway.bodies import whole
-from services.gateway.operations import json, json_body, operation
+from services.gateway.operations import USER, json, json_body, operation
 from services.gateway.raw_json import members
 from services.gateway.responses import json_response
 from services.gateway.routes.packs import changed_prompt
@@ -35,9 +35,10 @@ class PromptInfo(TypedDict):
 @operation(
     "executePrompt",
     "workflow",
+    parameters=[USER],
     body=json_body(PromptRequest),
     answers={200: json(PromptResponse)},
-    errors=[409, 429],
+    errors=[401, 409, 429],
 )
 async def submit(backends: Backends, request: Request) -> Response:
     """Queue a prompt."""

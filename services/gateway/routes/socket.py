@@ -7,15 +7,15 @@ from starlette.responses import Response
 
 from services.gateway.backends import Backends
 from services.gateway.errors import BadRequest
-from services.gateway.operations import Answer, Parameter, operation
+from services.gateway.operations import USER, Answer, Parameter, operation
 
 
 @operation(
     "webSocketConnect",
     "workflow",
-    parameters=[Parameter("clientId", "whose messages to get: what prompts name as their client_id")],
+    parameters=[USER, Parameter("clientId", "whose messages to get: what prompts name as their client_id")],
     answers={101: Answer({}, "a WebSocket")},
-    errors=[400],
+    errors=[400, 401],
 )
 async def explain(backends: Backends, request: Request) -> Response:
     """The socket that tells a client of its prompts.

@@ -45,6 +45,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         payloads = message.get("payloads")
         if payloads is None:
             await super().send(message)
+            if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+                self.handshake_complete = True  # with a refusal; uvicorn would log an error of ours
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent or self.transport.is_closing():
