@@ -114,11 +114,16 @@ def _parameter(parameter: Parameter, schemas: _Schemas) -> Json:
         described["description"] = parameter.description
     if parameter.required or parameter.place == "path":
         described["required"] = True
-    return described | {"schema": schemas.of(parameter.type)}
+    return described | {"schema": schemas.of(parameter.type)} | _example(parameter)
 
 
 def _body(body: Body, schemas: _Schemas) -> Json:
-    return {"required": body.required, "content": schemas.content(body.content)}
+    content = {media_type: it | _example(body) for media_type, it in schemas.content(body.content).items()}
+    return {"required": body.required, "content": content}
+
+
+def _example(described: Parameter | Body) -> Json:
+    return {} if described.example is None else {"example": described.example}
 
 
 def _answer(status: int, answer: Answer, schemas: _Schemas) -> Json:

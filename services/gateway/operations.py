@@ -40,6 +40,7 @@ class Parameter:
     type: Any = str
     place: Literal["query", "path", "header"] = "query"
     required: bool = False
+    example: Any = None
 
 
 #: Whose request it is.
@@ -52,6 +53,7 @@ class Body:
 
     content: Mapping[str, Any]
     required: bool = True
+    example: Any = None
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ def json(type: Any, description: str = "") -> Answer:
     return Answer({JSON: type}, description)
 
 
-def json_body(type: Any) -> Body:
+def json_body(type: Any, example: Any = None) -> Body:
     """A body in JSON; whatever media type the request says it is, it is read as such."""
-    return Body({JSON: type})
+    return Body({JSON: type}, example=example)
 
 
 #: A refusal in ComfyUI's words, or in its error shape.

@@ -31,7 +31,7 @@ _MOST = 2**31 - 1
     "getHistory",
     "workflow",
     parameters=[
-        Parameter("max_items", "how many: of the last, unless there is an offset", int),
+        Parameter("max_items", "how many: of the last, unless there is an offset", int, example=64),
         Parameter("offset", "how many to leave out, from the oldest on", int),
     ],
     answers={200: json(dict[str, HistoryItem], "entries by prompt id")},
@@ -42,7 +42,12 @@ async def show(backends: Backends, request: Request) -> Response:
     return await streamed_json(_entries(_window(backends, _number(request, "max_items"), _number(request, "offset"))))
 
 
-@operation("getHistoryItem", "workflow", answers={200: json(dict[str, HistoryItem])})
+@operation(
+    "getHistoryItem",
+    "workflow",
+    parameters=[Parameter("prompt_id", "", place="path", example="example")],
+    answers={200: json(dict[str, HistoryItem])},
+)
 async def show_one(backends: Backends, request: Request) -> Response:
     """One prompt's entry; an empty object when it has not finished or does not exist."""
     try:

@@ -83,7 +83,12 @@ async def show(backends: Backends, request: Request) -> Response:
     return await streamed_json(_listed(backends, search))
 
 
-@operation("getJob", "queue", answers={200: json(JobInFull), 404: json(JobError)})
+@operation(
+    "getJob",
+    "queue",
+    parameters=[Parameter("job_id", "", place="path", example="example")],
+    answers={200: json(JobInFull), 404: json(JobError)},
+)
 async def show_one(backends: Backends, request: Request) -> Response:
     """A job with its workflow and its outputs."""
     try:
@@ -103,7 +108,12 @@ async def cancel_one(backends: Backends, request: Request) -> Response:
     return json_response(JobCancelled(cancelled=bool(stopped)))
 
 
-@operation("cancelJobs", "queue", body=json_body(JobsToCancel), answers={200: json(JobsCancelled), 404: json(JobError)})
+@operation(
+    "cancelJobs",
+    "queue",
+    body=json_body(JobsToCancel, {"job_ids": ["example"]}),
+    answers={200: json(JobsCancelled), 404: json(JobError)},
+)
 async def cancel(backends: Backends, request: Request) -> Response:
     """The same for the jobs named in `job_ids`; when one does not exist, all are left alone."""
     body = await json_object(request, MAX_BYTES)

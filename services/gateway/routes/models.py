@@ -34,7 +34,13 @@ async def list_folders(backends: Backends, request: Request) -> Response:
     return json_response(FOLDERS)
 
 
-@operation("getModels", "model", answers={200: json(list[str])}, errors=[404])
+@operation(
+    "getModels",
+    "model",
+    parameters=[Parameter("folder", "the kind of model", place="path", example="checkpoints")],
+    answers={200: json(list[str])},
+    errors=[404],
+)
 async def list_models(backends: Backends, request: Request) -> Response:
     """The files of one kind, those in subfolders too."""
     return json_response([model.name for model in await models_of(backends.files, request.path_params["folder"])])

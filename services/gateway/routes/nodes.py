@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.backends import Backends
-from services.gateway.operations import NOTHING, json, operation
+from services.gateway.operations import NOTHING, Parameter, json, operation
 from services.gateway.responses import json_response
 from services.gateway.translate.object_info import NodeInfo
 
@@ -17,7 +17,12 @@ async def show_all(backends: Backends, request: Request) -> Response:
     return (await backends.catalogue.get()).served.answer(request)
 
 
-@operation("getNodeClassInfo", "node", answers={200: json(dict[str, NodeInfo])})
+@operation(
+    "getNodeClassInfo",
+    "node",
+    parameters=[Parameter("node_class", "", place="path", example="KSampler")],
+    answers={200: json(dict[str, NodeInfo])},
+)
 async def show_one(backends: Backends, request: Request) -> Response:
     """One class; an empty object when there is none of that name."""
     name = request.path_params["node_class"]

@@ -20,6 +20,16 @@ from services.gateway.translate.prompt import PromptRequest, PromptResponse, acc
 MAX_PROMPT_BYTES = 30 << 20
 
 
+EXAMPLE = {
+    "prompt": {
+        "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": 255}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "example"}},
+    },
+    "prompt_id": "example",
+    "client_id": "me",
+}
+
+
 class ExecInfo(TypedDict):
     """How busy the queue is."""
 
@@ -36,7 +46,7 @@ class PromptInfo(TypedDict):
     "executePrompt",
     "workflow",
     parameters=[USER],
-    body=json_body(PromptRequest),
+    body=json_body(PromptRequest, EXAMPLE),
     answers={200: json(PromptResponse)},
     errors=[401, 409, 429],
 )

@@ -40,7 +40,7 @@ async def show_one(backends: Backends, request: Request) -> Response:
     "changeSettings",
     "user",
     parameters=[USER],
-    body=json_body(dict[str, Any]),
+    body=json_body(dict[str, Any], {"Comfy.ColorPalette": "dark"}),
     answers={200: NOTHING},
     errors=[401, 409],
 )

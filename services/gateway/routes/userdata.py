@@ -29,6 +29,7 @@ from services.gateway.translate import userdata
 
 _Switch = Literal["true", "false"]
 
+_FILE = Parameter("file", "its path, with slashes as %2F", place="path", example="workflows/example.json")
 _FULL_INFO = Parameter("full_info", "describe files rather than name them", _Switch)
 _OVERWRITE = Parameter("overwrite", '"false" leaves what is there', _Switch)
 _STORED = json(userdata.FileDescription | str)
@@ -38,7 +39,7 @@ _STORED = json(userdata.FileDescription | str)
     "listUserdata",
     "user",
     parameters=[
-        Parameter("dir", "the folder", required=True),
+        Parameter("dir", "the folder", required=True, example="workflows"),
         Parameter("recurse", "those in folders below it too", _Switch),
         _FULL_INFO,
         Parameter("split", "the parts of each path after it", _Switch),
@@ -88,7 +89,7 @@ async def show_tree(backends: Backends, request: Request) -> Response:
     return json_response(userdata.entries(user, folder, found))
 
 
-@operation("getUserdata", "user", parameters=[USER], answers=FILE, errors=[400, 401, 404, 409])
+@operation("getUserdata", "user", parameters=[_FILE, USER], answers=FILE, errors=[400, 401, 404, 409])
 async def show_file(backends: Backends, request: Request) -> Response:
     """One file, for whoever asked to save or to read it; browsers do not show it as a page."""
     user, name = await _named(backends, request, "file")
@@ -103,7 +104,7 @@ async def show_file(backends: Backends, request: Request) -> Response:
 @operation(
     "storeUserdata",
     "user",
-    parameters=[_OVERWRITE, _FULL_INFO, USER],
+    parameters=[_FILE, _OVERWRITE, _FULL_INFO, USER],
     body=Body({ANY: File}),
     answers={200: _STORED, 409: REFUSAL},
     errors=[401, 507],
@@ -123,7 +124,7 @@ async def store_file(backends: Backends, request: Request) -> Response:
     return _stored(request, user, info)
 
 
-@operation("deleteUserdata", "user", parameters=[USER], answers={204: NOTHING}, errors=[400, 401, 404])
+@operation("deleteUserdata", "user", parameters=[_FILE, USER], answers={204: NOTHING}, errors=[400, 401, 404])
 async def delete_file(backends: Backends, request: Request) -> Response:
     """Remove one file."""
     _, name = await _named(backends, request, "file")

@@ -19,7 +19,7 @@ from services.gateway.translate.view import requested_conversion, requested_file
     "viewImage",
     "image",
     parameters=[
-        Parameter("filename", 'the file; "NAME [TYPE]" says its type too', required=True),
+        Parameter("filename", 'the file; "NAME [TYPE]" says its type too', required=True, example="example_00001_.png"),
         Parameter("type", "output when there is none", Literal["input", "output", "temp"]),
         Parameter("subfolder", "where the file is within its type"),
         Parameter("preview", 'a format, webp or jpeg, and a quality: "webp;90"'),

@@ -1,0 +1,20 @@
+"""Whatever the document of the API allows, and some that it does not, gets an answer that it knows.
+
+`make fuzz` asks for ten minutes and at random what this asks for some seconds and always the same.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.e2e.stack import running
+from tools.fuzz import command, prepare
+
+
+def test_no_request_gets_an_answer_that_is_not_documented(tmp_path: Path) -> None:
+    with running(tmp_path) as stack:
+        prepare(stack.url)
+        flags = ["--phases", "examples,coverage,fuzzing", "--max-examples", "3", "--generation-deterministic"]
+        asked = subprocess.run(command(stack.url, *flags), cwd=tmp_path, capture_output=True, text=True)
+    assert asked.returncode == 0, asked.stdout
