@@ -112,7 +112,7 @@ class Worker:
         """Run prompts until the agent is gone."""
         threading.Thread(target=self._listen, name="agent", daemon=True).start()
         self._upkeep.start()
-        self._packs.publish_scripts()
+        self._packs.publish_files()
         gc.collect()
         gc.freeze()  # what torch and packs are made of stays: looking through it again would take 90 ms each time
         with torch.inference_mode():

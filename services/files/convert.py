@@ -16,6 +16,7 @@ _KIND = {
     FileKind.USERDATA: pb.FILE_KIND_USERDATA,
     FileKind.MODELS: pb.FILE_KIND_MODELS,
     FileKind.EXTENSIONS: pb.FILE_KIND_EXTENSIONS,
+    FileKind.PACKS: pb.FILE_KIND_PACKS,
 }
 _KIND_BACK = {message: kind for kind, message in _KIND.items()}
 

@@ -16,6 +16,7 @@ class FileKind(enum.Enum):
     USERDATA = "user"  #: settings and workflows of users
     MODELS = "models"  #: checkpoints and the like; read-only
     EXTENSIONS = "extensions"  #: scripts that node packs have for browsers
+    PACKS = "packs"  #: what node packs have for front ends beside that
 
     @property
     def is_read_only(self) -> bool:
@@ -27,8 +28,8 @@ class FileName(msgspec.Struct, frozen=True):
     """Where a file is found; `services.files.names` knows what may be in it."""
 
     kind: FileKind
-    #: relative, "/" between parts, empty for the top; for models the first part is the model folder, for extensions the
-    #: pack, for userdata the user
+    #: relative, "/" between parts, empty for the top; for models the first part is the model folder, for extensions and
+    #: packs the pack, for userdata the user
     subfolder: str
     #: one path part
     filename: str

@@ -9,6 +9,7 @@ from services.gateway.catalogue import Catalogue
 from services.gateway.documents import Documents
 from services.gateway.metrics import Metrics
 from services.gateway.momentary import Momentary
+from services.gateway.pack_documents import PackDocuments
 from services.gateway.packs import KnownPacks
 from services.gateway.pictures.converter import PictureConverter
 from services.gateway.sockets.hub import Hub
@@ -27,6 +28,7 @@ class Backends:
     hub: Hub
     catalogue: Momentary[Catalogue]
     packs: Momentary[KnownPacks]
+    pack_documents: PackDocuments
     documents: Documents
     users: Users
     metrics: Metrics

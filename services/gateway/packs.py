@@ -21,6 +21,11 @@ class KnownPacks:
         """Whether a pack that is loaded has scripts under this name; while no executor is there, any may be."""
         return not self.executors or any(name in executor.packs.extensions for executor in self.executors)
 
+    def has_pack(self, name: str) -> bool:
+        """Whether a pack is loaded somewhere; while no executor is there, any may be."""
+        packs = (pack for executor in self.executors for pack in executor.packs.packs)
+        return not self.executors or any(pack.name == name and not pack.error for pack in packs)
+
     def answer(self, method: str, path: str) -> bool:
         """Whether a handler may answer such a request."""
         return any(executor.packs.answers(method, path) for executor in self.executors)

@@ -19,6 +19,7 @@ from services.gateway.catalogue import catalogue_of
 from services.gateway.connection import Connection
 from services.gateway.documents import Documents
 from services.gateway.metrics import Metrics
+from services.gateway.pack_documents import PackDocuments
 from services.gateway.packs import packs_of
 from services.gateway.pictures.converter import PictureConverter
 from services.gateway.sockets.follower import Follower
@@ -103,6 +104,7 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
     ):
         hub = Hub(metrics.dropped)
         documents = Documents(files)
+        packs = packs_of(queue)
         following = asyncio.create_task(Follower(queue, hub).run())
         try:
             yield Backends(
@@ -110,7 +112,8 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 files=files,
                 hub=hub,
                 catalogue=catalogue_of(queue),
-                packs=packs_of(queue),
+                packs=packs,
+                pack_documents=PackDocuments(files, packs),
                 documents=documents,
                 users=Users(documents, settings.multi_user),
                 metrics=metrics,

@@ -66,6 +66,13 @@ server.add_on_prompt_handler(shout)
 NODE_CLASS_MAPPINGS = {"Talk": Talk}
 """
 
+#: What the pack has for front ends.
+DOCUMENTS = {
+    "locales/en/nodeDefs.json": '{"Talk": {"display_name": "Say"}}',
+    "example_workflows/hello.json": '{"nodes": []}',
+    "subgraphs/part.json": "{}",
+}
+
 
 @pytest.fixture(scope="module")
 def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -74,6 +81,9 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     web.mkdir(parents=True)
     (web / "said.js").write_text("// listens\n")
     (web.parent / "__init__.py").write_text(TALKATIVE)
+    for path, content in DOCUMENTS.items():
+        (web.parent / path).parent.mkdir(parents=True)
+        (web.parent / path).write_text(content)
     (folder / "packs" / "broken.py").write_text("import a_library_that_nobody_has\n")
     (folder / "packs" / "deadly.py").write_text("import os\nos._exit(2)\n")
     with running(folder / "data", custom_nodes=folder / "packs") as stack:
@@ -116,10 +126,21 @@ def test_a_long_answer_arrives_whole(talkative: Stack) -> None:
 
 
 def test_scripts_are_served_and_kept_with_the_files(talkative: Stack) -> None:
-    scripts = wait_for(lambda: talkative.get("/extensions"), "the pack's script")
+    scripts = wait_for(
+        lambda: [path for path in talkative.get("/extensions") if not path.startswith("/extensions/core/")],
+        "the pack's script",
+    )
     assert scripts == ["/extensions/talk-ative/said.js"]
     answer = httpx.get(talkative.url + scripts[0], trust_env=False)
     assert (answer.text, answer.headers["content-type"]) == ("// listens\n", "text/javascript")
+
+
+def test_documents_for_front_ends_are_served(talkative: Stack) -> None:
+    assert wait_for(lambda: talkative.get("/workflow_templates"), "the pack's workflow") == {"talk-ative": ["hello"]}
+    assert talkative.get("/workflow_templates/talk-ative/hello.json") == {"nodes": []}
+    assert talkative.get("/i18n") == {"en": {"nodeDefs": {"Talk": {"display_name": "Say"}}}}
+    [subgraph] = talkative.get("/global_subgraphs").values()
+    assert (subgraph["name"], subgraph["info"]) == ("part", {"node_pack": "custom_nodes.talk-ative"})
 
 
 def test_a_pack_that_cannot_be_loaded_is_named(talkative: Stack) -> None:

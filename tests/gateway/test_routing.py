@@ -28,7 +28,7 @@ def concrete(path: str) -> str:
 async def test_every_path_exists_with_and_without_its_prefix(shared: Gateway, path: str) -> None:
     plain, prefixed = [await shared.http.get(prefix + path) for prefix in ("", "/api")]
     assert plain.status_code == prefixed.status_code
-    if path != "/extensions/mine/x.js":
+    if not path.endswith("mine/x.js"):
         assert plain.status_code != 404 or plain.headers["content-type"].startswith("application/json")
 
 

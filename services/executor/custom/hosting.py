@@ -15,8 +15,9 @@ from services.executor.custom.offered import offer
 from services.executor.custom.pack_host import PackFiles, PackHost
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.custom.packs import LoadedPacks, load_packs
-from services.executor.custom.web_files import keep_publishing
+from services.executor.custom.publishing import Publication, keep_publishing
 from services.executor.ipc import LoadingPack
+from services.files.records import FileKind
 from services.graph.events import ExecutionEvent, NodeFinished
 from services.graph.model import Graph
 from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
@@ -78,11 +79,16 @@ class Packs:
         """What canvases show; None where a node has no name of its own."""
         return self.loaded.display_names
 
-    def publish_scripts(self) -> None:
+    def publish_files(self) -> None:
         """Have what packs bring for browsers in the file service, sooner or later."""
-        if self._host and (directories := self.loaded.web_directories):
-            arguments = (dict(directories), self._host.files)
-            threading.Thread(target=keep_publishing, args=arguments, name="scripts", daemon=True).start()
+        scripts = ((name, {"": Path(folder)}) for name, folder in self.loaded.web_directories.items())
+        publications = [
+            *(Publication(FileKind.EXTENSIONS, name, folders) for name, folders in scripts),
+            *(Publication(FileKind.PACKS, name, folders) for name, folders in self.loaded.document_folders.items()),
+        ]
+        if self._host and publications:
+            arguments = (publications, self._host.files)
+            threading.Thread(target=keep_publishing, args=arguments, name="publishing", daemon=True).start()
 
     def obey(self, order: PackOrder) -> None:
         """Pass on a request for a handler, or what is said about one."""

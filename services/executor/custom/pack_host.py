@@ -11,7 +11,7 @@ import torch
 
 from services.executor.custom.local_folders import LocalFolders
 from services.executor.custom.pack_models import PackModelFolders
-from services.executor.custom.web_files import ExtensionFiles
+from services.executor.custom.publishing import PublishedFiles
 from services.executor.engine.context import NodeFiles
 from services.queue.packs import PackMessage
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from services.executor.custom.pack_server import PackServer
 
 
-class PackFiles(NodeFiles, ExtensionFiles, Protocol):
+class PackFiles(NodeFiles, PublishedFiles, Protocol):
     """What is asked of the file service on behalf of packs."""
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from services.executor.custom.documents import document_folders
 from services.executor.custom.modules.comfy_config_parser import extract_node_configuration
 from services.executor.custom.offered import explain
 from services.executor.custom.v3.extension import ComfyExtension
@@ -37,6 +38,8 @@ class LoadedPacks:
     packs: list[NodePack] = field(default_factory=list)
     #: pack to the folder that its scripts for browsers are in
     web_directories: dict[str, str] = field(default_factory=dict)
+    #: pack to the folders that its documents for front ends are in, by what they are
+    document_folders: dict[str, dict[str, Path]] = field(default_factory=dict)
 
     @property
     def failures(self) -> dict[str, str]:
@@ -104,6 +107,7 @@ def _add(pack: _Pack, path: Path, loaded: LoadedPacks) -> None:
     for name in pack.display_names.keys() - pack.classes.keys():
         loaded.display_names.setdefault(name, pack.display_names[name])
     loaded.web_directories.update((name, str(folder)) for name, folder in pack.web_directories.items())
+    loaded.document_folders[_name_of(path)] = document_folders(path)
 
 
 def _packs_in(folder: Path) -> Iterator[Path]:

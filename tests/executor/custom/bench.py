@@ -40,7 +40,7 @@ Prompt = dict[str, tuple[str, dict[str, Any]]]
 
 
 class SharedFolder(FolderFiles):
-    """Fulfils `SharedFiles` and `ExtensionFiles` as well."""
+    """Fulfils `SharedFiles` and `PublishedFiles` as well."""
 
     def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
         target = self.folder / str(name)

@@ -7,7 +7,8 @@ import pytest
 from blake3 import blake3
 
 from services.errors import Unavailable
-from services.executor.custom import web_files
+from services.executor.custom import publishing
+from services.executor.custom.publishing import Publication
 from services.files.records import FileInfo, FileKind, FileName, OnConflict
 
 
@@ -45,6 +46,10 @@ class Extensions:
         return {name.path for name in self.content}
 
 
+def scripts_of(pack: str, directory: Path) -> Publication:
+    return Publication(FileKind.EXTENSIONS, pack, {"": directory})
+
+
 @pytest.fixture
 def files() -> Extensions:
     return Extensions()
@@ -60,27 +65,27 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def test_everything_in_the_directory_is_published(files: Extensions, scripts: Path) -> None:
-    web_files.publish("mine", scripts, files)
+    publishing.publish(scripts_of("mine", scripts), files)
     assert files.paths == {"mine/a.js", "mine/lib/b.js"}
 
 
 @pytest.mark.parametrize("knows_digests", [True, False])
 def test_only_what_is_different_is_sent_again(files: Extensions, scripts: Path, knows_digests: bool) -> None:
     files.knows_digests = knows_digests
-    web_files.publish("mine", scripts, files)
+    publishing.publish(scripts_of("mine", scripts), files)
     (scripts / "a.js").write_bytes(b"A")
     files.sent.clear()
-    web_files.publish("mine", scripts, files)
+    publishing.publish(scripts_of("mine", scripts), files)
     assert files.sent == ["mine/a.js"]
 
 
 def test_what_the_pack_no_longer_has_is_removed_and_other_packs_are_left_alone(
     files: Extensions, scripts: Path
 ) -> None:
-    web_files.publish("mine", scripts, files)
-    web_files.publish("mine-too", scripts, files)
+    publishing.publish(scripts_of("mine", scripts), files)
+    publishing.publish(scripts_of("mine-too", scripts), files)
     (scripts / "a.js").unlink()
-    web_files.publish("mine", scripts, files)
+    publishing.publish(scripts_of("mine", scripts), files)
     assert files.paths == {"mine/lib/b.js", "mine-too/a.js", "mine-too/lib/b.js"}
 
 
@@ -92,7 +97,7 @@ def test_hidden_files_and_links_that_lead_out_stay_where_they_are(
     (scripts / ".hidden.js").write_bytes(b"")
     (scripts / ".git").mkdir()
     (scripts / ".git" / "config").write_bytes(b"")
-    web_files.publish("mine", scripts, files)
+    publishing.publish(scripts_of("mine", scripts), files)
     assert files.paths == {"mine/a.js", "mine/lib/b.js"}
 
 
@@ -100,7 +105,7 @@ def test_a_file_that_cannot_have_a_name_is_left_out_and_logged(
     files: Extensions, scripts: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (scripts / "back\\slash.js").write_bytes(b"")
-    web_files.publish("mine", scripts, files)
+    publishing.publish(scripts_of("mine", scripts), files)
     assert files.paths == {"mine/a.js", "mine/lib/b.js"}
     assert "mine" in caplog.text
 
@@ -108,9 +113,17 @@ def test_a_file_that_cannot_have_a_name_is_left_out_and_logged(
 def test_a_file_service_that_is_away_is_waited_for(
     files: Extensions, scripts: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(web_files, "RETRY_INTERVAL", 0.0)
+    monkeypatch.setattr(publishing, "RETRY_INTERVAL", 0.0)
     files.outages = 2
     with caplog.at_level(logging.WARNING):
-        web_files.keep_publishing({"mine": str(scripts)}, files)
+        publishing.keep_publishing([scripts_of("mine", scripts)], files)
     assert files.paths == {"mine/a.js", "mine/lib/b.js"}
     assert caplog.text.count("not published yet") == 2
+
+
+def test_a_pack_may_have_several_directories_and_each_has_its_place(files: Extensions, scripts: Path) -> None:
+    both = Publication(FileKind.PACKS, "mine", {"locales": scripts, "workflows": scripts / "lib"})
+    publishing.publish(both, files)
+    assert files.paths == {"mine/locales/a.js", "mine/locales/lib/b.js", "mine/workflows/b.js"}
+    publishing.publish(Publication(FileKind.PACKS, "mine", {"workflows": scripts / "lib"}), files)
+    assert files.paths == {"mine/workflows/b.js"}

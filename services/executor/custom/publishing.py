@@ -1,11 +1,12 @@
-"""The scripts that packs have for browsers, on their way to the file service, from which gateways serve them."""
+"""What packs have for browsers, on its way to the file service, from which gateways serve it."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 RETRY_INTERVAL = 2.0
 
 
-class ExtensionFiles(Protocol):
+class PublishedFiles(Protocol):
     """What is asked of the file service; raises the errors of `services.errors`."""
 
     def list_tree(self, kind: FileKind, subfolder: str) -> list[FileInfo]:
@@ -41,30 +42,43 @@ class ExtensionFiles(Protocol):
         ...
 
 
-def keep_publishing(directories: Mapping[str, str], files: ExtensionFiles) -> None:
-    """Publish every pack's directory, however long the file service is away."""
-    for pack, directory in directories.items():
+@dataclass(frozen=True)
+class Publication:
+    """All that a pack has of a kind."""
+
+    kind: FileKind
+    pack: str
+    #: where it goes below the pack, "" for no further folder, to the directory that has it
+    directories: Mapping[str, Path]
+
+
+def keep_publishing(publications: Iterable[Publication], files: PublishedFiles) -> None:
+    """Publish everything, however long the file service is away."""
+    for publication in publications:
+        what = f"the {publication.kind.value} of node pack {publication.pack}"
         while True:
             try:
-                publish(pack, Path(directory), files)
+                publish(publication, files)
                 break
             except ServiceError as error:
-                log.warning("the scripts of node pack %s are not published yet: %s", pack, error.message)
+                log.warning("%s are not published yet: %s", what, error.message)
                 time.sleep(RETRY_INTERVAL)
             except OSError as error:
-                log.warning("the scripts of node pack %s cannot be read: %s", pack, error)
+                log.warning("%s cannot be read: %s", what, error)
                 break
 
 
-def publish(pack: str, directory: Path, files: ExtensionFiles) -> None:
-    """Make the file service have exactly the files in `directory` as the pack's, sending only what is different.
+def publish(publication: Publication, files: PublishedFiles) -> None:
+    """Make the file service have exactly the files of a publication, sending only what is different.
 
     Raises:
         ServiceError: the file service is away or refuses one.
         OSError: a file cannot be read.
     """
-    there = {info.name: info for info in files.list_tree(FileKind.EXTENSIONS, pack)}
-    wanted = dict(_named(pack, directory))
+    there = {info.name: info for info in files.list_tree(publication.kind, publication.pack)}
+    wanted: dict[FileName, Path] = {}
+    for place, directory in publication.directories.items():
+        wanted |= _named(publication.kind, "/".join(filter(None, (publication.pack, place))), directory)
     for name in there.keys() - wanted.keys():
         files.delete(name)
     for name, source in wanted.items():
@@ -72,8 +86,9 @@ def publish(pack: str, directory: Path, files: ExtensionFiles) -> None:
             files.put(name, source, OnConflict.OVERWRITE)
 
 
-def _named(pack: str, directory: Path) -> Iterator[tuple[FileName, Path]]:
+def _named(kind: FileKind, place: str, directory: Path) -> dict[FileName, Path]:
     """The files in a directory by their names; links that lead out of it, and what cannot be a name, are left out."""
+    found = {}
     top = directory.resolve()
     for folder, subfolders, filenames in os.walk(top):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
@@ -82,12 +97,13 @@ def _named(pack: str, directory: Path) -> Iterator[tuple[FileName, Path]]:
             if filename.startswith(".") or not path.resolve().is_relative_to(top):
                 continue
             try:
-                yield parse_path(FileKind.EXTENSIONS, f"{pack}/{path.relative_to(top).as_posix()}"), path
+                found[parse_path(kind, f"{place}/{path.relative_to(top).as_posix()}")] = path
             except InvalidArgument as error:
-                log.warning("a script of node pack %s is not published: %s", pack, error.message)
+                log.warning("a file of %s is not published: %s", place, error.message)
+    return found
 
 
-def _is_same(there: FileInfo, source: Path, files: ExtensionFiles) -> bool:
+def _is_same(there: FileInfo, source: Path, files: PublishedFiles) -> bool:
     if there.size != source.stat().st_size:
         return False
     digest = there.blake3 or files.stat_digest(there.name)
