@@ -25,6 +25,9 @@ SERVER_OPTIONS = [
 
 CLIENT_OPTIONS = [
     *_COMMON,
+    # Probing makes room for megabytes per stream. Who passes a file on to a slow reader must not hold much of it, and a
+    # message at a time is fast enough for everybody else.
+    ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.max_pings_without_data", 0),
     # A service that restarts is back in a second; the default would wait up to two minutes to look.
     ("grpc.initial_reconnect_backoff_ms", 200),
