@@ -18,7 +18,7 @@ class unCLIPCheckpointLoader:
     """The models in a checkpoint file, and the encoder that its model sees pictures with."""
 
     DISPLAY_NAME = "unCLIPCheckpointLoader"
-    RETURN_TYPES = ("MODEL", "CLIP", "VAE", "CLIP_VISION")
+    RETURN_TYPES: tuple[str, ...] = ("MODEL", "CLIP", "VAE", "CLIP_VISION")
     FUNCTION = "load_checkpoint"
     CATEGORY = "loaders"
 
@@ -27,8 +27,8 @@ class unCLIPCheckpointLoader:
         """The file's name."""
         return {"required": {"ckpt_name": (environment().model_names(FOLDER),)}}
 
-    def load_checkpoint(self, ckpt_name: str) -> tuple[Any, Any, Any, ClipVisionModel | None]:
-        """Return the models; None for what the file does not hold.
+    def load_checkpoint(self, ckpt_name: str) -> tuple[Any, ...]:
+        """Return model, CLIP, VAE and encoder of pictures; None for what the file does not hold.
 
         Raises:
             NotFound: there is no such file.
@@ -38,6 +38,20 @@ class unCLIPCheckpointLoader:
         path = here.models.path(FOLDER, ckpt_name)
         models = here.checkpoints.get(path)
         return models.model, models.clip, models.vae, clip_vision_of(path)
+
+
+class ImageOnlyCheckpointLoader(unCLIPCheckpointLoader):
+    """The models in a checkpoint file that is told by pictures alone what to show."""
+
+    DISPLAY_NAME = "Image Only Checkpoint Loader (img2vid model)"
+    RETURN_TYPES = ("MODEL", "CLIP_VISION", "VAE")
+    CATEGORY = "loaders/video_models"
+    RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_video_model"
+
+    def load_checkpoint(self, ckpt_name: str) -> tuple[Any, ...]:
+        """Return model, encoder of pictures and VAE; None for what the file does not hold. Raises as its base does."""
+        model, _, vae, encoder = super().load_checkpoint(ckpt_name)
+        return model, encoder, vae
 
 
 def clip_vision_of(path: Path) -> ClipVisionModel | None:
@@ -92,4 +106,4 @@ class unCLIPConditioning:
         )
 
 
-NODES: tuple[type, ...] = (unCLIPCheckpointLoader, unCLIPConditioning)
+NODES: tuple[type, ...] = (unCLIPCheckpointLoader, ImageOnlyCheckpointLoader, unCLIPConditioning)

@@ -18,7 +18,7 @@ from services.executor.nodes.clip_vision import CLIPVisionEncode, CLIPVisionLoad
 from services.executor.nodes.conditioning import CLIPTextEncode
 from services.executor.nodes.conditioning_arithmetic import ConditioningZeroOut
 from services.executor.nodes.loaders import CheckpointLoaderSimple
-from services.executor.nodes.unclip import unCLIPCheckpointLoader, unCLIPConditioning
+from services.executor.nodes.unclip import ImageOnlyCheckpointLoader, unCLIPCheckpointLoader, unCLIPConditioning
 from services.executor.patching.sampling import sample
 from tests.executor.diffusion.checkpoints.openclip import VisionTransformer
 from tests.executor.diffusion.families.small import saved
@@ -146,6 +146,16 @@ def test_an_unclip_checkpoint_brings_its_encoder_and_follows_what_that_sees(fold
     options = {**positive[0][1], "seed": 7}
     vector = model.model.network.vector(options, 16, 16)
     assert torch.equal(vector, augmentation.vector(options["unclip_conditioning"], 7))
+
+
+def test_a_checkpoint_can_be_loaded_without_its_reader_of_texts(folder: Path) -> None:
+    saved("sd2-unclip", folder, unclip_parts())
+    model, encoder, vae = ImageOnlyCheckpointLoader().load_checkpoint(UNCLIP)
+    assert vae is None
+    (one,) = CLIPVisionEncode().encode(encoder, picture(1), "center")
+    assert not torch.equal(
+        sampled(model, following(text(1), (one, 1.0, 0.1)), text(2)), sampled(model, text(1), text(2))
+    )
 
 
 def test_without_pictures_an_unclip_model_follows_the_text_alone(folder: Path) -> None:
