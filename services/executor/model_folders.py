@@ -12,7 +12,7 @@ from services.errors import InvalidArgument, NotFound
 MODEL_EXTENSIONS = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl"})
 
 #: Directories that hold a kind of model besides the one of its name, from times when it was called otherwise.
-OLDER_NAMES = {"text_encoders": ("clip",), "diffusion_models": ("unet",)}
+OLDER_NAMES = {"text_encoders": ("clip",), "diffusion_models": ("unet",), "controlnet": ("t2i_adapter",)}
 
 
 class ModelFolders:

@@ -124,7 +124,11 @@ def _without_paths(outcome: Outcome) -> None:
 
 
 #: Of kinds that had another name once; the present one comes first.
-_DIRECTORIES = {"text_encoders": ("text_encoders", "clip"), "diffusion_models": ("diffusion_models", "unet")}
+_DIRECTORIES = {
+    "text_encoders": ("text_encoders", "clip"),
+    "diffusion_models": ("diffusion_models", "unet"),
+    "controlnet": ("controlnet", "t2i_adapter"),
+}
 
 _NO_MODEL = (
     *(f"GET /models/{folder}" for folder in ("unet", "clip", "nope")),

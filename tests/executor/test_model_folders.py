@@ -33,9 +33,12 @@ def test_the_first_root_wins_and_every_root_is_listed(tmp_path: Path) -> None:
     assert folders.path("vae", "y.safetensors") == other
 
 
-def test_older_folder_names_are_searched_too(tmp_path: Path) -> None:
-    path = touch(tmp_path / "unet" / "flux.safetensors")
-    assert ModelFolders([tmp_path]).path("diffusion_models", "flux.safetensors") == path
+@pytest.mark.parametrize(
+    ("older", "folder"), [("unet", "diffusion_models"), ("clip", "text_encoders"), ("t2i_adapter", "controlnet")]
+)
+def test_older_folder_names_are_searched_too(older: str, folder: str, tmp_path: Path) -> None:
+    path = touch(tmp_path / older / "x.safetensors")
+    assert ModelFolders([tmp_path]).path(folder, "x.safetensors") == path
 
 
 def test_links_are_followed_and_a_loop_of_links_ends(tmp_path: Path) -> None:

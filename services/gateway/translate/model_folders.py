@@ -32,7 +32,7 @@ FOLDERS = (
 
 #: Directories that hold a kind of model besides the one of its name, from times when it was called otherwise; executors
 #: look there too.
-_OLDER_NAMES = {"text_encoders": ("clip",), "diffusion_models": ("unet",)}
+_OLDER_NAMES = {"text_encoders": ("clip",), "diffusion_models": ("unet",), "controlnet": ("t2i_adapter",)}
 
 #: What nobody chooses from.
 _NO_CHOICE = ("configs",)
