@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.stack import Stack, running, wait_for
+from tests.e2e.stack import PATIENCE, Stack, running, wait_for
 from tests.gateway.model_files import picture, safetensors, store
 
 LOADER = "LoraLoader"
@@ -52,7 +52,7 @@ def test_what_users_keep_outlives_the_processes(shared: Stack) -> None:
     for service in ("gateway", "files"):
         process = shared.child(service)
         process.kill()
-        wait_for(lambda old=process: not old.is_running() or old.status() == "zombie", f"the end of {service}")
+        process.wait(PATIENCE)
     wait_for(lambda: is_well(shared), "the services to be there again")
     for user in users:
         headers = {"comfy-user": user}
