@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from services.gateway.sockets.broadcast import Broadcast
 from services.gateway.sockets.frames import Frame, Kind
 from services.gateway.sockets.narration import tell, tell_end, tell_missed, tell_pack_message, tell_status
-from services.gateway.sockets.pacing import Pace
 from services.gateway.sockets.run import SHORT_BYTES, Run
 from services.gateway.sockets.runs import Runs
 from services.gateway.sockets.socket import Socket
@@ -33,8 +33,7 @@ class Hub:
         self._runs = Runs()
         self._dropped = dropped
         self.remaining = 0
-        self._status = tell_status(0)
-        self._others = Pace(self._tell_all_status)
+        self._everybody = Broadcast(self._sockets)
         #: set whenever the first socket joins or the last one leaves
         self.changed = asyncio.Event()
 
@@ -119,8 +118,13 @@ class Hub:
         for metadata in (False, True):
             listeners = [socket for socket in audience if socket.metadata is metadata]
             frames = tell(event, run, picture, metadata=metadata, more_follow=more_follow) if listeners else ()
-            for socket in listeners:
-                socket.put_all(frames)
+            if run.client_id:
+                for socket in listeners:
+                    socket.put_all(frames)
+            else:
+                self._everybody.put_all(frames, metadata=metadata)
+        if not run.client_id:
+            self._everybody.flush()
 
     def _tell_end(self, event: Event, run: Run) -> None:
         if run.client_id and event.is_terminal and not isinstance(event.body, Cancelled):
@@ -136,15 +140,12 @@ class Hub:
     def _tell_status(self, remaining: int, client_id: str = "") -> None:
         """Tell how many prompts there are: those whose prompt it is about at once, the others when it is their turn."""
         self.remaining = remaining
-        self._status = tell_status(remaining)
+        frame = tell_status(remaining)
         for socket in self._by_client.get(client_id, ()):
-            socket.put_status(self._status)
-        self._others.ask()
-
-    def _tell_all_status(self) -> int:
-        for socket in self._sockets:
-            socket.put_status(self._status)
-        return len(self._sockets)
+            socket.put(frame)
+        for metadata in (False, True):
+            self._everybody.put_all((frame,), metadata=metadata)
+        self._everybody.flush()
 
 
 def _are_taken_back(*events: Event) -> bool:

@@ -27,14 +27,16 @@ class Socket:
         #: done when the client reads so slowly that what must arrive does not fit the buffer
         self.overflowed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         #: the last word that it was given on how many prompts there are
-        self.status: Frame | None = None
+        self._status: Frame | None = None
         self._outbox = Outbox(dropped)
         self._delivered = delivered
 
     def put(self, frame: Frame) -> None:
-        """Queue a frame; after an overflow nothing is queued any more."""
-        if self.overflowed.done():
+        """Queue a frame; after an overflow nothing is queued any more, and no status twice."""
+        if self.overflowed.done() or frame is self._status:
             return
+        if frame.kind is Kind.STATUS:
+            self._status = frame
         try:
             self._outbox.put(frame)
         except Overflow:
@@ -43,12 +45,6 @@ class Socket:
     def put_all(self, frames: Iterable[Frame]) -> None:
         """Queue frames in their order."""
         for frame in frames:
-            self.put(frame)
-
-    def put_status(self, frame: Frame) -> None:
-        """Queue how many prompts there are, unless it was queued already."""
-        if self.status is not frame:
-            self.status = frame
             self.put(frame)
 
     async def send_all(self, send: Callable[[Sequence[str | bytes]], Awaitable[None]]) -> None:
