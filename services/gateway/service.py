@@ -17,6 +17,7 @@ from services.gateway.app import build_app
 from services.gateway.backends import Backends
 from services.gateway.catalogue import catalogue_of
 from services.gateway.connection import Connection
+from services.gateway.descriptors import allow_descriptors
 from services.gateway.documents import Documents
 from services.gateway.metrics import Metrics
 from services.gateway.pack_documents import PackDocuments
@@ -28,6 +29,7 @@ from services.gateway.sockets.protocol import MAX_MESSAGE_BYTES, SocketProtocol
 from services.gateway.users import Users
 from services.gateway.web_ui.compressed import Compressed
 from services.gateway.web_ui.folders import INSTALLED, web_ui
+from services.gateway.websocket import MAX_SOCKETS
 from services.queue.client import QueueClient
 from services.settings import setting, settings
 
@@ -45,6 +47,9 @@ KEEP_ALIVE = 75
 
 #: Connections that wait to be accepted.
 BACKLOG = 2048
+
+#: Files and connections that are enough for every socket that may be open, with as many requests.
+MAX_DESCRIPTORS = 4 * MAX_SOCKETS
 
 
 @settings
@@ -72,6 +77,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         InvalidArgument: there is no such host, or a setting makes no sense.
         Unavailable: the address cannot be listened on.
     """
+    allow_descriptors(MAX_DESCRIPTORS)
     async with serving(settings) as port:
         log.info("listening on %s:%d", settings.host, port)
         await stop.wait()

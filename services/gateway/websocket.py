@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.errors import ServiceError
+from services.errors import ServiceError, Unavailable
 from services.gateway.backends import Backends
 from services.gateway.errors import BadRequest, error_response
 from services.gateway.sockets.frames import Frame, Kind
@@ -19,6 +19,9 @@ from services.gateway.sockets.socket import Socket
 from services.gateway.translate.features import features, understands_metadata
 from services.gateway.translate.messages import encode
 from services.gateway.translate.prompt import MAX_ID_LENGTH
+
+#: Sockets that may be open; whoever comes then has to try again, so that requests go on being answered.
+MAX_SOCKETS = 5000
 
 #: Seconds to wait for the number of prompts before the last one known has to do.
 COUNT_TIMEOUT = 1.0
@@ -33,11 +36,11 @@ _TRY_AGAIN_LATER = 1013
 async def serve_socket(backends: Backends, websocket: WebSocket) -> None:
     """Talk to one client until either side leaves."""
     client_id = websocket.query_params.get("clientId") or uuid.uuid4().hex
-    if len(client_id) > MAX_ID_LENGTH:
-        error = BadRequest(f"clientId is longer than {MAX_ID_LENGTH} characters", field="clientId")
-        await websocket.send_denial_response(error_response(error))
-        return
     try:
+        if len(client_id) > MAX_ID_LENGTH:
+            raise BadRequest(f"clientId is longer than {MAX_ID_LENGTH} characters", field="clientId")
+        if len(backends.hub) >= MAX_SOCKETS:
+            raise Unavailable(f"{MAX_SOCKETS} sockets are open, no more are served")
         address = await backends.users.address_of_socket(websocket, client_id)
     except ServiceError as error:
         await websocket.send_denial_response(error_response(error))

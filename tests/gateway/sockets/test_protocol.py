@@ -12,7 +12,7 @@ import pytest
 import websockets
 from websockets.frames import Frame, Opcode
 
-from services.gateway import service
+from services.gateway import service, websocket
 from services.gateway.sockets import protocol
 from services.graph.events import ExecutionStarted, ExecutionSucceeded, NodeFinished, NodesCached
 from tests.gateway.executor import ScriptedRun
@@ -102,6 +102,23 @@ async def test_a_client_that_floods_the_gateway_is_sent_away(shared: Gateway) ->
         with pytest.raises(websockets.ConnectionClosed):
             while True:
                 await socket.send(TEXT)
+
+
+async def test_where_too_many_sockets_are_open_no_more_are_served_until_one_closes(
+    shared: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sockets_left(shared, 0)
+    monkeypatch.setattr(websocket, "MAX_SOCKETS", 1)
+    async with shared.socket("first") as first:
+        await receive(first)
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            async with shared.socket("second"):
+                pass
+        assert refused.value.response.status_code == 503
+        assert "sockets are open" in json.loads(refused.value.response.body)["error"]["message"]
+    await sockets_left(shared, 0)
+    async with shared.socket("second") as second:
+        assert (await receive(second))["data"]["sid"] == "second"
 
 
 async def test_pings_that_nobody_takes_the_answers_of_do_not_pile_up(
