@@ -6,7 +6,7 @@ The file begins with the length of the head (8 bytes, little endian) and the hea
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 
@@ -22,11 +22,30 @@ _LENGTH_BYTES = 8
 MAX_HEAD_BYTES = 16 << 20
 
 
+#: Texts that models have by the names of the model metadata standard (modelspec), beside any others.
+ModelMetadata = TypedDict(
+    "ModelMetadata",
+    {
+        "format": str,
+        "modelspec.architecture": str,
+        "modelspec.author": str,
+        "modelspec.date": str,
+        "modelspec.description": str,
+        "modelspec.implementation": str,
+        "modelspec.license": str,
+        "modelspec.sai_model_spec": str,
+        "modelspec.thumbnail": str,
+        "modelspec.title": str,
+    },
+    total=False,
+)
+
+
 class _Head(msgspec.Struct):
-    metadata: dict[str, Any] | None = msgspec.field(default=None, name="__metadata__")
+    metadata: dict[str, str] | None = msgspec.field(default=None, name="__metadata__")
 
 
-async def read_metadata(files: FileClient, name: FileName) -> dict[str, Any]:
+async def read_metadata(files: FileClient, name: FileName) -> dict[str, str]:
     """The metadata of a file.
 
     Raises:

@@ -36,7 +36,6 @@ DEVIATIONS = {
 
 #: What is published and not served yet.
 MISSING = {
-    "get /api/view_metadata/{folder_name}",
     "get /internal/logs",
     "get /internal/logs/raw",
     "patch /internal/logs/subscribe",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +15,7 @@ from services.gateway.models import model_file, models_of
 from services.gateway.operations import Answer, File, Parameter, json, operation
 from services.gateway.pictures.orders import Conversion
 from services.gateway.responses import json_response
-from services.gateway.safetensors import SUFFIX, read_metadata
+from services.gateway.safetensors import SUFFIX, ModelMetadata, read_metadata
 from services.gateway.translate.model_folders import (
     FOLDERS,
     ModelFile,
@@ -100,7 +99,7 @@ _METADATA = (Parameter("filename", "a file of safetensors, with its subfolder", 
     "viewModelMetadata",
     "model",
     parameters=_METADATA,
-    answers={200: json(dict[str, Any])},
+    answers={200: json(ModelMetadata)},
     errors=[404, 409],
 )
 async def show_metadata(backends: Backends, request: Request) -> Response:
@@ -112,7 +111,7 @@ async def show_metadata(backends: Backends, request: Request) -> Response:
     filename = request.query_params.get("filename", "")
     if not filename.endswith(SUFFIX):
         raise NotFound(f"filename: {filename[:200]!r} is not a file of safetensors")
-    name = await model_file(backends.files, request.path_params["folder"], filename)
+    name = await model_file(backends.files, request.path_params["folder_name"], filename)
     return json_response(await read_metadata(backends.files, name))
 
 
@@ -120,7 +119,7 @@ async def show_metadata(backends: Backends, request: Request) -> Response:
     "postModelMetadata",
     "model",
     parameters=_METADATA,
-    answers={200: json(dict[str, Any])},
+    answers={200: json(ModelMetadata)},
     errors=[404, 409],
 )
 async def show_metadata_by_post(backends: Backends, request: Request) -> Response:

@@ -76,7 +76,7 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/users", {"GET": users.show, "POST": users.add}),
     Endpoint("/v2/userdata", {"GET": userdata.show_tree}),
     Endpoint("/view", {"GET": view.show}),
-    Endpoint("/view_metadata/{folder}", {"GET": models.show_metadata, "POST": models.show_metadata_by_post}),
+    Endpoint("/view_metadata/{folder_name}", {"GET": models.show_metadata, "POST": models.show_metadata_by_post}),
     Endpoint("/workflow_templates", {"GET": pack_documents.list_workflows}),
     Endpoint("/workflow_templates/{pack}/{path:path}", {"GET": pack_documents.show_workflow}),
     Endpoint(SOCKET_PATH, {"GET": socket.explain}),

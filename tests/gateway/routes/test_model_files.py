@@ -98,7 +98,8 @@ async def test_metadata_is_read_without_the_weights(client: httpx.AsyncClient, m
         (100).to_bytes(8, "little") + b"{}",
         (4).to_bytes(8, "little") + b"\xff\xff\xff\xff",
         (2).to_bytes(8, "little") + b"[]",
-        (20).to_bytes(8, "little") + b'{"__metadata__": [1]}',
+        (21).to_bytes(8, "little") + b'{"__metadata__": [1]}',
+        (26).to_bytes(8, "little") + b'{"__metadata__": {"a": 1}}',
         (200_000).to_bytes(8, "little") + b"[" * 200_000,
     ],
 )
