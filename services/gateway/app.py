@@ -12,15 +12,15 @@ from starlette.websockets import WebSocket
 from services.gateway.backends import Backends
 from services.gateway.encoded_route import EncodedRoute
 from services.gateway.literal_routes import LiteralRoutes
-from services.gateway.origin import OriginCheck
+from services.gateway.origin import OriginCheck, Welcome
 from services.gateway.resource import Resource, not_found
 from services.gateway.routes import packs, web_ui
 from services.gateway.routes.table import PREFIX, ROUTES, SOCKET_PATH
 from services.gateway.websocket import serve_socket
 
 
-def build_app(backends: Backends) -> Starlette:
-    """The application over `backends`."""
+def build_app(backends: Backends, welcome: Welcome) -> Starlette:
+    """The application over `backends`, for those who are welcome."""
 
     async def socket(websocket: WebSocket) -> None:
         await serve_socket(backends, websocket)
@@ -30,7 +30,7 @@ def build_app(backends: Backends) -> Starlette:
     routes: list[BaseRoute] = [LiteralRoutes(literal)]
     routes += [EncodedRoute(path, resource) for path, resource in resources.items() if path not in literal]
     routes += [WebSocketRoute(prefix + SOCKET_PATH, socket) for prefix in ("", PREFIX)]
-    app = Starlette(routes=routes, middleware=[Middleware(OriginCheck)])
+    app = Starlette(routes=routes, middleware=[Middleware(OriginCheck, welcome=welcome)])
     app.router.redirect_slashes = False
     app.router.default = _elsewhere(backends)
     return app

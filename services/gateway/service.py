@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from services import __version__
 from services.errors import InvalidArgument, Unavailable
@@ -20,6 +21,7 @@ from services.gateway.connection import Connection
 from services.gateway.descriptors import allow_descriptors
 from services.gateway.documents import Documents
 from services.gateway.metrics import Metrics
+from services.gateway.origin import Welcome
 from services.gateway.pack_documents import PackDocuments
 from services.gateway.packs import packs_of
 from services.gateway.pictures.converter import PictureConverter
@@ -61,6 +63,13 @@ class Settings:
     queue: str = setting(default="127.0.0.1:8190", help="address of the queue service")
     files: str = setting(default="127.0.0.1:8191", help="address of the file service")
     max_upload_mb: int = setting(default=100, help="longest upload, in MiB")
+    allowed_hosts: str = setting(
+        default="",
+        help="names that it answers to beside addresses and local names, with commas between them; * for all",
+    )
+    allowed_origins: str = setting(
+        default="", help="origins of web pages that may use it from elsewhere, with commas between them"
+    )
     front_end: str = setting(
         default=INSTALLED,
         help="web UI to serve at /: auto (the one that is installed), none, or a folder with a build of it",
@@ -88,9 +97,10 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     """A gateway that serves for as long as the block lasts, on the port it yields; raises as `run` does."""
     if settings.max_upload_mb < 1:
         raise InvalidArgument("max-upload-mb must be at least 1")
+    welcome = Welcome.parse(settings.allowed_hosts, settings.allowed_origins)
     with listening_socket(settings.host, settings.port) as listener:
         async with backends(settings) as parts:
-            server = HttpServer(build_server_config(parts))
+            server = HttpServer(build_server_config(build_app(parts, welcome)))
             task = asyncio.create_task(server.serve([listener]))
             try:
                 yield listener.getsockname()[1]
@@ -157,10 +167,10 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def build_server_config(parts: Backends) -> uvicorn.Config:
+def build_server_config(app: ASGIApp) -> uvicorn.Config:
     """How uvicorn is to serve: within our loop, with our logging, without per-message compression."""
     return uvicorn.Config(
-        build_app(parts),
+        app,
         loop="none",
         http=Connection,
         ws=SocketProtocol,

@@ -130,6 +130,8 @@ async def gateway(
     max_upload_mb: int = 100,
     front_end: str = NONE,
     multi_user: bool = False,
+    allowed_hosts: str = "",
+    allowed_origins: str = "",
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; without `executor` nobody runs anything."""
     async with AsyncExitStack() as stack:
@@ -150,6 +152,8 @@ async def gateway(
             max_upload_mb=max_upload_mb,
             front_end=front_end,
             multi_user=multi_user,
+            allowed_hosts=allowed_hosts,
+            allowed_origins=allowed_origins,
         )
         port = await stack.enter_async_context(serving(settings))
         yield Gateway(
