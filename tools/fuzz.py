@@ -1,6 +1,6 @@
 """Asks a gateway everything that its OpenAPI document allows, and much that it does not, and holds the answers to it.
 
-    python -m tools.fuzz [--seconds 600] [URL]
+    python -m tools.fuzz [--seconds 600] [--url URL] [FLAGS OF SCHEMATHESIS]
 
 A stack of its own is started when there is no URL. Never name one that matters: prompts are cancelled, files deleted.
 """
@@ -58,7 +58,7 @@ async def fuzz(url: str | None, flags: Sequence[str]) -> int:
 def main() -> None:
     """Ask for as long as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url", nargs="?")
+    parser.add_argument("--url")
     parser.add_argument("--seconds", type=int, default=600)
     arguments, flags = parser.parse_known_args()
     sys.exit(asyncio.run(fuzz(arguments.url, ["--max-time", str(arguments.seconds), *flags])))
