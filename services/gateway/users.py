@@ -16,6 +16,7 @@ from starlette.responses import Response
 from services.errors import AlreadyExists, Unauthenticated
 from services.files.records import FileKind, FileName
 from services.gateway.documents import Document, Documents
+from services.gateway.momentary import Momentary
 
 #: The user when there is only one.
 DEFAULT = "default"
@@ -42,6 +43,7 @@ class Users:
     def __init__(self, documents: Documents, several: bool) -> None:
         """Users as the documents say; `several` when requests say whose they are."""
         self._documents = documents
+        self._lately = Momentary[Document](lambda _: self.names())
         self.several = several
 
     async def of(self, request: Request) -> str:
@@ -87,7 +89,10 @@ class Users:
             response.set_cookie(HEADER, user, httponly=True, samesite="strict")
 
     async def _exists(self, user: str) -> bool:
-        return bool(_ID.fullmatch(user)) and not user.startswith(RESERVED_PREFIX) and user in await self.names()
+        if not _ID.fullmatch(user) or user.startswith(RESERVED_PREFIX):
+            return False
+        # One whom another gateway made a moment ago is known as well.
+        return user in await self._lately.get() or user in await self.names()
 
     async def names(self) -> Document:
         """Every user's id, and the name that they gave themselves."""

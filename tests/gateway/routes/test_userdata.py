@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
@@ -51,6 +52,23 @@ async def test_a_folder_that_was_emptied_is_still_one(client: httpx.AsyncClient)
     await client.post("/userdata/emptied%2Fa.json", content=b"{}")
     await client.delete("/userdata/emptied%2Fa.json")
     assert (await client.get("/userdata?dir=emptied")).json() == []
+
+
+async def test_of_many_who_make_a_file_at_once_one_does(tmp_path: Path) -> None:
+    async with gateways(tmp_path, 2) as clients:
+        path = "/userdata/once.txt?overwrite=false"
+        answers = await asyncio.gather(*(clients[n % 2].post(path, content=str(n).encode()) for n in range(20)))
+        [winner] = [n for n, answer in enumerate(answers) if answer.status_code == 200]
+        assert {answer.status_code for answer in answers} == {200, 409}
+        assert (await clients[0].get("/userdata/once.txt")).text == str(winner)
+
+
+async def test_of_many_who_move_a_file_at_once_one_does(client: httpx.AsyncClient) -> None:
+    await client.post("/userdata/moved.txt", content=b"x")
+    moves = (client.post(f"/userdata/moved.txt/move/to%2F{number}.txt") for number in range(10))
+    answers = await asyncio.gather(*moves)
+    assert sorted(answer.status_code for answer in answers) == [200] + [404] * 9
+    assert len((await client.get("/userdata?dir=to")).json()) == 1
 
 
 async def test_a_file_that_is_too_long_is_refused_and_leaves_nothing(client: httpx.AsyncClient) -> None:
