@@ -27,6 +27,8 @@ SESSIONS = sorted(path.stem for path in (RECORDED / "sessions").iterdir())
 
 _NUMBERED = re.compile(r"(?P<name>(?P<temporary>ComfyUI_temp_)?.*?)_(?P<number>\d{5})_\.png")
 _MADE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LOGGED_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}")
+_SECONDS = re.compile(r"in \d+\.\d\d seconds")
 _SOME_CLIENT = re.compile(r"[0-9a-f]{32}")
 
 #: Lists in no particular order: ComfyUI makes them from sets.
@@ -147,6 +149,10 @@ class _Comparable:
             return self._ids[text]
         if key == "sid" and _SOME_CLIENT.fullmatch(text):
             return "made by the server"
+        if key == "t" and _LOGGED_AT.fullmatch(text):
+            return "some time"
+        if key == "m":
+            return _SECONDS.sub("in a moment", text)
         if key == "details":
             return "\n".join(sorted(text.split("\n")))
         if text.startswith("tensor"):

@@ -19,6 +19,7 @@ from services import __version__
 from services.errors import FailedPrecondition, ServiceError
 from services.executor import ipc
 from services.executor.host import host_info, host_name
+from services.executor.log_relay import LogRelay
 from services.executor.outbox import Outbox
 from services.executor.pack_relay import PackRelay
 from services.executor.runs import Run
@@ -68,6 +69,7 @@ class Agent:
         self._interrupt_grace = interrupt_grace
         self._outbox = Outbox()
         self._packs = PackRelay(self._outbox)
+        self._logs = LogRelay(self._outbox, self._running)
         self._runs: dict[int, Run] = {}
         self._numbers = itertools.count(1)
         #: ids of what the worker was asked about inputs
@@ -121,6 +123,7 @@ class Agent:
         backoff = FIRST_BACKOFF
         while True:
             self._worker = worker = await self._start_worker(self._deadly_packs)
+            following = asyncio.create_task(self._logs.follow(worker.written))
             try:
                 async for message in worker.messages():
                     await self._hear(message)
@@ -129,6 +132,7 @@ class Agent:
                 log.exception("the worker does not speak our language")
             finally:
                 how = await asyncio.shield(worker.end())
+                await self._logs.finish(following)
             if worker.loading:
                 self._deadly_packs[worker.loading] = reason = f"while it was loaded, the worker {how}"
                 log.error("node pack %s is left out from now on: %s", worker.loading, reason)
@@ -269,6 +273,7 @@ class Agent:
         if not self._is_stopping and self._find(assignment.lease) is None:
             run = Run(next(self._numbers), assignment, assignment.previews_wanted)
             self._runs[run.number] = run
+            self._logs.conceal(assignment.extra_data_json)
             self._hand_over()
 
     def _stop_run(self, lease: Lease, *, is_lost: bool) -> None:
@@ -312,6 +317,10 @@ class Agent:
     def _begun(self) -> Run | None:
         """The run that the worker is at; others wait there."""
         return next((run for run in self._runs.values() if run.is_handed_over), None)
+
+    def _running(self) -> str:
+        begun = self._begun()
+        return begun.assignment.lease.prompt_id if begun else ""
 
     def _hand_over(self) -> None:
         for run in self._runs.values():

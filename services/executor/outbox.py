@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 from services.graph.events import (
     NodeFinished,
@@ -14,6 +14,7 @@ from services.graph.events import (
     is_durable,
     is_superseded_by_the_next,
 )
+from services.queue.logs import LogLine, LogLines
 from services.queue.records import Lease
 from services.queue.work import EventBatch, ExecutorMessage, Heartbeat, LeaseRelease, TimedEvent
 
@@ -29,6 +30,12 @@ BATCH_BYTES = 4 << 20
 
 #: How many reports of each kind and node wait: a node that reports now and then loses none.
 KEPT_REPORTS = 8
+
+#: Lines of the log that wait, while the queue is away or a node writes more than anybody reads, and their characters,
+#: which fit into one message; the latest stay. So many seconds they wait for company.
+KEPT_LINES = 1000
+KEPT_CHARACTERS = 1 << 19
+LINES_DELAY = 0.05
 
 #: How many ended leases are remembered; more than are under way in a stream when it breaks.
 ENDED_LEASES = 8
@@ -50,6 +57,9 @@ class Outbox:
         #: leases whose end was sent, with the release of those that were given back
         self._ended: dict[Lease, LeaseRelease | None] = {}
         self._due_at = float("inf")
+        self._lines: deque[LogLine] = deque()
+        self._characters = 0
+        self._lines_due_at = float("inf")
         self._reported_at = float("-inf")
         self._wake = asyncio.Event()
         self._reader = 0
@@ -74,6 +84,17 @@ class Outbox:
         due_at = self._reported_at + (DURABLE_DELAY if is_durable(event.event) else PROGRESS_DELAY)
         if due_at < self._due_at:
             self._due_at = due_at
+            self._wake.set()
+
+    def write(self, lines: Iterable[LogLine]) -> None:
+        """Send lines of the log, some time."""
+        for line in lines:
+            self._lines.append(line)
+            self._characters += len(line.text)
+        while len(self._lines) > KEPT_LINES or self._characters > KEPT_CHARACTERS:
+            self._characters -= len(self._lines.popleft().text)
+        if self._lines and self._lines_due_at == float("inf"):
+            self._lines_due_at = asyncio.get_running_loop().time() + LINES_DELAY
             self._wake.set()
 
     def forget(self, lease: Lease) -> None:
@@ -105,6 +126,8 @@ class Outbox:
                 self._flush_settled()
             if self._messages:
                 yield self._remembered(self._messages.popleft())
+            elif self._lines and (self._closed or asyncio.get_running_loop().time() >= self._lines_due_at):
+                yield self._written()
             elif self._closed:
                 return
             else:
@@ -142,11 +165,19 @@ class Outbox:
             del self._ended[oldest]
             self._durable.pop(oldest, None)
 
+    def _written(self) -> LogLines:
+        lines = LogLines(tuple(self._lines))
+        self._lines.clear()
+        self._characters = 0
+        self._lines_due_at = float("inf")
+        return lines
+
     async def _changed(self) -> None:
-        """Wait for something new, at most until waiting events are due."""
+        """Wait for something new, at most until waiting events or lines are due."""
         self._wake.clear()
         loop = asyncio.get_running_loop()
-        timeout = None if self._due_at == float("inf") else max(0.0, self._due_at - loop.time())
+        due_at = min(self._due_at, self._lines_due_at)
+        timeout = None if due_at == float("inf") else max(0.0, due_at - loop.time())
         try:
             async with asyncio.timeout(timeout):
                 await self._wake.wait()

@@ -15,8 +15,6 @@ import msgspec
 from services.errors import DataLoss
 from services.executor.ipc import AgentEnd, Configure, FromWorker, LoadingPack, ToWorker
 
-_STANDARD_ERROR = 2
-
 #: The exit code of a worker that cannot work with what it was given.
 MISCONFIGURED = 2
 
@@ -27,9 +25,11 @@ END_GRACE = 0.5
 class WorkerProcess:
     """A running `python -m services.executor.worker`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, end: AgentEnd) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, end: AgentEnd, written: asyncio.StreamReader) -> None:
         self._process = process
         self._end = end
+        #: what it and its nodes print; somebody has to read it, or it stops
+        self.written = written
         #: the pack of nodes that it is loading, empty when it is not
         self.loading = ""
         self._killed_because = ""
@@ -38,7 +38,8 @@ class WorkerProcess:
     async def start(cls, configuration: Configure, left_out: Mapping[str, str]) -> WorkerProcess:
         """Start a worker without the packs `left_out`; it says `NodesLoaded` when it is ready to run prompts."""
         ours, theirs = socket.socketpair()
-        with theirs:
+        written, writing = await _pipe()
+        with theirs, os.fdopen(writing):
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-u",
@@ -47,13 +48,13 @@ class WorkerProcess:
                 str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
-                # What nodes print belongs to the log; nobody reads this process's standard output.
-                stdout=_STANDARD_ERROR,
+                stdout=writing,
+                stderr=writing,
                 # Its own group, so that what nodes start goes with it.
                 start_new_session=True,
                 env=_environment(),
             )
-        worker = cls(process, await AgentEnd.over(ours))
+        worker = cls(process, await AgentEnd.over(ours), written)
         worker.send(msgspec.structs.replace(configuration, left_out=dict(left_out)))
         return worker
 
@@ -107,6 +108,15 @@ class WorkerProcess:
             code = await self._process.wait()
         self._kill_group()  # what it started may have outlived it
         return f"killed ({self._killed_because})" if self._killed_because else _told(code)
+
+
+async def _pipe() -> tuple[asyncio.StreamReader, int]:
+    """A pipe: what comes out of it, and the descriptor to write to."""
+    reading, writing = os.pipe()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(reading, "rb", 0))
+    return reader, writing
 
 
 def _told(code: int) -> str:

@@ -15,7 +15,7 @@ from services.gateway.literal_routes import LiteralRoutes
 from services.gateway.origin import OriginCheck, Welcome
 from services.gateway.resource import Resource, not_found
 from services.gateway.routes import packs, web_ui
-from services.gateway.routes.table import PREFIX, ROUTES, SOCKET_PATH
+from services.gateway.routes.table import INTERNAL_ROUTES, PREFIX, ROUTES, SOCKET_PATH
 from services.gateway.websocket import serve_socket
 
 
@@ -26,6 +26,7 @@ def build_app(backends: Backends, welcome: Welcome) -> Starlette:
         await serve_socket(backends, websocket)
 
     resources = {prefix + endpoint.path: Resource(endpoint, backends) for endpoint in ROUTES for prefix in ("", PREFIX)}
+    resources |= {endpoint.path: Resource(endpoint, backends) for endpoint in INTERNAL_ROUTES}
     literal = {path: resource for path, resource in resources.items() if "{" not in path}
     routes: list[BaseRoute] = [LiteralRoutes(literal)]
     routes += [EncodedRoute(path, resource) for path, resource in resources.items() if path not in literal]

@@ -11,7 +11,7 @@ import grpc
 import msgspec
 
 from services.graph.errors import PromptRejected
-from services.queue.convert import packs
+from services.queue.convert import logs, packs
 from services.queue.convert import prompts as convert
 from services.queue.convert.work import request_to_proto, response_from_proto
 from services.queue.packs import HttpRequest, HttpResponsePart
@@ -19,6 +19,7 @@ from services.queue.records import (
     Accepted,
     Batch,
     Executors,
+    Lines,
     Page,
     Prompt,
     PromptIds,
@@ -154,6 +155,16 @@ class QueueClient:
         """See `Queue.executors`."""
         response = await call(self._queue.ListExecutors(pb.ListExecutorsRequest(), timeout=CALL_TIMEOUT))
         return list(map(convert.executor_from_proto, response.executors))
+
+    async def logs(self, prompt_id: str = "") -> Lines:
+        """See `Queue.logs`."""
+        response = await call(self._queue.ReadLogs(pb.ReadLogsRequest(prompt_id=prompt_id), timeout=CALL_TIMEOUT))
+        return list(logs.lines_from_proto(response.lines).lines)
+
+    async def follow_logs(self, client_id: str, *, enabled: bool) -> None:
+        """See `Queue.follow_logs`."""
+        request = pb.FollowLogsRequest(client_id=client_id, enabled=enabled)
+        await call(self._queue.FollowLogs(request, timeout=CALL_TIMEOUT))
 
     async def call_pack(self, request: HttpRequest) -> AsyncGenerator[HttpResponsePart, None]:
         """See `Queue.call_pack`."""

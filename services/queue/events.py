@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from services.errors import ServiceError, Unavailable
 from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeStarted, NodeText
-from services.queue.packs import PackMessage
-from services.queue.records import Event, LifecycleEvent
+from services.queue.records import Event, LifecycleEvent, Notice
 from services.queue.watcher import Watcher
 
 #: Told when the wish for previews of a prompt, or of all prompts (None), may have changed.
@@ -31,7 +30,7 @@ class EventHub:
     def publish(self, events: Iterable[Event]) -> None:
         """Tell everybody whom it concerns, in this order."""
         for event in events:
-            if not isinstance(event.body, PackMessage):
+            if not isinstance(event.body, Notice):
                 self._remember(event)
             for watcher in self._of_all:
                 watcher.push(event)

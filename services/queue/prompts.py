@@ -15,6 +15,7 @@ from services.queue.events import EventHub
 from services.queue.fleet import Fleet
 from services.queue.leases import Leases
 from services.queue.life import Life, Step
+from services.queue.log_keeping import LogKeeper
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import HttpRequest, HttpResponsePart
 from services.queue.questions import ANSWER_TIMEOUT, Questions
@@ -22,6 +23,7 @@ from services.queue.records import (
     Accepted,
     Batch,
     Executors,
+    Lines,
     Page,
     Prompt,
     PromptIds,
@@ -66,7 +68,8 @@ class Queue:
         self._catalogue = CatalogueKeeper(store, catalogue_timeout)
         self._questions = Questions(self._fleet, self._catalogue, answer_timeout)
         self._submissions = Submissions(store, self._catalogue, self._questions, self._scheduler, self._clock)
-        self._watching = Watching(store, self._hub)
+        self._logs = LogKeeper(self._hub, self._clock)
+        self._watching = Watching(store, self._hub, self._logs.notices)
         self._pack_calls = PackCalls(self._fleet)
         self._streams = WorkStreams(
             store=store,
@@ -77,6 +80,7 @@ class Queue:
             catalogue=self._catalogue,
             questions=self._questions,
             pack_calls=self._pack_calls,
+            logs=self._logs,
             clock=self._clock,
             max_attempts=max_attempts,
         )
@@ -227,6 +231,18 @@ class Queue:
         """The executors whose streams are open."""
         return self._fleet.executors()
 
+    async def logs(self, prompt_id: str = "") -> Lines:
+        """The latest lines written while a prompt ran and about it, or all of them (empty id), oldest first."""
+        return self._logs.read(prompt_id)
+
+    async def follow_logs(self, client_id: str, *, enabled: bool) -> None:
+        """Have the lines told to a client's sockets, or no longer.
+
+        Raises:
+            InvalidArgument: no client is named, or its id is too long.
+        """
+        self._logs.follow(client_id, enabled)
+
     def call_pack(self, request: HttpRequest) -> AsyncGenerator[HttpResponsePart, None]:
         """The answer of a node pack's HTTP handler: its head, then its body as it comes.
 
@@ -243,7 +259,9 @@ class Queue:
 
     def _committed(self, step: Step) -> None:
         self._leases.see(step.life)
+        self._logs.submitted(step)
         self._hub.publish(step.events)
+        self._logs.ended(step)
         self._scheduler.see(step)
 
     async def _interrupt(self, life: Life) -> None:

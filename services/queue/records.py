@@ -11,6 +11,7 @@ import enum
 import msgspec
 
 from services.graph.events import ExecutionEvent, Terminal, is_durable
+from services.queue.logs import LogFollowers, LogLine, LogLines
 from services.queue.packs import PackMessage, PackReport
 
 
@@ -111,23 +112,26 @@ class Cancelled(msgspec.Struct, frozen=True, tag=True):
 
 LifecycleEvent = Submitted | Assigned | Requeued | Cancelled
 
+#: What concerns no prompt, and is told to those who watch all of them.
+Notice = PackMessage | LogLines | LogFollowers
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened to a prompt; or, of no prompt, what a pack tells browsers."""
+    """One thing that happened to a prompt; or a notice, which is of no prompt."""
 
     prompt_id: str
     #: counts durable events per prompt over all its attempts; the others carry that of the durable one before them
     sequence: int
     happened_at: float
     client_id: str
-    body: LifecycleEvent | ExecutionEvent | PackMessage
+    body: LifecycleEvent | ExecutionEvent | Notice
     #: prompts that wait or run just after it; only on events that change a prompt's state
     queue_remaining: int = 0
 
     @property
     def is_durable(self) -> bool:
         """Whether a watcher who comes later must still be told."""
-        if isinstance(self.body, PackMessage):
+        if isinstance(self.body, Notice):
             return False
         return isinstance(self.body, LifecycleEvent) or is_durable(self.body)
 
@@ -247,3 +251,4 @@ PromptIds = list[str]
 Page = tuple[list[Prompt], int]  #: prompts in order, and how many there are in all
 Batch = list[Event]
 Executors = list[Executor]
+Lines = list[LogLine]

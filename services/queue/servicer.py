@@ -10,8 +10,9 @@ import grpc
 import msgspec
 
 from services.graph.errors import PromptRejected
-from services.queue.convert import packs
+from services.queue.convert import logs, packs
 from services.queue.convert import prompts as convert
+from services.queue.logs import LogLines
 from services.queue.prompts import Queue
 from services.rpc.server import Servicer
 from silverprint.queue.v1 import queue_pb2 as pb
@@ -95,6 +96,14 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
     async def ListExecutors(self, request: pb.ListExecutorsRequest, context: Context) -> pb.ListExecutorsResponse:
         executors = await self._queue.executors()
         return pb.ListExecutorsResponse(executors=map(convert.executor_to_proto, executors))
+
+    async def ReadLogs(self, request: pb.ReadLogsRequest, context: Context) -> pb.ReadLogsResponse:
+        lines = LogLines(tuple(await self._queue.logs(request.prompt_id)))
+        return pb.ReadLogsResponse(lines=logs.lines_to_proto(lines))
+
+    async def FollowLogs(self, request: pb.FollowLogsRequest, context: Context) -> pb.FollowLogsResponse:
+        await self._queue.follow_logs(request.client_id, enabled=request.enabled)
+        return pb.FollowLogsResponse()
 
     async def CallPack(self, request: pb.CallPackRequest, context: Context) -> AsyncIterator[pb.CallPackResponse]:
         async with aclosing(self._queue.call_pack(packs.http_request_from_proto(request.request))) as parts:

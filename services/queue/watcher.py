@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 from services.errors import ResourceExhausted, ServiceError
 from services.graph.events import NodeFinished, NodePreview, NodeProgress
+from services.queue.logs import LogLines
 from services.queue.packs import PackMessage, TextMessage
 from services.queue.records import Event
 
@@ -133,4 +134,6 @@ def _weight(event: Event) -> int:
         return _BASE_BYTES + len(body.output_json)
     if isinstance(body, PackMessage):
         return _BASE_BYTES + len(body.body.data_json if isinstance(body.body, TextMessage) else body.body.data)
+    if isinstance(body, LogLines):
+        return _BASE_BYTES + sum(len(line.text) for line in body.lines)
     return _BASE_BYTES

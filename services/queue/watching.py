@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 from services.errors import NotFound
@@ -15,9 +15,11 @@ from services.queue.watcher import portions
 class Watching:
     """What `Queue.watch` does: listen first, read what the store has then, and leave out what comes twice."""
 
-    def __init__(self, store: QueueStore, hub: EventHub) -> None:
+    def __init__(self, store: QueueStore, hub: EventHub, notices: Callable[[], list[Event]]) -> None:
         self._store = store
         self._hub = hub
+        #: what those who watch all prompts are told at first
+        self._notices = notices
 
     async def one(self, prompt_id: str, after_sequence: int, *, previews: bool) -> AsyncGenerator[Batch, None]:
         """Of one prompt, until its terminal event."""
@@ -42,7 +44,7 @@ class Watching:
         """Of all prompts, beginning with those that run."""
         with self._hub.watch(None, previews=previews) as watcher:
             latest = {id_: self._hub.latest(id_, previews=previews) for id_ in self._hub.running()}
-            past: list[Event] = []
+            past = self._notices()
             seen: dict[str, int] = {}
             for life in await self._store.lives(PromptState.RUNNING):
                 known = await self._store.events(life.prompt_id, 0)

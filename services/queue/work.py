@@ -9,6 +9,7 @@ import msgspec
 
 from services.graph.complaints import Complaint
 from services.graph.events import ExecutionEvent
+from services.queue.logs import LogLines
 from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
 from services.queue.records import Assignment, Device, HostInfo, Lease
 
@@ -87,6 +88,7 @@ ExecutorMessage = (
     | PackReport
     | PackMessage
     | PackResponse
+    | LogLines
 )
 
 

@@ -16,6 +16,8 @@ from services.queue.events import EventHub
 from services.queue.fleet import Fleet, Session
 from services.queue.leases import Leases
 from services.queue.life import Life
+from services.queue.log_keeping import LogKeeper
+from services.queue.logs import LogLines
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import PackMessage, PackReport, PackResponse
 from services.queue.questions import Questions
@@ -55,6 +57,7 @@ class WorkStreams:
         catalogue: CatalogueKeeper,
         questions: Questions,
         pack_calls: PackCalls,
+        logs: LogKeeper,
         clock: Clock,
         max_attempts: int,
     ) -> None:
@@ -66,6 +69,7 @@ class WorkStreams:
         self._catalogue = catalogue
         self._questions = questions
         self._pack_calls = pack_calls
+        self._logs = logs
         self._clock = clock
         self._max_attempts = max_attempts
 
@@ -149,6 +153,8 @@ class WorkStreams:
                 self._pack_calls.answered(session, message)
             case PackMessage():
                 self._hub.publish([_of_no_prompt(message, self._clock.now())])
+            case LogLines():
+                self._logs.wrote(session.executor_id, message)
             case Hello():
                 raise InvalidArgument("Hello may only be the first message")
 

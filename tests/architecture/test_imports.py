@@ -22,13 +22,14 @@ ALLOWED = {
     "services.files": SHARED,
     "services.queue": SHARED | {"services.graph"},
     "services.gateway": SHARED
-    | {"services.queue.client", "services.queue.packs", "services.queue.records"}
+    | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
     | {"services.files.client", "services.files.records"}
     | {"services.files.names", "services.graph"},
     "services.executor.engine": {"services.errors", "services.graph", "services.files.records", "services.files.names"},
     "services.executor.diffusion": {"services.errors"},
     "services.executor": SHARED
-    | {"services.queue.client", "services.queue.packs", "services.queue.records", "services.queue.work"}
+    | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
+    | {"services.queue.work"}
     | {"services.files.client", "services.files.records", "services.files.names", "services.graph"},
 }
 
@@ -41,6 +42,7 @@ FORBIDDEN = {
     "services.executor.engine": {"torch", "grpc", "silverprint"},
     "services.executor.diffusion": {"grpc", "silverprint"},
     "services.executor.agent": {"torch"},
+    "services.executor.log_relay": {"torch"},
     "services.executor.pack_relay": {"torch"},
 }
 

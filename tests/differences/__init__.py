@@ -13,7 +13,7 @@ from tests.differences.in_documents import IN_DOCUMENTS
 from tests.differences.in_history import IN_HISTORY
 from tests.differences.in_jobs import IN_JOBS
 from tests.differences.in_nodes import IN_NODES, told_of_a_failure
-from tests.differences.in_sessions import IN_SESSIONS, NOT_REPLAYED
+from tests.differences.in_sessions import IN_SESSIONS
 
 #: Of `tests.recordings.submissions()`.
 SUBMISSIONS = (*IN_ANSWERS, *IN_NODES, *IN_HISTORY)
@@ -31,7 +31,6 @@ __all__ = [
     "DOCUMENTS",
     "IN_ANSWERS",
     "JOBS",
-    "NOT_REPLAYED",
     "SESSIONS",
     "SUBMISSIONS",
     "UNCOUNTED",

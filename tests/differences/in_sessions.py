@@ -8,9 +8,6 @@ from typing import Any
 from tests.differences.difference import Change, Difference, refusal
 from tests.recordings import Outcome
 
-#: Sessions about what we do not serve yet, and the path that they need: nobody can subscribe to our logs.
-NOT_REPLAYED = {"logs_subscription": "/internal/logs/subscribe"}
-
 
 def _answered(place: int, *reason: Any, **more: Any) -> Change:
     def change(outcome: Outcome) -> None:

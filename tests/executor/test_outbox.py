@@ -19,6 +19,7 @@ from services.graph.events import (
     NodeRef,
     NodeStarted,
 )
+from services.queue.logs import LogLine, LogLines
 from services.queue.records import Lease
 from services.queue.work import EventBatch, ExecutorMessage, LeaseRelease, TimedEvent, ValidationAnswer
 
@@ -194,3 +195,16 @@ async def test_a_closed_outbox_ends_once_all_is_taken() -> None:
     report(outbox, NodeProgress(NODE, 1, 2))
     outbox.close()
     assert [message async for message in outbox.messages()] == [EventBatch(LEASE, (at(NodeProgress(NODE, 1, 2)),), 0)]
+
+
+async def test_lines_of_the_log_wait_for_company_and_for_what_is_more_important() -> None:
+    outbox = Outbox()
+    messages = outbox.messages()
+    first, second = LogLine(written_at=1.0, text="a\n"), LogLine(written_at=2.0, text="b\n")
+    outbox.write([first])
+    report(outbox, ExecutionStarted(), ExecutionSucceeded())
+    outbox.write([second])
+    assert isinstance(await take(messages), EventBatch)
+    assert await take(messages) == LogLines((first, second))
+    outbox.write([first])
+    assert await take(messages) == LogLines((first,))

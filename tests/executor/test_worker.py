@@ -170,6 +170,19 @@ async def test_new_models_and_input_files_appear_in_the_catalogue(here: Platform
     assert definitions["TestSleep"]["display_name"] == "Sleep"
 
 
+async def test_what_nodes_print_can_be_read_by_prompt_and_without_credentials(here: Platform) -> None:
+    graph = image_graph("TestPrint", text="comfyui-0123456789")
+    prompt = await here.run(graph, extra_data_json=b'{"api_key_comfy_org": "comfyui-0123456789"}')
+    lines: list[str] = []
+    for _ in range(round(PATIENCE / 0.1)):
+        lines = [line.text for line in await here.queue.logs(prompt.prompt_id)]
+        if "COMFYUI-0123456789\n" in lines:  # what is no credential any more is passed on
+            break
+        await asyncio.sleep(0.1)
+    assert lines[0] == "got prompt\n"
+    assert "[concealed]\n" in lines
+
+
 async def test_a_node_that_raises_fails_its_prompt_and_the_next_one_runs(here: Platform) -> None:
     failed = await failure(here, image_graph("TestError"))
     assert (failed.node_id, failed.node_type, failed.exception_type) == ("2", "TestError", "ValueError")

@@ -91,6 +91,8 @@ class Gateway:
     queue: QueueClient
     files: FileClient
     executor: ScriptedExecutor
+    #: those of another gateway beside this one
+    settings: Settings
 
     async def submit(self, **more: Any) -> str:
         """Queue `GRAPH`; returns its id."""
@@ -169,4 +171,5 @@ async def gateway(
             queue=await stack.enter_async_context(QueueClient(queue_server.address)),
             files=await stack.enter_async_context(FileClient(file_server.address)),
             executor=scripted,
+            settings=settings,
         )

@@ -23,6 +23,7 @@ from services.graph.events import (
     NodeText,
 )
 from services.queue.convert import execution, hosts, prompts, work
+from services.queue.logs import LogFollowers, LogLine, LogLines
 from services.queue.packs import (
     BinaryMessage,
     HttpData,
@@ -48,6 +49,7 @@ from services.queue.records import (
     Executor,
     Lease,
     LifecycleEvent,
+    Notice,
     Prompt,
     PromptState,
     Requeued,
@@ -127,6 +129,9 @@ FROM_EXECUTOR: list[ExecutorMessage] = [
     REPORT,
     PackMessage("c", TextMessage("mine.hello", b'{"a": NaN}')),
     PackMessage("", BinaryMessage(77, b"\x00\xff")),
+    LogLines(
+        (LogLine(written_at=1.25, text="a\n", prompt_id="p", executor_id="e"), LogLine(written_at=0.0, text="b\r"))
+    ),
     PackResponse("1", HttpHead(404, (("X-A", "1"), ("X-A", "2")))),
     PackResponse("1", HttpData(b"\x00\xff")),
     PackResponse("1", None, "gone"),
@@ -192,11 +197,11 @@ def test_every_kind_of_message_is_tried() -> None:
     assert events == set(execution_pb2.ExecutionEvent.DESCRIPTOR.fields_by_name) - {"happened_at_us"}
 
 
-MESSAGES = [message for message in FROM_EXECUTOR if isinstance(message, PackMessage)]
+NOTICES = [*(message for message in FROM_EXECUTOR if isinstance(message, Notice)), LogFollowers(("a", "b"))]
 
 
-@pytest.mark.parametrize("body", [*EXECUTION, *LIFECYCLE, *MESSAGES], ids=kind)
-def test_events_arrive(body: ExecutionEvent | LifecycleEvent | PackMessage) -> None:
+@pytest.mark.parametrize("body", [*EXECUTION, *LIFECYCLE, *NOTICES], ids=kind)
+def test_events_arrive(body: ExecutionEvent | LifecycleEvent | Notice) -> None:
     event = Event(prompt_id="p", sequence=7, happened_at=1.25, client_id="c", body=body, queue_remaining=3)
     wire = prompts.event_to_proto(event).SerializeToString()
     assert prompts.events_from_proto([queue_pb2.Event.FromString(wire)]) == [event]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from tests import differences
@@ -13,7 +12,7 @@ from tests.replay.scripts import SCRIPTS, one_after_another
 from tests.replay.timing import TIMING
 
 
-@pytest.mark.parametrize("name", [name for name in SESSIONS if name not in differences.NOT_REPLAYED])
+@pytest.mark.parametrize("name", SESSIONS)
 async def test_clients_are_answered_and_told_as_recorded(stack: Stack, name: str) -> None:
     expected = differences.ours(name, comparable(session_outcome(session(name))), differences.SESSIONS)
     async with Performance(stack, name) as performance:
@@ -29,9 +28,3 @@ def timeless(name: str, outcome: Outcome) -> Outcome:
     if name not in TIMING:
         return outcome
     return {**outcome, "frames": {client: TIMING[name](frames) for client, frames in outcome["frames"].items()}}
-
-
-@pytest.mark.parametrize("path", differences.NOT_REPLAYED.values())
-def test_what_is_not_replayed_is_not_there(stack: Stack, path: str) -> None:
-    answer = httpx.request("PATCH", stack.url + path, json={}, trust_env=False)
-    assert answer.status_code == 404

@@ -7,6 +7,7 @@ from services.gateway.routes import (
     extensions,
     free,
     history,
+    internal,
     interrupt,
     jobs,
     models,
@@ -26,7 +27,7 @@ from services.gateway.routes import (
     web_ui,
 )
 
-#: Every one of them also exists under this prefix.
+#: Every one of `ROUTES` also exists under this prefix.
 PREFIX = "/api"
 
 SOCKET_PATH = "/ws"
@@ -80,4 +81,13 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/workflow_templates", {"GET": pack_documents.list_workflows}),
     Endpoint("/workflow_templates/{pack}/{path:path}", {"GET": pack_documents.show_workflow}),
     Endpoint(SOCKET_PATH, {"GET": socket.explain}),
+)
+
+#: Without the prefix only.
+INTERNAL_ROUTES = (
+    Endpoint("/internal/logs", {"GET": internal.show_logs}),
+    Endpoint("/internal/logs/raw", {"GET": internal.show_raw_logs}),
+    Endpoint("/internal/logs/subscribe", {"PATCH": internal.subscribe}),
+    Endpoint("/internal/folder_paths", {"GET": internal.show_folder_paths}),
+    Endpoint("/internal/files/{directory_type}", {"GET": internal.list_files}),
 )

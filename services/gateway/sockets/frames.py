@@ -14,6 +14,7 @@ class Kind(enum.Enum):
     STATUS = "status"  #: only the latest counts
     PROGRESS = "progress"  #: only the latest of a prompt counts
     PREVIEW = "preview"  #: the first to go
+    LOG = "log"  #: lines of the log; go with the previews
     PICTURE = "picture"  #: what a node means to show; must arrive
 
 

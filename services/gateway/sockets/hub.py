@@ -8,13 +8,21 @@ from itertools import pairwise
 
 from services.gateway.sockets.broadcast import Broadcast
 from services.gateway.sockets.frames import Frame, Kind
-from services.gateway.sockets.narration import tell, tell_end, tell_missed, tell_pack_message, tell_status
+from services.gateway.sockets.narration import (
+    tell,
+    tell_end,
+    tell_lines,
+    tell_missed,
+    tell_pack_message,
+    tell_status,
+)
 from services.gateway.sockets.run import SHORT_BYTES, Run
 from services.gateway.sockets.runs import Runs
 from services.gateway.sockets.socket import Socket
 from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeStarted
+from services.queue.logs import LogFollowers, LogLines
 from services.queue.packs import PackMessage
-from services.queue.records import Cancelled, Event
+from services.queue.records import Cancelled, Event, Notice
 
 #: Ended prompts that a socket which comes late is told of, the latest ones, and the bytes of all it is told.
 MAX_RETOLD = 64
@@ -31,6 +39,7 @@ class Hub:
         self._sockets: set[Socket] = set()
         self._by_client: dict[str, set[Socket]] = {}
         self._runs = Runs()
+        self._log_followers: tuple[str, ...] = ()
         self._dropped = dropped
         self.remaining = 0
         self._everybody = Broadcast(self._sockets)
@@ -72,7 +81,7 @@ class Hub:
         joined = list(_with_previews(events))
         last_moves = {event.prompt_id: event for event, _ in joined if isinstance(event.body, MOVES)}
         for event, preview in joined:
-            if isinstance(event.body, PackMessage):
+            if isinstance(event.body, Notice):
                 self._pass_on(event.body)
                 continue
             run = self._runs.of(event)
@@ -132,10 +141,17 @@ class Hub:
             for socket in self._by_client.get(run.client_id, ()):
                 socket.put(end)
 
-    def _pass_on(self, message: PackMessage) -> None:
-        frame = tell_pack_message(message)
-        for socket in self._by_client.get(message.client_id, set()) if message.client_id else self._sockets:
-            socket.put(frame)
+    def _pass_on(self, notice: Notice) -> None:
+        match notice:
+            case PackMessage(client_id):
+                audience = self._by_client.get(client_id, set()) if client_id else self._sockets
+                self._send(tell_pack_message(notice), audience)
+            case LogFollowers(client_ids):
+                self._log_followers = client_ids
+            case LogLines():
+                following = [socket for id_ in self._log_followers for socket in self._by_client.get(id_, ())]
+                if following:
+                    self._send(tell_lines(notice), following)
 
     def _tell_status(self, remaining: int, client_id: str = "") -> None:
         """Tell how many prompts there are: those whose prompt it is about at once, the others when it is their turn."""
@@ -146,6 +162,10 @@ class Hub:
         for metadata in (False, True):
             self._everybody.put_all((frame,), metadata=metadata)
         self._everybody.flush()
+
+    def _send(self, frame: Frame, sockets: Iterable[Socket]) -> None:
+        for socket in sockets:
+            socket.put(frame)
 
 
 def _are_taken_back(*events: Event) -> bool:

@@ -6,10 +6,12 @@ import msgspec
 
 from services.gateway.sockets.frames import Frame, Kind, Receipt
 from services.gateway.sockets.run import Run
+from services.gateway.translate.logs import logs
 from services.gateway.translate.messages import Message, encode, executing, lasting_message, status
 from services.gateway.translate.previews import pack_frame, preview_frame, text_frame
 from services.gateway.translate.progress import progress
 from services.graph.events import ExecutionInterrupted, NodeFinished, NodePreview, NodeProgress, NodeStarted, NodeText
+from services.queue.logs import LogLines
 from services.queue.packs import BinaryMessage, PackMessage
 from services.queue.records import Event
 
@@ -66,6 +68,11 @@ def tell_pack_message(message: PackMessage) -> Frame:
     if isinstance(message.body, BinaryMessage):
         return Frame(Kind.LASTING, pack_frame(message.body))
     return _lasting((message.body.event, msgspec.Raw(message.body.data_json)))
+
+
+def tell_lines(lines: LogLines) -> Frame:
+    """Lines of the log."""
+    return Frame(Kind.LOG, encode(("logs", logs(lines.lines))))
 
 
 def tell_missed(run: Run, *, metadata: bool) -> list[Frame]:

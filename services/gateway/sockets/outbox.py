@@ -1,7 +1,7 @@
 """The bounded buffer between the gateway and one socket.
 
-A reader that cannot keep up loses previews first, then all but the latest progress, and nothing else: when even
-what must arrive does not fit, the buffer overflows and its socket is closed; the client reconnects and is
+A reader that cannot keep up loses previews and the log first, then all but the latest progress, and nothing else:
+when even what must arrive does not fit, the buffer overflows and its socket is closed; the client reconnects and is
 told what it missed.
 """
 
@@ -90,6 +90,7 @@ class Outbox:
     def _sweep(self) -> None:
         if self._previews:
             self._drop_previews(keep=0)
+        self._refill(Kind.LOG, lambda frame: True)
         if self._is_beyond(CROWDED_FRAMES, CROWDED_BYTES):
             self._drop_superseded()
         self._sweep_at = len(self._frames) + SWEEP_EVERY

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypedDict
 
@@ -11,6 +10,7 @@ import msgspec
 from services.gateway.raw_json import RawObject, members
 from services.gateway.translate.messages import lasting_message
 from services.gateway.translate.numbers import plain
+from services.graph.credentials import is_credential
 from services.graph.events import (
     ExecutionFailed,
     ExecutionInterrupted,
@@ -21,9 +21,6 @@ from services.graph.events import (
     NodesCached,
 )
 from services.queue.records import Event, Prompt, PromptState
-
-#: Members of `extra_data` that are credentials of the submitter: kept for the nodes, shown to nobody.
-_SECRET = re.compile(r"auth_?token|api_?key|secret|password|credential", re.IGNORECASE)
 
 _STATUS_MESSAGES = (ExecutionStarted, NodesCached, ExecutionSucceeded, ExecutionFailed, ExecutionInterrupted)
 
@@ -120,9 +117,9 @@ def last_attempt(events: tuple[Event, ...]) -> tuple[Event, ...]:
 def shown_extra_data(prompt: Prompt) -> msgspec.Raw | dict[str, msgspec.Raw]:
     """What came with a prompt, without credentials."""
     found = members(prompt.extra_data_json)
-    if not any(map(_SECRET.search, found)):
+    if not any(map(is_credential, found)):
         return msgspec.Raw(prompt.extra_data_json)
-    return {key: value for key, value in found.items() if not _SECRET.search(key)}
+    return {key: value for key, value in found.items() if not is_credential(key)}
 
 
 def _meta(node: NodeRef) -> NodeMeta:

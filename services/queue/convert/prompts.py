@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from services.errors import InvalidArgument
 from services.graph.events import ExecutionEvent
-from services.queue.convert import packs
+from services.queue.convert import logs, packs
 from services.queue.convert.execution import event_from_proto as execution_from_proto
 from services.queue.convert.execution import event_to_proto as execution_to_proto
 from services.queue.convert.hosts import device_from_proto, device_to_proto, host_from_proto, host_to_proto
 from services.queue.convert.times import from_optional_us, from_us, to_us
+from services.queue.logs import LogFollowers, LogLines
 from services.queue.packs import PackMessage
 from services.queue.records import (
     Accepted,
@@ -20,6 +21,7 @@ from services.queue.records import (
     Event,
     Executor,
     LifecycleEvent,
+    Notice,
     Prompt,
     PromptOrder,
     PromptState,
@@ -190,6 +192,10 @@ def event_to_proto(event: Event) -> pb.Event:
             message.cancelled.SetInParent()
         case PackMessage() as told:
             message.pack_message.CopyFrom(packs.message_to_proto(told))
+        case LogLines() as lines:
+            message.log_lines.CopyFrom(logs.lines_to_proto(lines))
+        case LogFollowers(client_ids):
+            message.log_followers.CopyFrom(pb.LogFollowers(client_ids=client_ids))
         case execution:
             message.execution.CopyFrom(execution_to_proto(TimedEvent(event.happened_at, execution)))
     return message
@@ -244,7 +250,7 @@ def _event_from_proto(message: pb.Event) -> Event | None:
     )
 
 
-def _body_from_proto(message: pb.Event) -> LifecycleEvent | ExecutionEvent | PackMessage | None:
+def _body_from_proto(message: pb.Event) -> LifecycleEvent | ExecutionEvent | Notice | None:
     match message.WhichOneof("body"):
         case "submitted":
             return Submitted()
@@ -259,6 +265,10 @@ def _body_from_proto(message: pb.Event) -> LifecycleEvent | ExecutionEvent | Pac
             return timed.event if timed else None
         case "pack_message":
             return packs.message_from_proto(message.pack_message)
+        case "log_lines":
+            return logs.lines_from_proto(message.log_lines)
+        case "log_followers":
+            return LogFollowers(tuple(message.log_followers.client_ids))
     return None
 
 

@@ -6,9 +6,10 @@ import msgspec
 
 from services.errors import InvalidArgument
 from services.graph.complaints import Complaint
-from services.queue.convert import packs
+from services.queue.convert import logs, packs
 from services.queue.convert.execution import event_from_proto, event_to_proto
 from services.queue.convert.hosts import device_from_proto, device_to_proto, host_from_proto, host_to_proto
+from services.queue.logs import LogLines
 from services.queue.packs import PackCancellation, PackFlow, PackMessage, PackReport, PackRequest, PackResponse
 from services.queue.records import Assignment, Lease
 from services.queue.work import (
@@ -63,6 +64,8 @@ def request_to_proto(message: ExecutorMessage) -> pb.WorkRequest:
             return pb.WorkRequest(pack_message=packs.message_to_proto(message))
         case PackResponse():
             return pb.WorkRequest(pack_response=packs.response_to_proto(message))
+        case LogLines():
+            return pb.WorkRequest(logs=logs.lines_to_proto(message))
 
 
 def request_from_proto(request: pb.WorkRequest) -> ExecutorMessage | None:
@@ -97,6 +100,8 @@ def request_from_proto(request: pb.WorkRequest) -> ExecutorMessage | None:
             return packs.message_from_proto(request.pack_message)
         case "pack_response":
             return packs.response_from_proto(request.pack_response)
+        case "logs":
+            return logs.lines_from_proto(request.logs)
     return None
 
 

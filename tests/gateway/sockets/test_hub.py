@@ -22,6 +22,7 @@ from services.graph.events import (
     NodesCached,
     NodeStarted,
 )
+from services.queue.logs import LogFollowers, LogLine, LogLines
 from services.queue.records import Assigned, Cancelled, Event, LifecycleEvent, Requeued, Submitted
 from tests.gateway.sockets.receiving import sent
 from tests.recordings import Frame
@@ -275,3 +276,20 @@ def is_board(frame: Frame) -> bool:
 def states_of(frame: Frame) -> set[str]:
     assert not isinstance(frame, bytes)
     return {node["state"] for node in frame["data"]["nodes"].values()}
+
+
+async def test_lines_of_the_log_are_told_to_followers_on_all_their_sockets() -> None:
+    hub = Hub()
+    sockets = [hub.socket(client_id) for client_id in ("me", "me", "other")]
+    for socket in sockets:
+        hub.join(socket, 0)
+        await sent(socket)
+    line = LogLine(written_at=1.0, text="hello\n")
+    for notice in (LogLines((line,)), LogFollowers(("me", "gone")), LogLines((line, line)), LogFollowers(())):
+        hub.publish([Event(prompt_id="", sequence=0, happened_at=1.0, client_id="", body=notice)])
+    hub.publish([Event(prompt_id="", sequence=0, happened_at=1.0, client_id="", body=LogLines((line,)))])
+    for told in [await sent(socket) for socket in sockets[:2]]:
+        (frame,) = told
+        assert isinstance(frame, dict)
+        assert (frame["type"], [entry["m"] for entry in frame["data"]["entries"]]) == ("logs", ["hello\n"] * 2)
+    assert await sent(sockets[2]) == []

@@ -97,3 +97,13 @@ async def test_more_than_fits_of_what_lasts_overflows() -> None:
         outbox.put(lasting(number))
     with pytest.raises(Overflow):
         outbox.put(lasting(-1))
+
+
+async def test_lines_of_the_log_go_with_the_previews() -> None:
+    outbox = Outbox()
+    for number in range(1000):
+        outbox.put(Frame(Kind.LOG, f"line {number}"))
+        outbox.put(lasting(number))
+    kept = await emptied(outbox)
+    assert sum(frame.kind is Kind.LASTING for frame in kept) == 1000
+    assert sum(frame.kind is Kind.LOG for frame in kept) < 200

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from .behaviour import TestAllocate, TestBlock, TestCrash, TestError, TestExit, TestHog, TestPicky, TestShow, TestSleep
+from .behaviour import (
+    TestAllocate,
+    TestBlock,
+    TestCrash,
+    TestError,
+    TestExit,
+    TestHog,
+    TestPicky,
+    TestPrint,
+    TestShow,
+    TestSleep,
+)
 
 NODE_CLASS_MAPPINGS = {
     "TestAllocate": TestAllocate,
@@ -12,6 +23,7 @@ NODE_CLASS_MAPPINGS = {
     "TestExit": TestExit,
     "TestHog": TestHog,
     "TestPicky": TestPicky,
+    "TestPrint": TestPrint,
     "TestShow": TestShow,
     "TestSleep": TestSleep,
 }

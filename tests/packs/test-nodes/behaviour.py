@@ -57,6 +57,19 @@ class TestError(_Passing):
         raise ValueError(message.replace("SURROGATE", "\ud800"))
 
 
+class TestPrint(_Passing):
+    """Prints, as many nodes do."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"image": ("IMAGE",), "text": ("STRING", {"default": ""})}}
+
+    def run(self, image: Any, text: str) -> tuple[Any]:
+        print(text)  # noqa: T201
+        print(text.upper(), file=sys.stderr)  # noqa: T201
+        return (image,)
+
+
 class TestShow(_Passing):
     """Shows more than anybody wants to see, or what no JSON can carry."""
 

@@ -1,0 +1,60 @@
+"""`/internal`: what the web UI asks for beside the API."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.errors import NotFound
+from services.files.records import FileKind
+from services.gateway.backends import Backends
+from services.gateway.bodies import json_object
+from services.gateway.errors import BadRequest
+from services.gateway.raw_json import field
+from services.gateway.responses import done, json_response
+from services.gateway.translate.logs import log_text, logs
+from services.gateway.translate.model_folders import FOLDERS
+
+MAX_BYTES = 64 << 10
+
+#: The folders that may be listed.
+_KINDS = {kind.value: kind for kind in (FileKind.OUTPUT, FileKind.INPUT, FileKind.TEMP)}
+
+
+async def show_logs(backends: Backends, request: Request) -> Response:
+    """The latest lines of the log as one text; those of one prompt with `prompt_id`."""
+    return json_response(log_text(await backends.queue.logs(request.query_params.get("prompt_id", ""))))
+
+
+async def show_raw_logs(backends: Backends, request: Request) -> Response:
+    """The same line by line."""
+    return json_response(logs(await backends.queue.logs(request.query_params.get("prompt_id", ""))))
+
+
+async def subscribe(backends: Backends, request: Request) -> Response:
+    """Have lines told to the sockets of `clientId`, or no longer, as `enabled` says."""
+    asked = await json_object(request, MAX_BYTES)
+    for name in ("clientId", "enabled"):
+        if name not in asked:
+            raise BadRequest(f"{name} is missing", field=name)
+    client_id = field(asked, "clientId", str | int, "")
+    await backends.queue.follow_logs(str(client_id), enabled=field(asked, "enabled", bool, False))
+    return done()
+
+
+async def show_folder_paths(backends: Backends, request: Request) -> Response:
+    """Where models of each kind go, from the folder in which everything is; hosts keep the rest to themselves."""
+    return json_response({folder: [f"models/{folder}"] for folder in FOLDERS})
+
+
+async def list_files(backends: Backends, request: Request) -> Response:
+    """The names of the files in a folder, the newest first; neither subfolders nor hidden files."""
+    kind = _KINDS.get(request.path_params["directory_type"])
+    if kind is None:
+        return json_response({"error": "Invalid directory type"}, status=400)
+    try:
+        files = [info async for info in backends.files.walk(kind)]
+    except NotFound:
+        files = []
+    files.sort(key=lambda info: (-info.modified_at, info.name.filename))
+    return json_response([info.name.filename for info in files if not info.name.filename.startswith(".")])
