@@ -13,7 +13,7 @@ from tests.recordings import RECORDED, Outcome
 
 Case = dict[str, Any]
 
-_MADE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MADE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
 
 #: Seconds since some time, or where a folder lay.
 _TIMES = ("modified", "created")

@@ -25,7 +25,7 @@ RECORDED_SESSIONS = {name: comparable(session_outcome(session(name))) for name i
 RECORDED_JOBS = {case["label"]: job_outcome(case) for case in jobs()}
 RECORDED_DOCUMENTS = {
     case["label"]: recorded_outcome(case)
-    for name in ("userdata", "models")
+    for name in ("userdata", "models", "pack_documents")
     for cases in recorded(name).values()
     for case in cases
 }

@@ -7,6 +7,8 @@ from typing import Any
 from tests.differences.difference import Change, Difference
 from tests.recordings import Outcome
 
+_WORKFLOW: dict[str, Any] = {"nodes": [], "links": []}
+
 _NO_SERVER_ERROR = "ComfyUI answers 500"
 _REASON = "a refusal says why"
 _BODY = "ComfyUI's has no body"
@@ -190,4 +192,13 @@ MODELS = (
     ),
 )
 
-IN_DOCUMENTS = (*MALFORMED, *REASONS, *USERS, *CONTENT_TYPES, *MODELS)
+PACKS = (
+    Difference(
+        "example workflows are served without the prefix as well",
+        "every path of the API is",
+        lambda outcome: outcome.update({"status": 200, "content type": "application/json", "body": _WORKFLOW}),
+        ("GET /workflow_templates/probe_pack/hello.json",),
+    ),
+)
+
+IN_DOCUMENTS = (*MALFORMED, *REASONS, *USERS, *CONTENT_TYPES, *MODELS, *PACKS)

@@ -116,6 +116,16 @@ def test_a_large_view_costs_the_gateway_little(pair: Pair) -> None:
         assert pair.view(name) == LARGE
 
 
+def test_a_large_file_of_a_user_costs_the_gateway_little(pair: Pair) -> None:
+    address = f"{pair.url}/userdata/large.bin"
+    with pair.peak_below(ALLOWED):
+        stored = httpx.post(address, content=(PIECE for _ in range(LARGE // MIB)), timeout=60, trust_env=False)
+        with httpx.stream("GET", address, timeout=60, trust_env=False) as shown:
+            assert sum(len(chunk) for chunk in shown.iter_raw(MIB)) == LARGE
+    assert stored.status_code == 200
+    assert (pair.data / "user" / "default" / "large.bin").stat().st_size == LARGE
+
+
 def test_several_at_once_cost_little_more(pair: Pair) -> None:
     with pair.peak_below(2 * ALLOWED), ThreadPoolExecutor(4) as clients:
         names = list(clients.map(lambda number: pair.upload(f"many{number}.bin", 64 * MIB), range(4)))
@@ -155,7 +165,7 @@ def test_a_hundred_megabytes_of_json_are_refused(pair: Pair) -> None:
         yield b'"}}'
 
     with pair.peak_below(40 * MIB):  # a prompt may have thirty
-        for path in ("/prompt", "/queue", "/history", "/interrupt", "/free"):
+        for path in ("/prompt", "/queue", "/history", "/interrupt", "/free", "/users", "/settings", "/settings/a"):
             with httpx.Client(base_url=pair.url, timeout=60, trust_env=False) as client:
                 try:
                     answer = client.post(path, content=body())

@@ -13,7 +13,10 @@ import pytest_asyncio
 from services.files.records import FileKind
 from services.gateway.momentary import FRESH
 from services.queue.packs import NodePack, PackReport
+from tests.differences import DOCUMENTS, ours
 from tests.gateway.stack import Gateway, gateway
+from tests.recorded_answers import Case, outcomes, recorded, recorded_outcome
+from tests.recordings import Outcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,6 +38,16 @@ FILES: dict[str, Any] = {
     "one/subgraphs/mine.json": {"definitions": {"subgraphs": []}},
     "gone/subgraphs/gone.json": {},
 }
+
+
+#: What the pack had when ComfyUI was recorded.
+RECORDED = {
+    "probe_pack/locales/en/main.json": {"dataTypes": {"PROBE": "Probe"}},
+    "probe_pack/locales/en/nodeDefs.json": {"ProbeError": {"display_name": "Probe Error (en)"}},
+    "probe_pack/workflows/hello.json": {"nodes": [], "links": []},
+    "probe_pack/subgraphs/mysub.json": {"definitions": {"subgraphs": []}},
+}
+CASES = recorded("pack_documents")["packs"]
 
 
 async def put(running: Gateway, path: str, content: bytes) -> None:
@@ -119,6 +132,20 @@ async def test_a_subgraph_that_is_not_there_is_null(packed: Gateway) -> None:
 
 async def test_no_class_is_replaced_by_another(packed: Gateway) -> None:
     assert (await packed.http.get("/api/node_replacements")).json() == {}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def answers() -> AsyncIterator[dict[str, Outcome]]:
+    """What we answer to each recorded request."""
+    async with gateway(executor=False) as running:
+        for path, content in RECORDED.items():
+            await put(running, path, json.dumps(content).encode())
+        yield await outcomes(running.http, CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["label"]))
+async def test_a_request_is_answered_as_recorded(case: Case, answers: dict[str, Outcome]) -> None:
+    assert answers[case["label"]] == ours(case["label"], recorded_outcome(case), DOCUMENTS)
 
 
 @pytest.mark.asyncio(loop_scope="function")
