@@ -33,12 +33,15 @@ _MOST = 2**31 - 1
     parameters=[
         Parameter("max_items", "how many: of the last, unless there is an offset", int, example=64),
         Parameter("offset", "how many to leave out, from the oldest on", int),
+        Parameter("prompt_id", "only this one"),
     ],
     answers={200: json(dict[str, HistoryItem], "entries by prompt id")},
     errors=[400],
 )
 async def show(backends: Backends, request: Request) -> Response:
-    """Entries by the time they finished: all, the last `max_items`, or `max_items` from `offset` on."""
+    """Entries by the time they finished: all, the last `max_items`, or `max_items` from `offset` on; or just one."""
+    if prompt_id := request.query_params.get("prompt_id"):
+        return await _show(backends, prompt_id)
     return await streamed_json(_entries(_window(backends, _number(request, "max_items"), _number(request, "offset"))))
 
 
@@ -50,11 +53,7 @@ async def show(backends: Backends, request: Request) -> Response:
 )
 async def show_one(backends: Backends, request: Request) -> Response:
     """One prompt's entry; an empty object when it has not finished or does not exist."""
-    try:
-        prompt = await backends.queue.get(request.path_params["prompt_id"])
-    except NotFound:
-        return json_response({})
-    return json_response({prompt.prompt_id: history_entry(prompt)} if prompt.state in STATES else {})
+    return await _show(backends, request.path_params["prompt_id"])
 
 
 @operation("manageHistory", "workflow", body=json_body(HistoryManageRequest), answers={200: NOTHING})
@@ -66,6 +65,14 @@ async def change(backends: Backends, request: Request) -> Response:
     if chosen.prompt_ids:
         await backends.queue.forget(chosen.prompt_ids)
     return done()
+
+
+async def _show(backends: Backends, prompt_id: str) -> Response:
+    try:
+        prompt = await backends.queue.get(prompt_id)
+    except NotFound:
+        return json_response({})
+    return json_response({prompt.prompt_id: history_entry(prompt)} if prompt.state in STATES else {})
 
 
 def _number(request: Request, name: str) -> int | None:

@@ -46,6 +46,9 @@ async def filled() -> AsyncIterator[Gateway]:
         ("?max_items=99999999999999999999", IDS),
         ("?max_items=99999999999999999999&offset=6", IDS[6:]),
         ("?offset=-99999999999999999999", IDS),
+        ("?prompt_id=p03", ["p03"]),
+        ("?prompt_id=nope", []),
+        ("?prompt_id=&max_items=1", IDS[-1:]),
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "/api"])

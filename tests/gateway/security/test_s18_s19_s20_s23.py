@@ -50,6 +50,10 @@ async def test_s19_credentials_of_a_submitter_are_shown_to_nobody() -> None:
         await running.begun("runs")
         queue = await running.http.get("/queue")
         assert "SECRET" not in queue.text
+        for path in ("/jobs", "/jobs/runs", "/jobs/waits", "/internal/logs/raw", "/status"):
+            answer = await running.http.get(path)
+            assert answer.status_code == 200
+            assert "SECRET" not in answer.text
         for items in queue.json().values():
             assert [item[3] for item in items] == [{"other": 1, "extra_pnginfo": {"a": 2}}]
         assert json.loads((await running.queue.get("runs")).extra_data_json)["apiKey"] == "SECRET-3"
@@ -58,12 +62,16 @@ async def test_s19_credentials_of_a_submitter_are_shown_to_nobody() -> None:
         entry = await running.finished("runs")
         assert entry["prompt"][3] == {"other": 1, "extra_pnginfo": {"a": 2}}
         assert "SECRET" not in (await running.http.get("/history")).text
+        for job in ("runs", "waits"):
+            workflow = (await running.http.get(f"/jobs/{job}")).json()["workflow"]
+            assert workflow["extra_data"] == {"other": 1, "extra_pnginfo": {"a": 2}}
 
 
 async def test_s20_the_command_line_is_private(shared: Gateway) -> None:
-    text = (await shared.http.get("/system_stats")).text
-    assert sys.executable not in text
-    assert "pytest" not in text
+    for path in ("/system_stats", "/internal/logs", "/internal/folder_paths", "/health", "/metrics"):
+        text = (await shared.http.get(path)).text
+        assert sys.executable not in text
+        assert "pytest" not in text
 
 
 @pytest.mark.parametrize(
