@@ -10,6 +10,7 @@ from __future__ import annotations
 from tests.differences.difference import Difference, ours
 from tests.differences.in_answers import IN_ANSWERS, UNCOUNTED
 from tests.differences.in_documents import IN_DOCUMENTS
+from tests.differences.in_files import IN_FILES
 from tests.differences.in_history import IN_HISTORY
 from tests.differences.in_jobs import IN_JOBS
 from tests.differences.in_nodes import IN_NODES, told_of_a_failure
@@ -27,8 +28,12 @@ JOBS = IN_JOBS
 #: Of `tests.recorded_answers.recorded()`.
 DOCUMENTS = IN_DOCUMENTS
 
+#: Of `tests.recorded_files`.
+FILES = IN_FILES
+
 __all__ = [
     "DOCUMENTS",
+    "FILES",
     "IN_ANSWERS",
     "JOBS",
     "SESSIONS",
