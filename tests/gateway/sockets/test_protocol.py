@@ -143,6 +143,18 @@ async def test_pings_that_nobody_takes_the_answers_of_do_not_pile_up(
 
 
 @pytest.mark.asyncio(loop_scope="function")
+async def test_a_socket_on_which_nothing_happens_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert service.PING_INTERVAL < 10  # seconds after which some clients give up
+    monkeypatch.setattr(service, "PING_INTERVAL", service.PING_INTERVAL / 50)
+    async with gateway(executor=False) as running, raw(running) as (reader, _), asyncio.timeout(20):
+        opcodes = []
+        while Opcode.PING not in opcodes:
+            first, length = await reader.readexactly(2)
+            await reader.readexactly(length)
+            opcodes.append(first & 15)
+
+
+@pytest.mark.asyncio(loop_scope="function")
 async def test_a_client_that_vanishes_in_mid_message_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PING_INTERVAL", 0.1)
     monkeypatch.setattr(service, "PING_TIMEOUT", 0.2)
