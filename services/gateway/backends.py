@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.files.client import FileClient
 from services.gateway.catalogue import Catalogue
 from services.gateway.documents import Documents
+from services.gateway.history import History
 from services.gateway.metrics import Metrics
 from services.gateway.momentary import Momentary
 from services.gateway.pack_documents import PackDocuments
@@ -26,6 +27,7 @@ class Backends:
     queue: QueueClient
     files: FileClient
     hub: Hub
+    history: History
     catalogue: Momentary[Catalogue]
     packs: Momentary[KnownPacks]
     pack_documents: PackDocuments

@@ -20,6 +20,7 @@ from services.gateway.catalogue import catalogue_of
 from services.gateway.connection import Connection
 from services.gateway.descriptors import allow_descriptors
 from services.gateway.documents import Documents
+from services.gateway.history import History
 from services.gateway.metrics import Metrics
 from services.gateway.origin import Welcome
 from services.gateway.pack_documents import PackDocuments
@@ -127,6 +128,7 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 queue=queue,
                 files=files,
                 hub=hub,
+                history=History(queue),
                 catalogue=catalogue_of(queue),
                 packs=packs,
                 pack_documents=PackDocuments(files, packs),

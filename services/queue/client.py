@@ -19,6 +19,7 @@ from services.queue.records import (
     Accepted,
     Batch,
     Executors,
+    Keys,
     Lines,
     Page,
     Prompt,
@@ -92,6 +93,15 @@ class QueueClient:
                 break
             prompts += page
         return prompts, total
+
+    async def keys(
+        self, states: Collection[PromptState], *, limit: int, offset: int = 0, from_end: bool = False
+    ) -> Keys:
+        """See `Queue.keys`; 500 at most."""
+        numbers = [convert.STATES[state] for state in states]
+        request = pb.ListPromptKeysRequest(states=numbers, limit=limit, offset=offset, from_end=from_end)
+        response = await call(self._queue.ListPromptKeys(request, timeout=CALL_TIMEOUT))
+        return list(map(convert.key_from_proto, response.keys))
 
     async def find(self, search: Search) -> Page:
         """See `Queue.find`; a long list comes in several answers, so it may not be of one moment."""

@@ -23,6 +23,7 @@ from services.queue.records import (
     Accepted,
     Batch,
     Executors,
+    Keys,
     Lines,
     Page,
     Prompt,
@@ -136,6 +137,13 @@ class Queue:
         """
         _check_page(states, limit, offset)
         return await self._store.list(states, limit=limit, offset=offset, from_end=from_end)
+
+    async def keys(
+        self, states: Collection[PromptState], *, limit: int, offset: int = 0, from_end: bool = False
+    ) -> Keys:
+        """The keys of what `list` would answer; raises as it does."""
+        _check_page(states, limit, offset)
+        return await self._store.keys(states, limit=limit, offset=offset, from_end=from_end)
 
     async def find(self, search: Search) -> Page:
         """Prompts without what was submitted, and how many there are in all; see `QueueStore.find`.

@@ -165,6 +165,13 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     workflow_id: str = ""
 
 
+class PromptKey(msgspec.Struct, frozen=True):
+    """Tells apart prompts that had the same id one after the other."""
+
+    prompt_id: str
+    finished_at: float | None
+
+
 class Lease(msgspec.Struct, frozen=True):
     """The right to run a prompt until a deadline; the token is new for every attempt."""
 
@@ -249,6 +256,7 @@ class Stats(msgspec.Struct, frozen=True):
 #: What services answer with.
 PromptIds = list[str]
 Page = tuple[list[Prompt], int]  #: prompts in order, and how many there are in all
+Keys = list[PromptKey]
 Batch = list[Event]
 Executors = list[Executor]
 Lines = list[LogLine]

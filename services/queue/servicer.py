@@ -55,6 +55,12 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         messages = [convert.prompt_to_proto(prompt) for prompt in prompts]
         return pb.ListPromptsResponse(prompts=_page(messages, request.from_end), total=total)
 
+    async def ListPromptKeys(self, request: pb.ListPromptKeysRequest, context: Context) -> pb.ListPromptKeysResponse:
+        states = convert.states_from_proto(request.states)
+        limit = min(request.limit, PAGE_PROMPTS) or PAGE_PROMPTS
+        keys = await self._queue.keys(states, limit=limit, offset=request.offset, from_end=request.from_end)
+        return pb.ListPromptKeysResponse(keys=map(convert.key_to_proto, keys))
+
     async def FindPrompts(self, request: pb.FindPromptsRequest, context: Context) -> pb.FindPromptsResponse:
         search = convert.search_from_proto(request)
         limit = min(search.limit, PAGE_PROMPTS) or PAGE_PROMPTS

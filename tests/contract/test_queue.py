@@ -9,7 +9,7 @@ import pytest
 from services.errors import AlreadyExists, InvalidArgument, NotFound, Unavailable
 from services.graph.errors import PromptRejected
 from services.queue.prompts import Queue
-from services.queue.records import PromptOrder, PromptState, Search, Stats, Submission
+from services.queue.records import PromptKey, PromptOrder, PromptState, Search, Stats, Submission
 from services.queue.work import Interruption
 from tests.queue.clock import ManualClock
 from tests.queue.executor import FakeExecutor
@@ -234,3 +234,17 @@ async def test_nothing_is_stopped_when_one_of_them_does_not_exist(queue: Queue) 
         with pytest.raises(NotFound, match="nobody"):
             await queue.stop([waiting, "nobody"])
     assert (await queue.get(waiting)).state is PromptState.PENDING
+
+
+async def test_keys_are_those_of_the_prompts_that_would_be_listed(queue: Queue) -> None:
+    async with FakeExecutor(queue) as executor:
+        for number in range(5):
+            await run_one(queue, executor, submission(number))
+        await queue.submit(submission(9))
+    for states in (TERMINAL, list(PromptState)):
+        for limit, offset, from_end in ((2, 0, False), (2, 3, False), (3, 0, True), (9, 0, False)):
+            listed, _ = await queue.list(states, limit=limit, offset=offset, from_end=from_end)
+            keys = await queue.keys(states, limit=limit, offset=offset, from_end=from_end)
+            assert keys == [PromptKey(prompt.prompt_id, prompt.finished_at) for prompt in listed]
+    with pytest.raises(InvalidArgument):
+        await queue.keys([], limit=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,16 +11,12 @@ from services.errors import NotFound
 from services.gateway.backends import Backends
 from services.gateway.bodies import json_object
 from services.gateway.errors import BadRequest
+from services.gateway.history import STATES, Member, member
 from services.gateway.operations import NOTHING, Parameter, json, json_body, operation
-from services.gateway.paging import last_prompts, prompts
+from services.gateway.paging import PAGE, last_prompts, prompts
 from services.gateway.responses import done, json_response, streamed_json
 from services.gateway.routes.selection import MAX_BYTES, HistoryManageRequest, selection
 from services.gateway.translate.entries import HistoryItem, history_entry
-from services.queue.records import Prompt, PromptState
-
-#: What ran; a prompt that was taken back before has no history.
-STATES = (PromptState.SUCCEEDED, PromptState.FAILED, PromptState.INTERRUPTED)
-
 
 #: More prompts than any queue holds.
 _MOST = 2**31 - 1
@@ -85,23 +80,27 @@ def _number(request: Request, name: str) -> int | None:
         raise BadRequest(f"{name}: {text[:32]!r} is not a whole number", field=name) from error
 
 
-async def _window(backends: Backends, max_items: int | None, offset: int | None) -> AsyncIterator[Prompt]:
+async def _window(backends: Backends, max_items: int | None, offset: int | None) -> AsyncIterator[Member]:
     if max_items is not None and max_items <= 0:
         return
-    if offset is not None and offset >= 0:
-        found = prompts(backends.queue, STATES, offset, max_items)
+    start = offset if offset is not None and offset >= 0 else None
+    if max_items is not None and max_items <= PAGE:
+        for entry in await backends.history.page(limit=max_items, offset=start or 0, from_end=start is None):
+            yield entry
+        return
+    if start is not None:
+        found = prompts(backends.queue, STATES, start, max_items)
     elif max_items is not None:
         found = last_prompts(backends.queue, STATES, max_items)
     else:
         found = prompts(backends.queue, STATES)
     async for prompt in found:
-        yield prompt
+        yield member(prompt)
 
 
-async def _entries(found: AsyncIterator[Prompt]) -> AsyncIterator[bytes]:
+async def _entries(found: AsyncIterator[Member]) -> AsyncIterator[bytes]:
     separator = b"{"
-    async for prompt in found:
-        entry = msgspec.json.encode(history_entry(prompt))
-        yield b"%s%s: %s" % (separator, msgspec.json.encode(prompt.prompt_id), entry)
+    async for entry in found:
+        yield separator + entry
         separator = b", "
     yield b"{}" if separator == b"{" else b"}"

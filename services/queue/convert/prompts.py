@@ -23,6 +23,7 @@ from services.queue.records import (
     LifecycleEvent,
     Notice,
     Prompt,
+    PromptKey,
     PromptOrder,
     PromptState,
     Requeued,
@@ -170,6 +171,16 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         events=tuple(events_from_proto(message.events)),
         workflow_id=message.workflow_id,
     )
+
+
+def key_to_proto(key: PromptKey) -> pb.PromptKey:
+    """The message of a key."""
+    return pb.PromptKey(prompt_id=key.prompt_id, finished_at_us=to_us(key.finished_at))
+
+
+def key_from_proto(message: pb.PromptKey) -> PromptKey:
+    """The key of a message."""
+    return PromptKey(message.prompt_id, from_optional_us(message.finished_at_us))
 
 
 def event_to_proto(event: Event) -> pb.Event:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from services.queue.life import Life, Step, Transition
-from services.queue.records import Accepted, Batch, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.records import Accepted, Batch, Keys, Page, Prompt, PromptIds, PromptState, Search
 
 
 class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +112,10 @@ class QueueStore(ABC):
         began, then the finished ones by when they finished. Of these, the first `offset` are left out and at most
         `limit` are answered (0 for all), the last ones of the rest with `from_end`.
         """
+
+    @abstractmethod
+    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
+        """The keys of what `list` would answer."""
 
     @abstractmethod
     async def find(self, search: Search) -> Page:

@@ -11,7 +11,18 @@ import msgspec
 
 from services.queue import life as lives
 from services.queue.life import Life, Step, Transition
-from services.queue.records import Accepted, Event, Page, Prompt, PromptIds, PromptOrder, PromptState, Search
+from services.queue.records import (
+    Accepted,
+    Event,
+    Keys,
+    Page,
+    Prompt,
+    PromptIds,
+    PromptKey,
+    PromptOrder,
+    PromptState,
+    Search,
+)
 from services.queue.stores.base import Claim, Lives, NewPrompt, QueueStore, Receipt, StoredEvents
 
 #: What a search does not answer.
@@ -78,6 +89,10 @@ class MemoryStore(QueueStore):
         if limit:
             rest = rest[-limit:] if from_end else rest[:limit]
         return [_prompt(kept) for kept in rest], len(ordered)
+
+    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
+        prompts, _ = await self.list(states, limit=limit, offset=offset, from_end=from_end)
+        return [PromptKey(prompt.prompt_id, prompt.finished_at) for prompt in prompts]
 
     async def find(self, search: Search) -> Page:
         kept = [kept for kept in self._prompts.values() if kept.life.state in search.states]

@@ -102,6 +102,9 @@ FROM prompts JOIN payloads USING (id) WHERE id = ?;
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, x'', x'', '[]'
 FROM prompts WHERE id = ?;
 
+-- name: key
+SELECT prompt_id, finished_at FROM prompts WHERE id = ?;
+
 -- name: count_of_workflow
 SELECT count(*) FROM prompts
 WHERE workflow_id <> '' AND workflow_id = ? AND state IN (SELECT value FROM json_each(?));

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from services.errors import Unavailable
-from services.queue.records import Page, Prompt, PromptState, Search
+from services.queue.records import Keys, Page, Prompt, PromptKey, PromptState, Search
 from services.queue.stores.base import Lives, StoredEvents
 from services.queue.stores.sqlite import rows
 from services.queue.stores.sqlite.database import connect
@@ -55,6 +55,15 @@ class Reader:
         def read(connection: sqlite3.Connection) -> Page:
             ids, total = _page(connection, frozenset(states), limit, offset, from_end)
             return [_prompt(connection, row_id) for row_id in ids], total
+
+        return await self.run(read)
+
+    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
+        """See `QueueStore.keys`."""
+
+        def read(connection: sqlite3.Connection) -> Keys:
+            ids, _ = _page(connection, frozenset(states), limit, offset, from_end)
+            return [PromptKey(*connection.execute(SQL["key"], (row_id,)).fetchone()) for row_id in ids]
 
         return await self.run(read)
 

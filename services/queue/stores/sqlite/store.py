@@ -11,7 +11,7 @@ from typing import IO
 
 from services.queue import life as lives
 from services.queue.life import Step, Transition
-from services.queue.records import Accepted, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.records import Accepted, Keys, Page, Prompt, PromptIds, PromptState, Search
 from services.queue.stores.base import Claim, Lives, NewPrompt, QueueStore, Receipt, StoredEvents
 from services.queue.stores.sqlite import rows
 from services.queue.stores.sqlite.database import lock, open_database
@@ -69,6 +69,9 @@ class SqliteStore(QueueStore):
 
     async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
         return await self._reader.list(states, limit=limit, offset=offset, from_end=from_end)
+
+    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
+        return await self._reader.keys(states, limit=limit, offset=offset, from_end=from_end)
 
     async def find(self, search: Search) -> Page:
         return await self._reader.find(search)
