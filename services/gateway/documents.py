@@ -19,8 +19,8 @@ from services.files.records import FileName, OnConflict
 from services.gateway.errors import BadRequest, BodyTooLarge
 from services.gateway.raw_json import members
 
-#: Longest document, in bytes.
-MAX_BYTES = 8 << 20
+#: Longest document, in bytes: taking it apart must not keep others waiting.
+MAX_BYTES = 2 << 20
 
 #: Times that a change is made before somebody is told to try again.
 ATTEMPTS = 50

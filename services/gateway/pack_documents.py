@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -56,21 +56,17 @@ class PackDocuments:
         found = await self.find("locales")
         async with self._merging:
             if found != self._merged_from:
-                self._translations = msgspec.Raw(msgspec.json.encode(merged(await self._locales(found))))
+                contents = [(info.name, await self._content(info.name)) for info in found]
+                self._translations = await asyncio.to_thread(_translations, contents)
                 self._merged_from = found
             return self._translations
 
-    async def _locales(self, found: Sequence[FileInfo]) -> list[Locale]:
-        locales = []
-        for info in found:
-            try:
-                locale = locale_of(path_in(info.name), await self.read(info.name))
-            except (NotFound, ValueError, RecursionError) as error:
-                log.warning("%s is left out of the translations: %s", info.name, error)
-                continue
-            if locale is not None:
-                locales.append(locale)
-        return locales
+    async def _content(self, name: FileName) -> bytes:
+        """A document; none that is gone or too long holds anything."""
+        try:
+            return await self.read(name)
+        except NotFound:
+            return b""
 
 
 def pack_of(name: FileName) -> str:
@@ -82,6 +78,20 @@ def sort_of(name: FileName) -> str:
     """What a document is."""
     _, _, below = name.subfolder.partition("/")
     return below.partition("/")[0]
+
+
+def _translations(contents: Iterable[tuple[FileName, bytes]]) -> msgspec.Raw:
+    """The translations in documents by language; takes a while for many."""
+    locales: list[Locale] = []
+    for name, content in contents:
+        try:
+            locale = locale_of(path_in(name), content)
+        except (ValueError, RecursionError) as error:
+            log.warning("%s is left out of the translations: %s", name, error)
+            continue
+        if locale is not None:
+            locales.append(locale)
+    return msgspec.Raw(msgspec.json.encode(merged(locales)))
 
 
 def path_in(name: FileName) -> str:

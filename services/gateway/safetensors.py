@@ -6,6 +6,7 @@ The file begins with the length of the head (8 bytes, little endian) and the hea
 
 from __future__ import annotations
 
+import asyncio
 from typing import TypedDict
 
 import msgspec
@@ -54,8 +55,9 @@ async def read_metadata(files: FileClient, name: FileName) -> dict[str, str]:
     length = int.from_bytes(await _part(files, name, 0, _LENGTH_BYTES), "little")
     if not 0 < length <= MAX_HEAD_BYTES:
         raise NotFound(f"{name} is not a file of safetensors")
+    content = await _part(files, name, _LENGTH_BYTES, length)
     try:
-        head = msgspec.json.decode(await _part(files, name, _LENGTH_BYTES, length), type=_Head)
+        head = await asyncio.to_thread(msgspec.json.decode, content, type=_Head)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotFound(f"{name} is not a file of safetensors") from error
     if head.metadata is None:

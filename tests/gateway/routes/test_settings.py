@@ -74,8 +74,8 @@ async def test_a_file_of_settings_that_holds_something_else_is_named_and_left_al
 async def test_settings_do_not_grow_without_end(tmp_path: Path) -> None:
     value = b'"' + b"x" * 1_000_000 + b'"'
     async with gateways(tmp_path) as [client]:
-        answers = [await client.post(f"/settings/{number}", content=value) for number in range(9)]
-    assert [answer.status_code for answer in answers] == [200] * 8 + [413]
+        answers = [await client.post(f"/settings/{number}", content=value) for number in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 413]
 
 
 async def test_an_id_may_hold_a_slash(tmp_path: Path) -> None:
