@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.e2e.stack import Stack, wait_for
 
@@ -103,6 +104,29 @@ def test_a_hostile_name_is_refused(stack: Stack, filename: str) -> None:
     refused = stack.post("/prompt", {"prompt": graph})
     assert refused.status_code == 400
     assert "1" in refused.json()["node_errors"]
+
+
+@pytest.mark.parametrize("class_type", ["LoadImage", "LoadImageMask"])
+@pytest.mark.parametrize(
+    "spelling", ["{}", "../../../../../../..{}", "sub/../../../../../../../..{}", "{} [output]", "{} [temp]"]
+)
+def test_s5_a_prompt_cannot_find_out_which_files_there_are(
+    stack: Stack, tmp_path: Path, class_type: str, spelling: str
+) -> None:
+    there, missing = tmp_path / "there.png", tmp_path / "gone_.png"
+    Image.new("RGB", (8, 8)).save(there)
+    refusals = []
+    for path in (there, missing):
+        inputs = {"image": spelling.format(path), "channel": "red"}
+        graph = {
+            "1": {"class_type": class_type, "inputs": inputs},
+            "2": {"class_type": "MaskToImage", "inputs": {"mask": ["1", 1 if class_type == "LoadImage" else 0]}},
+            "3": {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}},
+        }
+        answer = stack.post("/prompt", {"prompt": graph})
+        assert answer.status_code == 400
+        refusals.append(answer.text.replace(path.name, "NAME"))
+    assert refusals[0] == refusals[1]
 
 
 def test_an_upload_cut_in_the_middle_leaves_nothing(stack: Stack) -> None:

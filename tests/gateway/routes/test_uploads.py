@@ -118,6 +118,15 @@ async def test_a_subfolder_is_answered_in_its_plain_form(shared: Gateway) -> Non
         (form(part("image", "x", "a.png"), part("type", "userdata")), MULTIPART, "type"),
         (form(part("image", "x", "a.png"), part("subfolder", "x" * 70_000)), MULTIPART, "field"),
         (form(*[part("image", "x", "a.png")] * 100), MULTIPART, "parts"),
+        (form(*[part("image", "x", "a.png")] * 10_000), MULTIPART, "parts"),
+        (form("X: " + "x" * 1_000_000 + "\r\n" + part("image", "x", "a.png")), MULTIPART, "header"),
+        (form("X" * 100_000 + ": x\r\n" + part("image", "x", "a.png")), MULTIPART, "header"),
+        (form("X: x\r\n" * 10_000 + part("image", "x", "a.png")), MULTIPART, "header"),
+        (form(part("image", "x", "y" * 20_000)), MULTIPART, "header"),
+        (form(part("image", "x", "a.png")).replace(b"\r\n", b"\n"), MULTIPART, "form"),
+        (b"x" * 1_000_000, MULTIPART, "form"),
+        (form(part("image", "x", "a.png")), "multipart/mixed; boundary=a-boundary", "multipart/form-data"),
+        (form(part("image", "x", "a.png")), 'multipart/form-data; boundary="', "boundary"),
     ],
 )
 async def test_what_is_no_upload_is_refused_by_name(
