@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import http
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from starlette.responses import Response
@@ -40,6 +40,8 @@ class Connection(HttpToolsProtocol):
         self._awaited: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._refusal: ServiceError | None = None
+        #: once the request is read
+        self._closes = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -67,6 +69,8 @@ class Connection(HttpToolsProtocol):
             self._refusal = HeadTooLarge(MAX_HEAD_BYTES)
             raise httptools.HttpParserError(self._refusal.message)
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.transport = cast(asyncio.Transport, _ReadToTheEnd(self))
 
     def on_body(self, body: bytes) -> None:
         self._without_progress = 0
@@ -75,6 +79,16 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._arrived()
         super().on_message_complete()
+        if self._closes:
+            self.transport.close()
+
+    def close_when_read(self) -> None:
+        """Close after what the client still sends: who is cut off while sending does not see its answer."""
+        if self.pipeline or not self.cycle.more_body:
+            self.transport.close()
+        else:
+            self._closes = True
+            self._await(LINGER_SECONDS)
 
     def on_response_complete(self) -> None:
         is_unread = not self.pipeline and self.cycle.more_body
@@ -95,6 +109,8 @@ class Connection(HttpToolsProtocol):
 
     def _await(self, seconds: float) -> None:
         """Give the client this much time for what it has to send."""
+        if self._awaited is not None:
+            self._awaited.cancel()
         self._awaited = self.loop.call_later(seconds, self._did_not_arrive)
 
     def _arrived(self) -> None:
@@ -125,6 +141,20 @@ class Connection(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.transport.close()
+
+
+class _ReadToTheEnd:
+    """The transport of a connection as an answer sees it: closing it lets the client finish."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection.transport, name)
+
+    def close(self) -> None:
+        """Close it when the request has been read."""
+        self._connection.close_when_read()
 
 
 def _as_bytes(response: Response) -> bytes:

@@ -187,6 +187,16 @@ async def test_what_follows_an_early_answer_is_read_for_a_while(shared: Gateway)
         await sending
 
 
+async def test_who_wants_to_be_hung_up_on_sees_an_early_answer(shared: Gateway) -> None:
+    size = 120 << 20
+    head = f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+    async with client(shared) as simple:  # as Python's urllib, which reads nothing until it has sent all
+        await simple.send(
+            b"POST /upload/image HTTP/1.1\r\nHost: 127.0.0.1\r\n" + head.encode(), *[bytes(1 << 20)] * 120
+        )
+        assert (await simple.refusal())[0] == 413
+
+
 @pytest.mark.parametrize(
     "said",
     [
