@@ -17,7 +17,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: No name but our own address is looked up: the web UI also asks its makers for news.
 ARGUMENTS = ["--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
-SIZE = ViewportSize(width=1280, height=800)
+#: Small enough for a machine without a graphics card, and large enough to show texts in nodes.
+SIZE = ViewportSize(width=1600, height=900)
 
 
 @pytest.fixture(scope="module")

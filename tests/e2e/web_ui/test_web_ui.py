@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,20 @@ from tests.e2e.web_ui.ui import Ui
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 GREEN = (30, 200, 90)
+
+#: What ComfyUI says too to somebody who has saved nothing yet, and the submission that is meant to be refused.
+NOT_THERE = {
+    "404 GET /user.css",
+    "404 GET /api/userdata/user.css",
+    "404 GET /api/userdata/comfy.templates.json",
+    "404 GET /api/userdata/workflows%2F.index.json",
+    "404 GET /api/userdata?dir=workflows&recurse=true&split=false&full_info=true",
+    "404 GET /api/userdata?dir=subgraphs&recurse=true&split=false&full_info=true",
+    "400 POST /api/prompt",
+}
+
+#: The pictures of templates are half a gigabyte, which tests do without.
+TEMPLATE_PICTURE = re.compile(r"404 GET /templates/\S+\.webp")
 
 
 def centre(picture: bytes) -> tuple[int, ...]:
@@ -39,13 +54,19 @@ def test_every_node_of_the_server_is_there_and_can_be_looked_up(ui: Ui, stack: S
     ui.page.get_by_test_id("node-library-tab-button").click()
 
 
+def test_a_template_can_be_opened(ui: Ui) -> None:
+    ui.button("Templates").first.click()
+    ui.button("Node Basics").click()
+    ui.page.get_by_test_id("template-workflow-basic_switch_node").click()
+    expect(ui.page.get_by_test_id("workflow-tab").last).to_contain_text("basic_switch_node")
+    ui.page.wait_for_function("window.app.graph.nodes.some(node => node.type == 'ComfySwitchNode')")
+
+
 def test_a_workflow_from_a_file_is_edited_and_run(
     ui: Ui, stack: Stack, example: dict[str, Any], tmp_path: Path
 ) -> None:
     ui.load(example, tmp_path, "circle")
-    prompt = ui.page.get_by_test_id("dom-widget-textarea").first
-    assert prompt.input_value() == "a red circle on a blue background"
-    prompt.fill("a green circle on a white background")
+    ui.text("a red circle on a blue background").fill("a green circle on a white background")
     ui.run()
     ui.hear("execution_success")
     assert ui.heard() >= {"execution_start", "progress", "b_preview_with_metadata", "executed"}
@@ -122,3 +143,9 @@ def test_the_cancel_button_interrupts(ui: Ui, stack: Stack, example: dict[str, A
     ui.button("Cancel current run").click()
     ui.hear("execution_interrupted")
     assert stack.get("/queue")["queue_running"] == []
+
+
+def test_nothing_was_asked_for_in_vain_and_nothing_failed(ui: Ui) -> None:
+    without_pictures = {answer for answer in ui.refused if not TEMPLATE_PICTURE.fullmatch(answer)}
+    assert without_pictures <= NOT_THERE
+    assert ui.errors == []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Response
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Response, expect
 
 #: Milliseconds until something that surely happens has happened, on a busy machine without a graphics card.
 PATIENCE = 60_000.0
@@ -27,6 +27,16 @@ _MESSAGES = (
     "execution_success",
     "execution_interrupted",
 )
+
+#: How errors begin that tell of refused requests, which are known from the answers.
+_OF_REFUSALS = ("Failed to load resource", "Failed to fetch: 404", "PromptExecutionError")
+
+#: Whether all nodes can be seen.
+_IN_VIEW = """() => {
+    const [left, top, width, height] = window.app.canvas.visible_area;
+    return window.app.graph.nodes.every(({ pos, size }) =>
+        pos[0] > left && pos[1] > top && pos[0] + size[0] < left + width && pos[1] + size[1] < top + height);
+}"""
 
 #: Where a widget is on the screen, in CSS pixels.
 _PLACE = """([type, name]) => {
@@ -55,6 +65,7 @@ class Ui:
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
         self.page.on("console", self._console)
         self.page.on("pageerror", self._page_error)
         self.page.on("response", self._response)
@@ -76,11 +87,17 @@ class Ui:
         self.page.wait_for_function(
             "types => window.app.graph.nodes.map(node => node.type).sort().join() == types", arg=",".join(types)
         )
-        self.button("Fit View").click()
+        self._fit()
 
     def button(self, name: str) -> Locator:
         """The button of this name."""
         return self.page.get_by_role("button", name=name)
+
+    def text(self, content: str) -> Locator:
+        """The text field, of those that can be seen, that holds this text."""
+        fields = self.page.get_by_test_id("dom-widget-textarea").filter(visible=True)
+        expect(fields.first).to_be_visible()
+        return next(field for field in fields.all() if field.input_value() == content)
 
     def run(self) -> None:
         """Press the Run button."""
@@ -122,6 +139,12 @@ class Ui:
         size: list[int] = place.evaluate("image => [image.naturalWidth, image.naturalHeight]")
         return size
 
+    def _fit(self) -> None:
+        """Bring all nodes into the view, which moves once more of itself when a workflow has been loaded."""
+        while not self.page.evaluate(_IN_VIEW):
+            self.button("Fit View").click()
+            self.page.wait_for_timeout(500)
+
     def _settled_place(self, node: str, name: str) -> list[float]:
         """Where a widget is, once the view does not move any more."""
         before: list[float] = []
@@ -131,7 +154,7 @@ class Ui:
         return before
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        if message.type == "error" and not message.text.startswith(_OF_REFUSALS):
             self.errors.append(message.text)
 
     def _page_error(self, error: Error) -> None:
