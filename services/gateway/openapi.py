@@ -11,7 +11,7 @@ from starlette.routing import compile_path
 
 from services import __version__
 from services.gateway.errors import ErrorResponse
-from services.gateway.operations import JSON, Answer, Body, Operation, Parameter
+from services.gateway.operations import JSON, Answer, Body, File, Operation, Parameter
 from services.gateway.resource import Endpoint
 
 Json = dict[str, Any]
@@ -128,7 +128,11 @@ def _example(described: Parameter | Body) -> Json:
 
 def _answer(status: int, answer: Answer, schemas: _Schemas) -> Json:
     described: Json = {"description": answer.description or HTTPStatus(status).phrase}
-    return described | ({"content": schemas.content(answer.content)} if answer.content else {})
+    if answer.content:
+        # A file has no schema: it may say of itself that it is JSON, and be none.
+        files: Json = {media_type: {} for media_type, type in answer.content.items() if type is File}
+        described["content"] = schemas.content(answer.content) | files
+    return described
 
 
 def _name(status: int) -> str:

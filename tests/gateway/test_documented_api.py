@@ -91,7 +91,7 @@ def contents(published: Json, ours: Json, place: str, *, wider: bool) -> Iterato
         if found is None:
             yield f"{place}: {media_type}"
         else:
-            yield from differing(content["schema"], found["schema"], place, wider=wider)
+            yield from differing(content["schema"], found.get("schema", {}), place, wider=wider)
 
 
 def differing(published: Json, ours: Json, place: str, *, wider: bool) -> Iterator[str]:

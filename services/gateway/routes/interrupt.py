@@ -44,7 +44,7 @@ async def interrupt(backends: Backends, request: Request) -> Response:
     answers={200: NOTHING},
 )
 async def interrupt_by_get(backends: Backends, request: Request) -> Response:
-    """The same for clients that ask with GET; a foreign page that embeds the address is refused.
+    """Interrupt by GET, as documents name it; a foreign page that embeds the address is refused.
 
     Raises:
         PermissionDenied: another site made the browser ask.

@@ -115,7 +115,7 @@ async def cancel_one(backends: Backends, request: Request) -> Response:
     answers={200: json(JobsCancelled), 404: json(JobError)},
 )
 async def cancel(backends: Backends, request: Request) -> Response:
-    """The same for the jobs named in `job_ids`; when one does not exist, all are left alone."""
+    """Take back or interrupt the jobs in `job_ids`; when one does not exist, all are left alone."""
     body = await json_object(request, MAX_BYTES)
     if "job_ids" not in body:
         raise BadRequest("job_ids is missing", field="job_ids")

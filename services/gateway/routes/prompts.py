@@ -51,7 +51,7 @@ class PromptInfo(TypedDict):
     errors=[401, 409, 429],
 )
 async def submit(backends: Backends, request: Request) -> Response:
-    """Queue a prompt."""
+    """Queue a prompt; the same prompt under an id that is known already gets the answer that it got then."""
     body = await whole(request, MAX_PROMPT_BYTES)
     if (await backends.packs.get()).change_prompts:
         body = await changed_prompt(backends, body)
