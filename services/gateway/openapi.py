@@ -27,74 +27,84 @@ _DESCRIPTION = """The ComfyUI API as Silverprint serves it.
 Errors have one shape, `ErrorResponse`. HEAD is answered where GET is. Node packs may answer paths of their own."""
 
 
-def build_document(endpoints: Iterable[Endpoint], prefix: str) -> Json:
+def build_document(endpoints: Iterable[Endpoint], internal: Iterable[Endpoint], prefix: str) -> Json:
     """The document of the operations among the handlers; the others are left out.
 
     Args:
-        prefix: where else all endpoints are.
+        internal: those that are not below `prefix`, as `endpoints` are too.
 
     Raises:
         ValueError: two types that clients meet have one name.
     """
-    schemas = _Schemas()
-    paths: dict[str, Json] = {}
-    errors: set[int] = set()
-    for endpoint in endpoints:
-        _, path, placeholders = compile_path(endpoint.path)
-        for method, handler in endpoint.methods.items():
-            if isinstance(handler, Operation):
-                failures = _failures(handler)
-                errors |= failures
-                described = _operation(handler, list(placeholders), failures, schemas)
-                paths.setdefault(path, {})[method.lower()] = described
-    responses = {_name(status): _answer(status, Answer({JSON: ErrorResponse}), schemas) for status in sorted(errors)}
+    components = _Components()
+    paths = _paths(endpoints, components)
+    paths |= {path: {"servers": [{"url": "/"}], **item} for path, item in _paths(internal, components).items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Silverprint", "description": _DESCRIPTION, "version": __version__},
         "servers": [{"url": prefix}, {"url": "/"}],
         "paths": paths,
-        "components": {
-            "schemas": dict(sorted(schemas.components.items())),
-            "responses": responses,
-        },
+        "components": components.described(),
     }
 
 
-class _Schemas:
-    """Makes JSON Schemas of types, and collects those with names."""
+class _Components:
+    """Makes JSON Schemas of types, and collects those with names; and answers that are the same everywhere."""
 
     def __init__(self) -> None:
-        self.components: Json = {}
+        self._schemas: Json = {}
+        self._failures: set[int] = set()
 
-    def of(self, type: Any) -> Json:
+    def described(self) -> Json:
+        """What was collected."""
+        failure = Answer({JSON: ErrorResponse})
+        responses = {_name(status): _answer(status, failure, self) for status in sorted(self._failures)}
+        return {"schemas": dict(sorted(self._schemas.items())), "responses": responses}
+
+    def failure(self, status: int) -> Json:
+        """The answer with the error shape, by reference."""
+        self._failures.add(status)
+        return {"$ref": f"#/components/responses/{_name(status)}"}
+
+    def schema(self, type: Any) -> Json:
         """The schema of a type, by reference where it has a name."""
-        (schema,), components = msgspec.json.schema_components([type], ref_template="#/components/schemas/{name}")
-        for name, component in components.items():
-            if self.components.setdefault(name, component) != component:
+        (schema,), named = msgspec.json.schema_components([type], ref_template="#/components/schemas/{name}")
+        for name, component in named.items():
+            if self._schemas.setdefault(name, component) != component:
                 raise ValueError(f"two types are named {name}")
         return schema
 
     def content(self, types: Mapping[str, Any]) -> Json:
         """Schemas by media type."""
-        return {media_type: {"schema": self.of(type)} for media_type, type in types.items()}
+        return {media_type: {"schema": self.schema(type)} for media_type, type in types.items()}
+
+
+def _paths(endpoints: Iterable[Endpoint], components: _Components) -> dict[str, Json]:
+    paths: dict[str, Json] = {}
+    for endpoint in endpoints:
+        _, path, placeholders = compile_path(endpoint.path)
+        for method, handler in endpoint.methods.items():
+            if isinstance(handler, Operation):
+                paths.setdefault(path, {})[method.lower()] = _operation(handler, list(placeholders), components)
+    return paths
 
 
 def _failures(operation: Operation) -> set[int]:
     return {*ALWAYS, *(WITH_BODY if operation.body else ()), *operation.errors} - set(operation.answers)
 
 
-def _operation(operation: Operation, placeholders: Iterable[str], failures: set[int], schemas: _Schemas) -> Json:
+def _operation(operation: Operation, placeholders: Iterable[str], components: _Components) -> Json:
     summary, _, description = operation.description.partition("\n\n")
     described: Json = {"operationId": operation.operation_id, "tags": [operation.tag], "summary": summary}
     if description:
         described["description"] = description
-    parameters = [_parameter(parameter, schemas) for parameter in _parameters(operation, placeholders)]
+    parameters = [_parameter(parameter, components) for parameter in _parameters(operation, placeholders)]
     if parameters:
         described["parameters"] = parameters
     if operation.body:
-        described["requestBody"] = _body(operation.body, schemas)
-    answers = {status: _answer(status, answer, schemas) for status, answer in operation.answers.items()}
-    answers |= {status: {"$ref": f"#/components/responses/{_name(status)}"} for status in failures}
+        described["requestBody"] = _body(operation.body, components)
+    answers = {status: _answer(status, answer, components) for status, answer in operation.answers.items()}
+    answers |= {status: components.failure(status) for status in _failures(operation)}
     described["responses"] = {str(status): answers[status] for status in sorted(answers)}
     return described
 
@@ -108,17 +118,17 @@ def _parameters(operation: Operation, placeholders: Iterable[str]) -> Iterator[P
     yield from operation.parameters
 
 
-def _parameter(parameter: Parameter, schemas: _Schemas) -> Json:
+def _parameter(parameter: Parameter, components: _Components) -> Json:
     described: Json = {"name": parameter.name, "in": parameter.place}
     if parameter.description:
         described["description"] = parameter.description
     if parameter.required or parameter.place == "path":
         described["required"] = True
-    return described | {"schema": schemas.of(parameter.type)} | _example(parameter)
+    return described | {"schema": components.schema(parameter.type)} | _example(parameter)
 
 
-def _body(body: Body, schemas: _Schemas) -> Json:
-    content = {media_type: it | _example(body) for media_type, it in schemas.content(body.content).items()}
+def _body(body: Body, components: _Components) -> Json:
+    content = {media_type: it | _example(body) for media_type, it in components.content(body.content).items()}
     return {"required": body.required, "content": content}
 
 
@@ -126,12 +136,12 @@ def _example(described: Parameter | Body) -> Json:
     return {} if described.example is None else {"example": described.example}
 
 
-def _answer(status: int, answer: Answer, schemas: _Schemas) -> Json:
+def _answer(status: int, answer: Answer, components: _Components) -> Json:
     described: Json = {"description": answer.description or HTTPStatus(status).phrase}
     if answer.content:
         # A file has no schema: it may say of itself that it is JSON, and be none.
         files: Json = {media_type: {} for media_type, type in answer.content.items() if type is File}
-        described["content"] = schemas.content(answer.content) | files
+        described["content"] = components.content(answer.content) | files
     return described
 
 

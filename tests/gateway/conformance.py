@@ -11,9 +11,9 @@ from jsonschema import Draft202012Validator
 from starlette.routing import compile_path
 
 from services.gateway.openapi import build_document
-from services.gateway.routes.table import PREFIX, ROUTES
+from services.gateway.routes.table import INTERNAL_ROUTES, PREFIX, ROUTES
 
-DOCUMENT = build_document(ROUTES, PREFIX)
+DOCUMENT = build_document(ROUTES, INTERNAL_ROUTES, PREFIX)
 
 
 async def check_answer(response: httpx.Response) -> None:
@@ -56,13 +56,13 @@ def _resolved(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 @cache
 def _operation(method: str, path: str) -> Mapping[str, Any] | None:
     """What the document says of a request; None for a path or method that it does not have."""
-    plain = path.removeprefix(PREFIX)
-    found: Mapping[str, Mapping[str, Any]] = next((it for pattern, it in _PATHS if pattern.fullmatch(plain)), {})
+    found: Mapping[str, Mapping[str, Any]] = next((item for pattern, item in _PATHS if pattern.fullmatch(path)), {})
     return found.get(method.lower())
 
 
 _PATHS = [
-    (pattern, DOCUMENT["paths"][template])
-    for pattern, template, _ in (compile_path(endpoint.path) for endpoint in ROUTES)
-    if template in DOCUMENT["paths"]
+    (compile_path(prefix + endpoint.path)[0], DOCUMENT["paths"][compile_path(endpoint.path)[1]])
+    for endpoints, prefixes in ((ROUTES, ("", PREFIX)), (INTERNAL_ROUTES, ("",)))
+    for endpoint in endpoints
+    for prefix in prefixes
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypedDict
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,9 +12,10 @@ from services.files.records import FileKind
 from services.gateway.backends import Backends
 from services.gateway.bodies import json_object
 from services.gateway.errors import BadRequest
+from services.gateway.operations import NOTHING, Parameter, json, json_body, operation
 from services.gateway.raw_json import field
 from services.gateway.responses import done, json_response
-from services.gateway.translate.logs import log_text, logs
+from services.gateway.translate.logs import RawLogsResponse, log_text, logs
 from services.gateway.translate.model_folders import FOLDERS
 
 MAX_BYTES = 64 << 10
@@ -21,16 +24,35 @@ MAX_BYTES = 64 << 10
 _KINDS = {kind.value: kind for kind in (FileKind.OUTPUT, FileKind.INPUT, FileKind.TEMP)}
 
 
+_PROMPT = Parameter("prompt_id", "only what was printed while this prompt ran")
+
+
+class LogsSubscribeRequest(TypedDict):
+    """Whose sockets are to be told of new lines, or no longer."""
+
+    clientId: str | int
+    enabled: bool
+
+
+class DirectoryError(TypedDict):
+    """Why there is no list."""
+
+    error: str
+
+
+@operation("getLogs", "internal", parameters=[_PROMPT], answers={200: json(str)})
 async def show_logs(backends: Backends, request: Request) -> Response:
     """The latest lines of the log as one text; those of one prompt with `prompt_id`."""
     return json_response(log_text(await backends.queue.logs(request.query_params.get("prompt_id", ""))))
 
 
+@operation("getRawLogs", "internal", parameters=[_PROMPT], answers={200: json(RawLogsResponse)})
 async def show_raw_logs(backends: Backends, request: Request) -> Response:
-    """The same line by line."""
+    """The latest lines of the log, one by one; those of one prompt with `prompt_id`."""
     return json_response(logs(await backends.queue.logs(request.query_params.get("prompt_id", ""))))
 
 
+@operation("subscribeToLogs", "internal", body=json_body(LogsSubscribeRequest), answers={200: NOTHING})
 async def subscribe(backends: Backends, request: Request) -> Response:
     """Have lines told to the sockets of `clientId`, or no longer, as `enabled` says."""
     asked = await json_object(request, MAX_BYTES)
@@ -42,16 +64,23 @@ async def subscribe(backends: Backends, request: Request) -> Response:
     return done()
 
 
+@operation("getFolderPaths", "internal", answers={200: json(dict[str, list[str]])})
 async def show_folder_paths(backends: Backends, request: Request) -> Response:
     """Where models of each kind go, from the folder in which everything is; hosts keep the rest to themselves."""
     return json_response({folder: [f"models/{folder}"] for folder in FOLDERS})
 
 
+@operation(
+    "getFiles",
+    "internal",
+    parameters=[Parameter("directory_type", "", Literal["output", "input", "temp"], place="path")],
+    answers={200: json(list[str]), 400: json(DirectoryError)},
+)
 async def list_files(backends: Backends, request: Request) -> Response:
     """The names of the files in a folder, the newest first; neither subfolders nor hidden files."""
     kind = _KINDS.get(request.path_params["directory_type"])
     if kind is None:
-        return json_response({"error": "Invalid directory type"}, status=400)
+        return json_response(DirectoryError(error="Invalid directory type"), status=400)
     try:
         files = [info async for info in backends.files.walk(kind)]
     except NotFound:

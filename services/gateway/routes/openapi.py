@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -12,18 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.backends import Backends
-from services.gateway.openapi import build_document
 from services.gateway.operations import NOTHING, Operation, json, operation
 from services.gateway.prepared import Prepared
-from services.gateway.resource import Endpoint
 
 
-def document_of(routes: Callable[[], Iterable[Endpoint]], prefix: str) -> Operation:
-    """The handler that shows the document of `routes`, which may be among them."""
+def document_of(document: Callable[[], dict[str, Any]]) -> Operation:
+    """The handler that shows a document of routes, which may be among them: it is made when it is first asked for."""
 
     @cache
     def prepared() -> Prepared:
-        body = msgspec.json.encode(build_document(routes(), prefix))
+        body = msgspec.json.encode(document())
         return Prepared(hashlib.sha256(body).hexdigest(), body)
 
     @operation("getDocument", "system", answers={200: json(dict[str, Any]), 304: NOTHING})

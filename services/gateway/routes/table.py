@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.gateway.openapi import build_document
 from services.gateway.resource import Endpoint
 from services.gateway.routes import (
     extensions,
@@ -60,7 +61,7 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/node_replacements", {"GET": pack_documents.list_replacements}),
     Endpoint("/object_info", {"GET": nodes.show_all}),
     Endpoint("/object_info/{node_class:path}", {"GET": nodes.show_one}),
-    Endpoint("/openapi.json", {"GET": openapi.document_of(lambda: ROUTES, PREFIX)}),
+    Endpoint("/openapi.json", {"GET": openapi.document_of(lambda: build_document(ROUTES, INTERNAL_ROUTES, PREFIX))}),
     Endpoint("/prompt", {"GET": prompts.remaining, "POST": prompts.submit}),
     Endpoint("/queue", {"GET": queue.show, "POST": queue.change}),
     Endpoint("/status", {"GET": status.show}),
@@ -84,7 +85,7 @@ ROUTES: tuple[Endpoint, ...] = (
 )
 
 #: Without the prefix only.
-INTERNAL_ROUTES = (
+INTERNAL_ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/internal/logs", {"GET": internal.show_logs}),
     Endpoint("/internal/logs/raw", {"GET": internal.show_raw_logs}),
     Endpoint("/internal/logs/subscribe", {"PATCH": internal.subscribe}),

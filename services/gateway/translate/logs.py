@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from services.queue.logs import LogLine
 
 
-def logs(lines: Iterable[LogLine]) -> dict[str, Any]:
+class LogEntry(TypedDict):
+    """A line and its time, which is local and has no zone."""
+
+    t: str
+    m: str
+
+
+class TerminalSize(TypedDict):
+    """How many characters a terminal has."""
+
+    cols: int
+    rows: int
+
+
+class RawLogsResponse(TypedDict):
+    """Lines of the log, and the size of the terminal that they were written to."""
+
+    entries: list[LogEntry]
+    size: TerminalSize | None
+
+
+def logs(lines: Iterable[LogLine]) -> RawLogsResponse:
     """Lines with their times; there is no terminal that would have a size."""
     return {"entries": [{"t": _time(line), "m": line.text} for line in lines], "size": None}
 
