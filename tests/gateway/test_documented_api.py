@@ -93,8 +93,8 @@ def differing(published: Json, ours: Json, place: str, *, wider: bool) -> Iterat
         if isinstance(published.get(key), dict) and isinstance(ours.get(key), dict):
             yield from differing(published[key], ours[key], f"{place}{brackets}", wider=wider)
     for name, property in published.get("properties", {}).items():
-        if name in (mine := properties(ours)):
-            yield from differing(property, mine[name], f"{place}.{name}", wider=wider)
+        if name in (known := properties(ours)):
+            yield from differing(property, known[name], f"{place}.{name}", wider=wider)
         else:
             yield f"{place}.{name}"
 
