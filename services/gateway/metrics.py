@@ -54,6 +54,11 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        self.overflows = Counter(
+            "silverprint_gateway_websocket_overflows_total",
+            "WebSockets closed because their reader was too slow for what must arrive.",
+            registry=self.registry,
+        )
         self.sockets = Gauge("silverprint_gateway_websockets", "WebSockets that are open.", registry=self.registry)
 
     def answered(self, route: str, method: str, code: int, seconds: float) -> None:

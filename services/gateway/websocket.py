@@ -26,8 +26,8 @@ MAX_SOCKETS = 5000
 #: Seconds to wait for the number of prompts before the last one known has to do.
 COUNT_TIMEOUT = 1.0
 
-#: Seconds that a client which does not read has to take the goodbye.
-CLOSE_TIMEOUT = 1.0
+#: Seconds that a client which reads slowly has to take what is on its way, and the goodbye.
+CLOSE_TIMEOUT = 5.0
 
 #: Close code for a client that cannot keep up; it may come back and is told what it missed.
 _TRY_AGAIN_LATER = 1013
@@ -50,15 +50,15 @@ async def serve_socket(backends: Backends, websocket: WebSocket) -> None:
     socket = hub.socket(client_id, address)
     hub.join(socket, await _remaining(backends))
     try:
-        await _converse(websocket, socket, backends.max_upload_bytes)
+        await _converse(websocket, socket, backends)
     finally:
         hub.leave(socket)
 
 
-async def _converse(websocket: WebSocket, socket: Socket, max_upload_bytes: int) -> None:
+async def _converse(websocket: WebSocket, socket: Socket, backends: Backends) -> None:
     tasks = [
         asyncio.create_task(socket.send_all(_sender(websocket))),
-        asyncio.create_task(_listen(websocket, socket, max_upload_bytes)),
+        asyncio.create_task(_listen(websocket, socket, backends.max_upload_bytes)),
     ]
     try:
         await asyncio.wait([*tasks, socket.overflowed], return_when=asyncio.FIRST_COMPLETED)
@@ -70,6 +70,7 @@ async def _converse(websocket: WebSocket, socket: Socket, max_upload_bytes: int)
         if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect | OSError):
             raise result
     if socket.overflowed.done():
+        backends.metrics.overflows.inc()
         with contextlib.suppress(TimeoutError, WebSocketDisconnect, OSError):
             await asyncio.wait_for(websocket.close(_TRY_AGAIN_LATER, "you read too slowly"), CLOSE_TIMEOUT)
 

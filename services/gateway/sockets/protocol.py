@@ -89,12 +89,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """End a connection whose peer is gone."""
         super().keepalive_timeout()
-        self._abort_later()
+        self._abort_in(LINGER)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """The application has nothing more to say."""
         super().on_task_complete(task)
-        self._abort_later()
+        self._abort_in(self.close_timeout + LINGER)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""
@@ -105,9 +105,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def _refuse(self, code: int, reason: str) -> None:
         self.conn.fail(code, reason)
         self.handle_parser_exception()
-        self._abort_later()
+        self._abort_in(LINGER)
 
-    def _abort_later(self) -> None:
+    def _abort_in(self, seconds: float) -> None:
         """A transport closes only when everything is written, which a peer that does not read puts off for ever."""
         if self._abort is None and not self.disconnected:
-            self._abort = self.loop.call_later(LINGER, self.transport.abort)
+            self._abort = self.loop.call_later(seconds, self.transport.abort)

@@ -45,16 +45,17 @@ async def close_code(reader: asyncio.StreamReader) -> int:
     async with asyncio.timeout(20):
         while True:
             first, length = await reader.readexactly(2)
-            if length == 126:
-                length = int.from_bytes(await reader.readexactly(2), "big")
+            if length > 125:
+                length = int.from_bytes(await reader.readexactly(2 if length == 126 else 8), "big")
             data = await reader.readexactly(length)
             if first & 15 == Opcode.CLOSE:
                 return int.from_bytes(data[:2], "big")
 
 
-async def sockets_left(running: Gateway, left: int) -> None:
+async def measured(running: Gateway, figure: str) -> None:
+    """Return once a metric has a value."""
     async with asyncio.timeout(20):
-        while f"silverprint_gateway_websockets {left}.0" not in (await running.http.get("/metrics")).text:
+        while f"silverprint_gateway_{figure}\n" not in (await running.http.get("/metrics")).text:
             pass
 
 
@@ -107,7 +108,7 @@ async def test_a_client_that_floods_the_gateway_is_sent_away(shared: Gateway) ->
 async def test_where_too_many_sockets_are_open_no_more_are_served_until_one_closes(
     shared: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await sockets_left(shared, 0)
+    await measured(shared, "websockets 0.0")
     monkeypatch.setattr(websocket, "MAX_SOCKETS", 1)
     async with shared.socket("first") as first:
         await receive(first)
@@ -116,7 +117,7 @@ async def test_where_too_many_sockets_are_open_no_more_are_served_until_one_clos
                 pass
         assert refused.value.response.status_code == 503
         assert "sockets are open" in json.loads(refused.value.response.body)["error"]["message"]
-    await sockets_left(shared, 0)
+    await measured(shared, "websockets 0.0")
     async with shared.socket("second") as second:
         assert (await receive(second))["data"]["sid"] == "second"
 
@@ -140,6 +141,22 @@ async def test_pings_that_nobody_takes_the_answers_of_do_not_pile_up(
             await writer.drain()
         (served,) = made
         assert served.transport.get_write_buffer_size() < 1 << 20
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_client_that_reads_too_slowly_is_told_to_come_back() -> None:
+    shown = json.dumps({"text": ["x" * 1_000_000]}).encode()
+
+    async def talk(run: ScriptedRun) -> None:
+        run.emit(ExecutionStarted(), NodesCached(()))
+        for _ in range(30):
+            run.emit(NodeFinished(ONE, shown, False))
+        run.emit(ExecutionSucceeded())
+
+    async with gateway(talk) as running, raw(running) as (reader, _):
+        await running.submit(client_id="me")
+        await measured(running, "websocket_overflows_total 1.0")
+        assert await close_code(reader) == 1013
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -167,4 +184,4 @@ async def test_a_client_that_vanishes_in_mid_message_is_forgotten(monkeypatch: p
 
     async with gateway(talk) as running, raw(running):
         await running.finished(await running.submit(client_id="me"))
-        await sockets_left(running, 0)
+        await measured(running, "websockets 0.0")
