@@ -6,8 +6,8 @@ import copy
 
 import pytest
 
-from tests import recorded_files
-from tests.differences import DOCUMENTS, FILES, JOBS, SESSIONS, SUBMISSIONS, UNCOUNTED, Difference
+from tests import recorded_files, recorded_static
+from tests.differences import DOCUMENTS, FILES, JOBS, SESSIONS, STATIC_FILES, SUBMISSIONS, UNCOUNTED, Difference
 from tests.recorded_answers import recorded, recorded_outcome
 from tests.recordings import SESSIONS as SESSION_NAMES
 from tests.recordings import (
@@ -34,11 +34,16 @@ RECORDED_FILES = {
     case["label"]: recorded_files.recorded_outcome(case)
     for case in (*recorded_files.VIEWS, *recorded_files.UPLOADS, *recorded_files.ORIGINS)
 }
-RECORDED = RECORDED_SUBMISSIONS | RECORDED_SESSIONS | RECORDED_JOBS | RECORDED_DOCUMENTS | RECORDED_FILES
+RECORDED_STATIC = {case["label"]: recorded_static.recorded_outcome(case) for case in recorded_static.CASES}
+RECORDED = (
+    RECORDED_SUBMISSIONS | RECORDED_SESSIONS | RECORDED_JOBS | RECORDED_DOCUMENTS | RECORDED_FILES | RECORDED_STATIC
+)
 
 
 @pytest.mark.parametrize(
-    "difference", dict.fromkeys((*SUBMISSIONS, *SESSIONS, *JOBS, *DOCUMENTS, *FILES)), ids=lambda it: it.what
+    "difference",
+    dict.fromkeys((*SUBMISSIONS, *SESSIONS, *JOBS, *DOCUMENTS, *FILES, *STATIC_FILES)),
+    ids=lambda it: it.what,
 )
 def test_a_difference_changes_what_was_recorded(difference: Difference) -> None:
     if difference.where is None:

@@ -15,6 +15,7 @@ from tests.differences.in_history import IN_HISTORY
 from tests.differences.in_jobs import IN_JOBS
 from tests.differences.in_nodes import IN_NODES, told_of_a_failure
 from tests.differences.in_sessions import IN_SESSIONS
+from tests.differences.in_static_files import IN_STATIC_FILES
 
 #: Of `tests.recordings.submissions()`.
 SUBMISSIONS = (*IN_ANSWERS, *IN_NODES, *IN_HISTORY)
@@ -31,12 +32,16 @@ DOCUMENTS = IN_DOCUMENTS
 #: Of `tests.recorded_files`.
 FILES = IN_FILES
 
+#: Of `tests.recorded_static`.
+STATIC_FILES = IN_STATIC_FILES
+
 __all__ = [
     "DOCUMENTS",
     "FILES",
     "IN_ANSWERS",
     "JOBS",
     "SESSIONS",
+    "STATIC_FILES",
     "SUBMISSIONS",
     "UNCOUNTED",
     "Difference",

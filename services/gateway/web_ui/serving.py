@@ -30,6 +30,10 @@ _CHUNK = 256 << 10
 _COMPRESSED_SIZES = range(1 << 10, 16 << 20)
 
 
+#: What is said again of a file that has not changed.
+_OF_UNCHANGED = ("Cache-Control", "ETag", "Last-Modified", "Vary")
+
+
 @dataclass(frozen=True)
 class WebFile:
     """A file on our disk."""
@@ -59,7 +63,7 @@ async def web_file(request: Request, file: WebFile, compressed: Compressed) -> R
             return await _zipped(request, file, headers, compressed)
     headers |= file.validators.headers
     if is_unchanged(request, file.validators):
-        return Response(status_code=304, headers=headers)
+        return _unchanged(headers)
     try:
         part = wanted_range(request, file.size, file.validators)
     except RangeNotSatisfiable as error:
@@ -79,8 +83,13 @@ async def _zipped(request: Request, file: WebFile, headers: dict[str, str], comp
     validators = Validators(f'{file.validators.etag[:-1]}-gzip"', file.validators.modified_at)
     headers |= validators.headers
     if is_unchanged(request, validators):
-        return Response(status_code=304, headers=headers)
+        return _unchanged(headers)
     return Response(await compressed.file(file.path, validators.etag), headers=headers | {"Content-Encoding": "gzip"})
+
+
+def _unchanged(headers: dict[str, str]) -> Response:
+    """What a browser keeps is still right: about itself it knows all but for how long."""
+    return Response(status_code=304, headers={name: headers[name] for name in _OF_UNCHANGED if name in headers})
 
 
 async def _content(path: Path, start: int, length: int) -> AsyncIterator[bytes]:
