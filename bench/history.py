@@ -44,7 +44,14 @@ async def main() -> None:
         prompt_id = await fill(server)
         show_memory(server, f"with {ENTRIES} entries")
         print(f"{'':<45} {'median':>9} [{'best':>8}]")
-        for path in ("/history?max_items=64", "/history?max_items=64&offset=5000", f"/history/{prompt_id}", "/queue"):
+        paths = (
+            "/history?max_items=64",
+            "/history?max_items=64&offset=5000",
+            f"/history/{prompt_id}",
+            "/jobs?limit=64",
+            "/queue",
+        )
+        for path in paths:
             taken = [await seconds(lambda path=path: server.client.get(path)) for _ in range(ROUNDS)]  # type: ignore[misc]
             show(f"GET {path.replace(prompt_id, '{id}')}", taken, 1e3, "ms")
         show("GET /history", [await seconds(lambda: server.client.get("/history")) for _ in range(3)], 1e3, "ms")
