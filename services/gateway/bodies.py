@@ -9,6 +9,7 @@ from contextlib import aclosing
 import msgspec
 from starlette.requests import Request
 
+from services.errors import Unavailable
 from services.gateway.errors import BodyTooLarge, TooSlow
 from services.gateway.raw_json import members
 
@@ -17,6 +18,30 @@ GRACE = 30.0
 
 #: Bytes per second that a body must come with.
 MIN_RATE = 10 << 10
+
+
+#: Bytes of all bodies together that wait in memory for their rest.
+MAX_ARRIVING = 256 << 20
+
+
+class _Arriving:
+    """What has come of bodies that are not complete, in this process."""
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    def add(self, size: int) -> None:
+        """Count more of it; raises `Unavailable` when that is too much."""
+        self._size += size
+        if self._size > MAX_ARRIVING:
+            raise Unavailable("too many long requests arrive at the same time")
+
+    def subtract(self, size: int) -> None:
+        """Count what was added before no more."""
+        self._size -= size
+
+
+_arriving = _Arriving()
 
 
 async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
@@ -41,8 +66,19 @@ async def chunks(request: Request, limit: int) -> AsyncIterator[bytes]:
 
 
 async def whole(request: Request, limit: int) -> bytes:
-    """The body in one piece; raises as `chunks` does."""
-    return b"".join([chunk async for chunk in chunks(request, limit)])
+    """The body in one piece.
+
+    Raises:
+        Unavailable: too much of other bodies is in memory, waiting for its rest; and as `chunks` does.
+    """
+    parts: list[bytes] = []
+    try:
+        async for chunk in chunks(request, limit):
+            parts.append(chunk)
+            _arriving.add(len(chunk))
+        return b"".join(parts)
+    finally:
+        _arriving.subtract(sum(map(len, parts)))
 
 
 async def json_object(request: Request, limit: int) -> dict[str, msgspec.Raw]:

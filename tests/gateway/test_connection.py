@@ -174,6 +174,22 @@ async def test_a_chunked_body_without_an_end_is_too_large(shared: Gateway) -> No
         sending.cancel()
 
 
+async def test_halves_of_bodies_do_not_fill_memory(shared: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "MAX_ARRIVING", 5 << 19)
+    half = POST + b"Content-Length: 2000000\r\n\r\n" + bytes(1 << 20)
+    async with client(shared) as first, client(shared) as second, client(shared) as third:
+        for waiting in (first, second, third):
+            await waiting.send(half)
+        answers = [asyncio.create_task(it.answer()) for it in (first, second, third)]
+        done, pending = await asyncio.wait(answers, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        assert [(await it)[0] for it in done] == [503]
+        assert len(pending) == 2
+        for left in pending:
+            left.cancel()
+    answer = await shared.http.post("/prompt", content=b" " * (2 << 20))
+    assert answer.json()["error"]["type"] == "invalid_json"
+
+
 @pytest.mark.usefixtures("hurried")
 async def test_what_follows_an_early_answer_is_read_for_a_while(shared: Gateway) -> None:
     head = b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000000\r\n\r\n"
