@@ -1,6 +1,6 @@
 """Whatever the document of the API allows, and some that it does not, gets an answer that it knows.
 
-`make fuzz` asks for ten minutes and at random what this asks for some seconds and always the same.
+`make fuzz` asks at random for ten minutes; this asks the values at the edges of what is allowed, always the same.
 """
 
 from __future__ import annotations
@@ -18,6 +18,6 @@ from tools.fuzz import command, prepare
 def test_no_request_gets_an_answer_that_is_not_documented(tmp_path: Path) -> None:
     with running(tmp_path) as stack:
         prepare(stack.url)
-        flags = ["--phases", "examples,coverage,fuzzing", "--max-examples", "3", "--generation-deterministic"]
+        flags = ["--phases", "examples,coverage", "--generation-deterministic"]
         asked = subprocess.run(command(stack.url, *flags), cwd=tmp_path, capture_output=True, text=True)
     assert asked.returncode == 0, asked.stdout
