@@ -20,7 +20,7 @@ demo: install ## start everything, make one picture, stop
 	$(BIN)/silverprint demo
 
 test: $(VENV)/.installed-dev ## install and run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 fuzz: $(VENV)/.installed-dev ## ask a stack of its own everything for ten minutes
 	$(BIN)/python -m tools.fuzz

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+from websockets.asyncio.client import ClientConnection
 
 from services.gateway.momentary import FRESH
 from services.queue.packs import (
@@ -27,6 +29,8 @@ from services.queue.packs import (
 from tests.gateway.stack import GRAPH, Gateway, gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+KNOCK = "mine.knock"
 
 REPORT = PackReport(
     (NodePack("mine", 3), NodePack("broken", 0, "ImportError: no module")),
@@ -131,10 +135,28 @@ async def test_messages_of_packs_reach_the_sockets_they_are_for(packed: Gateway)
     async with packed.socket("one") as one, packed.socket("two") as two:
         for socket in (one, two):
             assert json.loads(await socket.recv())["type"] == "status"
+        await followed(packed, one)
         packed.executor.say(PackMessage("one", TextMessage("mine.hello", b'{"big": 18446744073709551615}')))
         packed.executor.say(PackMessage("one", BinaryMessage(77, b"\x00\xff")))
         packed.executor.say(PackMessage("", TextMessage("mine.all", b"null")))
-        assert json.loads(await one.recv()) == {"type": "mine.hello", "data": {"big": 18446744073709551615}}
-        assert await one.recv() == b"\x00\x00\x00\x4d\x00\xff"
+        assert json.loads(await received(one)) == {"type": "mine.hello", "data": {"big": 18446744073709551615}}
+        assert await received(one) == b"\x00\x00\x00\x4d\x00\xff"
         for socket in (one, two):
-            assert json.loads(await socket.recv()) == {"type": "mine.all", "data": None}
+            assert json.loads(await received(socket)) == {"type": "mine.all", "data": None}
+
+
+async def followed(packed: Gateway, socket: ClientConnection) -> None:
+    """Return once the gateway hears what packs say, which is kept for nobody."""
+    while True:
+        packed.executor.say(PackMessage("", TextMessage(KNOCK, b"null")))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 0.1)
+            return
+
+
+async def received(socket: ClientConnection) -> str | bytes:
+    """The next message of a socket that is not from `followed`."""
+    while True:
+        message = await socket.recv()
+        if isinstance(message, bytes) or json.loads(message)["type"] != KNOCK:
+            return message
