@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from bench.full_size import SD15, SDXL, VAE, Size
+from bench.full_size import VAE
+from bench.sizes import SD15, SDXL, Size
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.models.vae import Vae
 

@@ -5,25 +5,15 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from bench.sizes import SD15, SDXL
 from services.executor.diffusion.models.clip_text import ClipText, ClipTextSpec
 from services.executor.diffusion.models.unet import UNet
-from services.executor.diffusion.models.unet_spec import (
-    BlockSpec,
-    ConvSpec,
-    DownsampleSpec,
-    LayerSpec,
-    ResBlockSpec,
-    TransformerSpec,
-    UNetSpec,
-    UpsampleSpec,
-)
 from services.executor.diffusion.models.vae import Vae, VaeSpec
 
 Shapes = dict[str, tuple[int, ...]]
@@ -31,71 +21,6 @@ Shapes = dict[str, tuple[int, ...]]
 #: Random numbers are made once and repeated: what a file holds does not matter, that it is no zeros does.
 _REPEATED = 1 << 20
 
-
-@dataclass(frozen=True, kw_only=True)
-class Size:
-    """The sizes of a family's UNet.
-
-    Attributes:
-        multiples: the widths of the levels, as multiples of `width`.
-        depths: the transformer blocks of a level, 0 for none.
-        vector: the width of the vector condition.
-    """
-
-    width: int = 320
-    multiples: Sequence[int]
-    depths: Sequence[int]
-    middle_depth: int
-    context: int
-    linear: bool
-    vector: int | None = None
-
-    @property
-    def spec(self) -> UNetSpec:
-        """The UNet, two residual blocks on each level."""
-        widths = [self.width * multiple for multiple in self.multiples]
-        inputs: list[BlockSpec] = [(ConvSpec(4, self.width),)]
-        skips = [self.width]
-        now = self.width
-        for level, (wide, depth) in enumerate(zip(widths, self.depths, strict=True)):
-            for _ in range(2):
-                inputs.append((self._res(now, wide), *self._transformers(wide, depth)))
-                now = wide
-                skips.append(now)
-            if level < len(widths) - 1:
-                inputs.append((DownsampleSpec(now),))
-                skips.append(now)
-        middle = (self._res(now, now), *self._transformers(now, self.middle_depth), self._res(now, now))
-        outputs: list[BlockSpec] = []
-        for level in reversed(range(len(widths))):
-            for number in range(3):
-                block: list[LayerSpec] = [self._res(now + skips.pop(), widths[level])]
-                now = widths[level]
-                block += self._transformers(now, self.depths[level])
-                if number == 2 and level > 0:
-                    block.append(UpsampleSpec(now))
-                outputs.append(tuple(block))
-        return UNetSpec(
-            in_channels=4,
-            out_channels=4,
-            model_channels=self.width,
-            context_dim=self.context,
-            adm_channels=self.vector,
-            input_blocks=tuple(inputs),
-            middle_block=middle,
-            output_blocks=tuple(outputs),
-        )
-
-    def _res(self, narrow: int, wide: int) -> LayerSpec:
-        return ResBlockSpec(narrow, wide, self.width * 4)
-
-    def _transformers(self, width: int, depth: int) -> list[LayerSpec]:
-        heads = width // 64 if self.linear else 8
-        return [TransformerSpec(width, depth, self.context, heads, self.linear)] if depth else []
-
-
-SD15 = Size(multiples=(1, 2, 4, 4), depths=(1, 1, 1, 0), middle_depth=1, context=768, linear=False)
-SDXL = Size(multiples=(1, 2, 4), depths=(0, 2, 10), middle_depth=10, context=2048, linear=True, vector=2816)
 VAE = VaeSpec(128, (1, 2, 4, 4), 2)
 CLIP_L = ClipTextSpec(768, 3072, 12, 12)
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from bench import networks
+from bench.sizes import SD15, SDXL, Size
 from services.executor.memory import current
 from services.executor.memory.budget import Budget
 from services.executor.patching.model_patcher import ModelPatcher
@@ -32,8 +33,8 @@ WARM_UP = 3
 SAMPLERS = ("euler", "dpmpp_2m", "euler_ancestral", "dpmpp_2m_sde", "dpmpp_2m_sde_gpu", "uni_pc")
 #: name, sizes, pixels a side
 CASES = (
-    ("SD 1.5, 512x512", networks.STABLE_DIFFUSION_1, 512),
-    ("SDXL, 1024x1024", networks.STABLE_DIFFUSION_XL, 1024),
+    ("SD 1.5, 512x512", SD15, 512),
+    ("SDXL, 1024x1024", SDXL, 1024),
 )
 DTYPES = (torch.float16, torch.bfloat16)
 DEVICE = "cuda"
@@ -99,7 +100,7 @@ def waits(run: Callable[[Any], Tensor]) -> Counter[str]:
     return found
 
 
-def measure(name: str, size: networks.Size, side: int, dtype: torch.dtype) -> None:
+def measure(name: str, size: Size, side: int, dtype: torch.dtype) -> None:
     model = networks.model(size, DEVICE, dtype)
     forward = model.model.diffusion_model
     given = networks.inputs(size, side, 2, DEVICE, dtype)
@@ -122,7 +123,7 @@ def measure(name: str, size: networks.Size, side: int, dtype: torch.dtype) -> No
     variants(model, given, bare)
 
 
-def runner(model: ModelPatcher, size: networks.Size, side: int, sampler: str) -> Callable[[Any], Tensor]:
+def runner(model: ModelPatcher, size: Size, side: int, sampler: str) -> Callable[[Any], Tensor]:
     """A run as KSampler makes it."""
     positive, negative = networks.conditioning(size, 1), networks.conditioning(size, 2)
     latent = torch.zeros(1, 4, side // 8, side // 8)

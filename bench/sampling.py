@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from bench import networks
+from bench.sizes import HEADS, SD15, Size
 from services.executor.diffusion.models.unet import UNet
 from services.executor.diffusion.noise import SamplerNoise
 from services.executor.diffusion.samplers import SAMPLERS
@@ -28,7 +29,7 @@ from services.executor.patching.sampling import sample
 
 ROUNDS = 3
 STEPS = 20
-SIZE = networks.STABLE_DIFFUSION_1
+SIZE = SD15
 
 Run = Callable[[], object]
 
@@ -73,8 +74,8 @@ def own(pixels: int, dtype: torch.dtype, layout: torch.memory_format) -> Run:
 def peer(pixels: int) -> Run:
     from diffusers import UNet2DConditionModel  # type: ignore[import-not-found]
 
-    widths = [SIZE.width * multiplier for multiplier in SIZE.multipliers]
-    shape = {"cross_attention_dim": SIZE.context, "attention_head_dim": SIZE.heads, "block_out_channels": widths}
+    widths = [SIZE.width * multiple for multiple in SIZE.multiples]
+    shape = {"cross_attention_dim": SIZE.context, "attention_head_dim": HEADS, "block_out_channels": widths}
     unet = UNet2DConditionModel(sample_size=pixels // 8, **shape).eval().requires_grad_(False)
     latent, timesteps, context, _ = networks.inputs(SIZE, pixels, 2, "cpu", torch.float32)
     return lambda: unet(latent, timesteps, context)
@@ -100,7 +101,7 @@ def stubbed(sampler: str, pixels: int) -> Run:
 
 
 def _nothing() -> ModelPatcher:
-    small = networks.Size((1, 2), (1, 1), 1, SIZE.context, heads=2, width=32)
+    small = Size(width=32, multiples=(1, 2), depths=(1, 1), middle_depth=1, context=SIZE.context, linear=False)
     made = networks.model(small)
     made.model.diffusion_model.forward = lambda latent, *_, **__: latent
     return made

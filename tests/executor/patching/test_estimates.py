@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.activations import peak_bytes
-from bench.full_size import Size
+from bench.sizes import Size
 from services.executor.diffusion.families import FAMILIES
 from services.executor.diffusion.model_sampling import stable_diffusion_sampling
 from services.executor.diffusion.models.diffusion_model import LatentDiffusionModel
