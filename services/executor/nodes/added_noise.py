@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.diffusion.sampling import with_channels
-from services.executor.nodes.guiders import required
+from services.executor.nodes.checkpoint_parts import held_model
 from services.executor.nodes.latent import Latent
 from services.executor.patching.model_patcher import ModelPatcher
 
@@ -42,7 +42,7 @@ class AddNoise:
         """
         if len(sigmas) == 0:
             return (latent_image,)
-        patcher = required(model)
+        patcher = held_model(model)
         form = patcher.get_model_object("latent_format")
         samples = with_channels(latent_image["samples"], patcher.latent_format.channels)
         latent = latent_image | {"samples": samples}

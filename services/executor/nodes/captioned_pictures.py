@@ -10,6 +10,7 @@ from torch import Tensor
 
 from services.executor.diffusion.conditioning import Conditioning
 from services.executor.engine.context import current_context
+from services.executor.nodes.checkpoint_parts import held_clip
 from services.executor.nodes.declarations import chosen, whole
 from services.executor.nodes.picture_sets import FITS, FolderNode, fitted, folders, pictures_in
 from services.files.records import FileName
@@ -51,8 +52,7 @@ class LoadImageTextSetFromFolderNode(FolderNode):
             ValueError: there is no text encoder; there are no pictures, one is none or of another size, or they could
                 not be held; a text is none.
         """
-        if clip is None:
-            raise ValueError("clip: the checkpoint holds no text encoder")
+        clip = held_clip(clip)
         fit, names = chosen(FITS, resize_method, "resize_method"), pictures_in(folder)
         if not names:
             raise ValueError(f"folder: there are no pictures in {folder!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.executor.nodes.checkpoint_parts import held_clip
 from services.executor.nodes.declarations import number
 from services.executor.nodes.schema_node import SchemaNode
 from services.executor.patching.clip import CLIP
@@ -31,9 +32,7 @@ class CLIPAttentionMultiply(SchemaNode):
         Raises:
             ValueError: they are missing.
         """
-        if clip is None:
-            raise ValueError("clip: the checkpoint holds no text encoder")
-        patched = clip.clone()
+        patched = held_clip(clip).clone()
         keys = patched.patcher.model_state_dict()
         for part, factor in factors.items():
             # Adding nothing of a weight to itself leaves the factor of what was there.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.executor.nodes.checkpoint_parts import held_clip
+
 
 class CLIPSetLastLayer:
     """A text encoder without its last layers."""
@@ -25,9 +27,7 @@ class CLIPSetLastLayer:
         Raises:
             ValueError: there is no text encoder.
         """
-        if clip is None:
-            raise ValueError("clip: the checkpoint holds no text encoder")
-        stopping = clip.clone()
+        stopping = held_clip(clip).clone()
         stopping.clip_layer(stop_at_clip_layer)
         return (stopping,)
 

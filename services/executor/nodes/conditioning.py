@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.executor.nodes.checkpoint_parts import held_clip
+
 
 class CLIPTextEncode:
     """A text as a model understands it."""
@@ -33,6 +35,5 @@ class CLIPTextEncode:
         Raises:
             ValueError: there is no text encoder.
         """
-        if clip is None:
-            raise ValueError("clip: the checkpoint holds no text encoder")
+        clip = held_clip(clip)
         return (clip.encode_from_tokens_scheduled(clip.tokenize(text)),)

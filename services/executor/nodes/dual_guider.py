@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.diffusion.conditioning import Conditioning
-from services.executor.nodes.guiders import CFG, GuiderNode, required
+from services.executor.nodes.checkpoint_parts import held_model
+from services.executor.nodes.guiders import CFG, GuiderNode
 from services.executor.patching import guider
 from services.executor.patching.model_patcher import ModelPatcher
 from services.executor.patching.prediction import calc_cond_batch, cfg_function
@@ -88,7 +89,7 @@ class DualCFGGuider(GuiderNode):
         """
         if style not in STYLES:
             raise ValueError(f"style: {style!r} is not one of {', '.join(STYLES)}")
-        made = DualGuidance(required(model))
+        made = DualGuidance(held_model(model))
         made.set_conds(cond1, negative, cond2)
         made.set_cfg(cfg_conds)
         made.outer_cfg = cfg_cond2_negative

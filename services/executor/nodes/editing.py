@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.conditioning import Conditioning
+from services.executor.nodes.checkpoint_parts import held_vae
 from services.executor.nodes.conditioning_options import CONDITIONING
 from services.executor.nodes.conditioning_regions import with_options
 from services.executor.nodes.declarations import IMAGE
-from services.executor.nodes.latent import Latent, require_vae
+from services.executor.nodes.latent import Latent
 from services.executor.nodes.schema_node import SchemaNode
 
 
@@ -38,7 +39,7 @@ class InstructPixToPixConditioning(SchemaNode):
         Raises:
             ValueError: there is no autoencoder.
         """
-        require_vae(vae)
+        held_vae(vae)
         seen = vae.encode(pixels[..., :3])
         given = {"concat_latent_image": seen}
         return with_options(positive, **given), with_options(negative, **given), {"samples": torch.zeros_like(seen)}

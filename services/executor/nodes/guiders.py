@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.executor.diffusion.conditioning import Conditioning
+from services.executor.nodes.checkpoint_parts import held_model
 from services.executor.patching import guider
 from services.executor.patching.model_patcher import ModelPatcher
 
@@ -42,7 +43,7 @@ class BasicGuider(GuiderNode):
         Raises:
             ValueError: the model is missing.
         """
-        made = OneSided(required(model))
+        made = OneSided(held_model(model))
         made.set_conds(conditioning)
         return (made,)
 
@@ -70,21 +71,10 @@ class CFGGuider(GuiderNode):
         Raises:
             ValueError: the model is missing.
         """
-        made = guider.CFGGuider(required(model))
+        made = guider.CFGGuider(held_model(model))
         made.set_conds(positive, negative)
         made.set_cfg(cfg)
         return (made,)
-
-
-def required(model: ModelPatcher | None) -> ModelPatcher:
-    """The model.
-
-    Raises:
-        ValueError: it is missing.
-    """
-    if model is None:
-        raise ValueError("model: the checkpoint holds no diffusion model")
-    return model
 
 
 NODES: tuple[type, ...] = (BasicGuider, CFGGuider)

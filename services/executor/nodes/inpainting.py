@@ -9,9 +9,10 @@ from torch.nn import functional
 
 from services.executor.diffusion.conditioning import Conditioning
 from services.executor.nodes.batches import flat_masks
+from services.executor.nodes.checkpoint_parts import held_vae
 from services.executor.nodes.conditioning_regions import CONDITIONING, with_options
 from services.executor.nodes.declarations import whole
-from services.executor.nodes.latent import Latent, require_vae
+from services.executor.nodes.latent import Latent
 from services.executor.nodes.windows import window_maximum
 
 GREY = 0.5
@@ -99,7 +100,7 @@ class InpaintModelConditioning:
 
 def _cropped(vae: Any, pixels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Pictures and masks (batch, 1, height, width) of one size that is a whole number of cells."""
-    require_vae(vae)
+    held_vae(vae)
     masks = flat_masks(mask).unsqueeze(1).float()
     if len(masks) not in (1, len(pixels)):
         raise ValueError(f"mask: {len(masks)} masks do not go with {len(pixels)} pictures")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from services.executor.nodes.checkpoint_parts import held_vae
 from services.executor.nodes.limits import check_size
 
 #: What flows between nodes as LATENT: `samples` (batch, channels, height, width) and options such as `noise_mask`.
@@ -76,7 +77,7 @@ class VAEDecode:
         Raises:
             ValueError: there is no autoencoder.
         """
-        require_vae(vae)
+        held_vae(vae)
         return (vae.decode(samples["samples"]),)
 
 
@@ -98,15 +99,5 @@ class VAEEncode:
         Raises:
             ValueError: there is no autoencoder, or a picture is too small to have a latent.
         """
-        require_vae(vae)
+        held_vae(vae)
         return ({"samples": vae.encode(pixels)},)
-
-
-def require_vae(vae: Any) -> None:
-    """Refuse what a checkpoint without an autoencoder gives.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if vae is None:
-        raise ValueError("vae: the checkpoint holds no autoencoder")

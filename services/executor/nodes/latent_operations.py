@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from services.executor.nodes.checkpoint_parts import held_model
 from services.executor.nodes.declarations import number, whole
 from services.executor.nodes.latent import Latent
 from services.executor.nodes.latent_arithmetic import LATENT, LatentNode
@@ -64,8 +65,7 @@ class LatentApplyOperationCFG(OperationNode):
         Raises:
             ValueError: the model is missing.
         """
-        if model is None:
-            raise ValueError("model: the checkpoint holds no diffusion model")
+        model = held_model(model)
 
         def operate(told: dict[str, Any]) -> list[Tensor]:
             positive, *others = told["conds_out"]

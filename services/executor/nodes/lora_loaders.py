@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.environment import environment
-from services.executor.nodes.guiders import required
+from services.executor.nodes.checkpoint_parts import held_model
 from services.executor.patching.lora import load_lora, with_lora
 from services.executor.patching.model_patcher import ModelPatcher
 
@@ -108,7 +108,7 @@ class LoraModelLoader:
         Raises:
             ValueError: the model is missing.
         """
-        model = required(model)
+        model = held_model(model)
         return (model if strength_model == 0 else with_lora(model, None, lora, strength_model, 0.0)[0],)
 
 

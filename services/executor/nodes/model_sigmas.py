@@ -9,6 +9,7 @@ from torch import Tensor
 
 from services.executor.diffusion.model_sampling import ModelSampling
 from services.executor.diffusion.schedules import SCHEDULERS, beta, sigmas_for
+from services.executor.nodes.checkpoint_parts import held_model
 from services.executor.nodes.declarations import number, whole
 from services.executor.nodes.sigma_schedules import STEPS, SchedulerNode, exact
 
@@ -122,10 +123,7 @@ class SamplingPercentToSigma:
 
 
 def _sampling_of(model: Any) -> ModelSampling:
-    if model is None:
-        raise ValueError("model: the checkpoint holds no diffusion model")
-    model_sampling: ModelSampling = model.model_sampling
-    return model_sampling
+    return held_model(model).model_sampling
 
 
 NODES: tuple[type, ...] = (BasicScheduler, BetaSamplingScheduler, SDTurboScheduler, SamplingPercentToSigma)

@@ -14,8 +14,8 @@ from services.executor.diffusion.samplers.er_sde import sample_er_sde
 from services.executor.diffusion.samplers.euler import sample_euler_ancestral
 from services.executor.diffusion.samplers.lms import sample_lms
 from services.executor.diffusion.samplers.sa_solver import sample_sa_solver
+from services.executor.nodes.checkpoint_parts import held_model
 from services.executor.nodes.declarations import Declaration, number, whole
-from services.executor.nodes.guiders import required
 from services.executor.nodes.sigma_schedules import exact
 from services.executor.patching.k_samplers import KSAMPLER, as_k_function, sampler_object
 from services.executor.patching.model_patcher import ModelPatcher
@@ -192,7 +192,7 @@ class SamplerSASolver(SamplerNode):
         Raises:
             ValueError: the model is missing.
         """
-        levels = required(model).get_model_object("model_sampling")
+        levels = held_model(model).get_model_object("model_sampling")
         between = tuple(levels.percent_to_sigma(percent) for percent in (sde_start_percent, sde_end_percent))
         return (KSAMPLER(as_k_function(sample_sa_solver), {**parameters, "sde_between": between}),)
 

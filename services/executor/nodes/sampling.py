@@ -6,6 +6,7 @@ from typing import Any
 
 from services.executor.diffusion.samplers import SAMPLERS
 from services.executor.diffusion.schedules import SCHEDULERS
+from services.executor.nodes.checkpoint_parts import held_model
 from services.executor.nodes.latent import Latent
 from services.executor.nodes.step_report import report_steps
 from services.executor.patching.sampling import sample
@@ -18,10 +19,8 @@ def sample_latent(model: Any, positive: Any, negative: Any, latent: Latent, **ho
         ValueError: the model is missing, or the sampler or scheduler is not known.
         Interrupted: somebody asked to stop; heard once a step.
     """
-    if model is None:
-        raise ValueError("model: the checkpoint holds no diffusion model")
     samples = sample(
-        model,
+        held_model(model),
         positive,
         negative,
         latent["samples"],

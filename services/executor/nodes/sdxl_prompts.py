@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.executor.diffusion.conditioning import Conditioning
+from services.executor.nodes.checkpoint_parts import held_clip
 from services.executor.nodes.declarations import LONGEST_SIDE, Declaration, number, whole
 from services.executor.nodes.schema_node import SchemaNode
 
@@ -50,7 +51,7 @@ class CLIPTextEncodeSDXL(SchemaNode):
         Raises:
             ValueError: there are no text encoders, or those of another family.
         """
-        tokens = _needed(clip).tokenize(text_g)
+        tokens = held_clip(clip).tokenize(text_g)
         if "g" not in tokens:
             raise ValueError("clip: these are not the text encoders of Stable Diffusion XL")
         if "l" in tokens:
@@ -86,15 +87,9 @@ class CLIPTextEncodeSDXLRefiner(SchemaNode):
         Raises:
             ValueError: there is no text encoder.
         """
-        tokens = _needed(clip).tokenize(text)
+        tokens = held_clip(clip).tokenize(text)
         options = {"aesthetic_score": ascore, "width": width, "height": height}
         return (clip.encode_from_tokens_scheduled(tokens, add_dict=options),)
-
-
-def _needed(clip: Any) -> Any:
-    if clip is None:
-        raise ValueError("clip: the checkpoint holds no text encoder")
-    return clip
 
 
 def _fill_up(tokens: dict[str, list[Any]], empty: dict[str, list[Any]]) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from services.executor.nodes.checkpoint_parts import held_vae
 from services.executor.nodes.declarations import Declaration, whole
-from services.executor.nodes.latent import Latent, require_vae
+from services.executor.nodes.latent import Latent
 
 LARGEST = 4096  # pixels, or frames
 SMALLEST_SHARE = 4  # tiles are at least this many times as large as their overlap
@@ -59,7 +60,7 @@ class VAEDecodeTiled(TilesNode):
         Raises:
             ValueError: there is no autoencoder.
         """
-        require_vae(vae)
+        held_vae(vae)
         cell = vae.spacial_compression_decode()
         tile, overlap = max(1, tile_size // cell), min(overlap, tile_size // SMALLEST_SHARE) // cell
         return (vae.decode_tiled(samples["samples"], tile_x=tile, tile_y=tile, overlap=overlap),)
@@ -92,7 +93,7 @@ class VAEEncodeTiled(TilesNode):
         Raises:
             ValueError: there is no autoencoder, or a picture is too small to have a latent.
         """
-        require_vae(vae)
+        held_vae(vae)
         overlap = min(overlap, tile_size // SMALLEST_SHARE)
         return ({"samples": vae.encode_tiled(pixels, tile_x=tile_size, tile_y=tile_size, overlap=overlap)},)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.executor.diffusion.hooks import HookGroup
 from services.executor.environment import environment
+from services.executor.nodes.checkpoint_parts import held_clip
 from services.executor.nodes.declarations import Declaration, number
 from services.executor.nodes.hooks import HOOKS, HookNode, checked_hooks
 from services.executor.patching.clip import CLIP
@@ -121,8 +122,7 @@ class SetClipHooks(HookNode):
         Raises:
             ValueError: there is no text encoder, or `hooks` are something else.
         """
-        if clip is None:
-            raise ValueError("clip: the checkpoint holds no text encoder")
+        clip = held_clip(clip)
         group = checked_hooks(hooks, "hooks")
         if group is None:
             return (clip,)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from services.executor.nodes.checkpoint_parts import held
 from services.executor.patching.clip import CLIP
 from services.executor.patching.model_patcher import ModelPatcher
 
@@ -53,8 +54,7 @@ def everywhere(own: float, other: float) -> Factors:
 
 def _check_present(**models: Any) -> None:
     for name, model in models.items():
-        if model is None:
-            raise ValueError(f"{name}: the checkpoint holds no such model")
+        held(model, name)
 
 
 def _add(changed: ModelPatcher, other: ModelPatcher, prefix: str, factors: Factors, name: str) -> None:

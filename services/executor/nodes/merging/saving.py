@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from services.executor.diffusion.checkpoints.configuration import CONFIGURATION_KEY
 from services.executor.diffusion.checkpoints.sampling_settings import MODEL_SPEC_KEYS
 from services.executor.diffusion.checkpoints.writing import write_weights
 from services.executor.diffusion.prediction import Epsilon, Velocity
 from services.executor.engine.context import current_context
+from services.executor.nodes.checkpoint_parts import held
 from services.executor.nodes.filename_prefix import name_to_number
 from services.executor.nodes.saving import HIDDEN
 from services.executor.nodes.stored_files import workflow_texts
@@ -36,7 +37,6 @@ UNNAMED_SIDE = 512  # stands for the size of the picture, which a model's name d
 #: What ModelSpec and ComfyUI call what a network predicts.
 PREDICTIONS: Mapping[type, str] = {Epsilon: "epsilon", Velocity: "v"}
 
-Part = TypeVar("Part")
 Extra = Mapping[str, Any] | None
 
 
@@ -81,7 +81,7 @@ class CheckpointSave(SavingNode):
             ResourceExhausted: the disk is full.
             ValueError: one of them is missing.
         """
-        parts = _present("model", model), _present("clip", clip), _present("vae", vae)
+        parts = held(model, "model"), held(clip, "clip"), held(vae, "vae")
         keep_checkpoint(*parts, filename_prefix, workflow_texts(prompt, extra_pnginfo))
         return {}
 
@@ -96,7 +96,7 @@ class ModelSave(SavingNode):
         self, model: ModelPatcher | None, filename_prefix: str, prompt: object = None, extra_pnginfo: Extra = None
     ) -> dict[str, Any]:
         """Store it; raises as `CheckpointSave`."""
-        keep_checkpoint(_present("model", model), None, None, filename_prefix, workflow_texts(prompt, extra_pnginfo))
+        keep_checkpoint(held(model, "model"), None, None, filename_prefix, workflow_texts(prompt, extra_pnginfo))
         return {}
 
 
@@ -110,7 +110,7 @@ class CLIPSave(SavingNode):
         self, clip: CLIP | None, filename_prefix: str, prompt: object = None, extra_pnginfo: Extra = None
     ) -> dict[str, Any]:
         """Store it; raises as `CheckpointSave`."""
-        encoders = _present("clip", clip)
+        encoders = held(clip, "clip")
         for name in encoder_names(encoders):
             texts = workflow_texts(prompt, extra_pnginfo)
             keep(stored_encoder(encoders, name), f"{filename_prefix}_{name}", texts, {"format": "pt"})
@@ -127,14 +127,8 @@ class VAESave(SavingNode):
         self, vae: VAE | None, filename_prefix: str, prompt: object = None, extra_pnginfo: Extra = None
     ) -> dict[str, Any]:
         """Store it; raises as `CheckpointSave`."""
-        keep(stored_vae(_present("vae", vae), prefix=""), filename_prefix, workflow_texts(prompt, extra_pnginfo))
+        keep(stored_vae(held(vae, "vae"), prefix=""), filename_prefix, workflow_texts(prompt, extra_pnginfo))
         return {}
-
-
-def _present(name: str, part: Part | None) -> Part:
-    if part is None:
-        raise ValueError(f"{name}: the checkpoint holds no such model")
-    return part
 
 
 def keep_checkpoint(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.executor.nodes.checkpoint_parts import held_model
 from services.executor.nodes.declarations import Declaration
-from services.executor.nodes.guiders import required
 from services.executor.nodes.schema_node import SchemaNode
 from services.executor.patching.model_patcher import ModelPatcher
 
@@ -34,7 +34,7 @@ def copy_of(model: ModelPatcher | None) -> ModelPatcher:
     Raises:
         ValueError: the model is missing.
     """
-    return required(model).clone()
+    return held_model(model).clone()
 
 
 def is_guided(told: dict[str, Any]) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from services.executor.diffusion.conditioning import Conditioning
+from services.executor.nodes.checkpoint_parts import held_model
 from services.executor.nodes.declarations import Declaration, number
-from services.executor.nodes.guiders import CFG, required
+from services.executor.nodes.guiders import CFG
 from services.executor.nodes.patches.model_patch import MODEL, SchemaPatchNode, copy_of
 from services.executor.nodes.patches.projection import part_along
 from services.executor.nodes.schema_node import SchemaNode
@@ -129,7 +130,7 @@ class PerpNegGuider(SchemaNode):
         Raises:
             ValueError: the model is missing.
         """
-        made = Perpendicular(required(model))
+        made = Perpendicular(held_model(model))
         made.set_conds(positive, negative, empty_conditioning)
         made.set_cfg(cfg)
         made.neg_scale = neg_scale
