@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from services.executor.diffusion.cropping import cropped
 from services.executor.nodes.batches import repeated
 from services.executor.nodes.limits import check_size
 
@@ -33,7 +34,7 @@ def scaled_latent(
         raise ValueError(f"upscale_method: {method!r} is not one of {', '.join(METHODS)}")
     check_size(inputs, *latent.shape[:-2], height, width)
     if crop == "center":
-        latent = _cropped(latent, width / height)
+        latent = cropped(latent, width / height)
     frames = latent.movedim(1, -3).reshape(-1, latent.shape[1], *latent.shape[-2:])
     if method == "bislerp":
         found = slerped(slerped(frames.float(), width, -1), height, -2).to(latent.dtype)
@@ -99,13 +100,3 @@ def _slerp(one: Tensor, other: Tensor, share: Tensor) -> Tensor:
 
 def _divided(vectors: Tensor, norms: Tensor) -> Tensor:
     return torch.where(norms == 0, 0.0, vectors / norms)
-
-
-def _cropped(latent: Tensor, proportion: float) -> Tensor:
-    height, width = latent.shape[-2:]
-    left = top = 0
-    if width / height > proportion:
-        left = round((width - width * (proportion / (width / height))) / 2)
-    else:
-        top = round((height - height * ((width / height) / proportion)) / 2)
-    return latent[..., top : height - top, left : width - left]
