@@ -66,27 +66,22 @@ class Shortage:
         Raises:
             torch.OutOfMemoryError, MemoryError: nothing has helped; the message says what was tried.
         """
-        try:
-            return work()
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            failure = _bare(error)
-        tried = []
-        for name, takes_effect in self._steps(networks, None if smaller is None else step):
-            if not takes_effect():
-                continue
-            work = smaller if name == step and smaller is not None else work
-            tried.append(name)
-            self._count(name, doing, failure)
+        steps = self._steps(networks, None if smaller is None else step)
+        tried: list[str] = []
+        while True:
             try:
                 return work()
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
                 failure = _bare(error)
-        self._count(counters.FAIL, doing, failure)
-        raise self._error(doing, tried, failure) from failure
+            taken = next((name for name, takes_effect in steps if takes_effect()), None)
+            if taken is None:
+                self._count(counters.FAIL, doing, failure)
+                raise self._error(doing, tried, failure) from failure
+            work = smaller if taken == step and smaller is not None else work
+            tried.append(taken)
+            self._count(taken, doing, failure)
 
     def note(self, step: str, doing: str) -> None:
         """Count a step that was taken because memory would have run out."""
