@@ -20,7 +20,7 @@ from services.executor.diffusion.checkpoints.style_models import load_style_netw
 from services.executor.diffusion.checkpoints.weights_file import ModelFile
 from services.executor.diffusion.checkpoints.writing import StoredWeight, write_weights
 from services.executor.environment import environment
-from services.executor.loaded_checkpoints import as_model
+from services.executor.loaded_checkpoints import Models, as_model
 from services.executor.patching.clip import CLIP as CLIP
 from services.executor.patching.clip_vision import ClipVisionModel
 from services.executor.patching.gligen import load_gligen as load_gligen
@@ -76,12 +76,7 @@ def load_checkpoint_guess_config(
     path = Path(ckpt_path)
     checkpoint = environment().checkpoints.get(path)
     vision = load_clip_vision_of(path) if output_clipvision else None
-    return (
-        checkpoint.model if output_model else None,
-        checkpoint.clip if output_clip else None,
-        checkpoint.vae if output_vae else None,
-        ClipVisionModel(vision) if vision else None,
-    )
+    return *_wanted(checkpoint, output_model, output_clip, output_vae), ClipVisionModel(vision) if vision else None
 
 
 def load_checkpoint(
@@ -120,12 +115,11 @@ def load_state_dict_guess_config(
         CheckpointError: they cannot be used.
     """
     known = environment().checkpoints.as_nodes_know_it(checkpoint_of(ModelFile.of(sd, metadata)))
-    return (
-        known.model if output_model else None,
-        known.clip if output_clip else None,
-        known.vae if output_vae else None,
-        None,
-    )
+    return *_wanted(known, output_model, output_clip, output_vae), None
+
+
+def _wanted(models: Models, model: bool, clip: bool, vae: bool) -> tuple[Any, Any, Any]:
+    return models.model if model else None, models.clip if clip else None, models.vae if vae else None
 
 
 def load_diffusion_model(unet_path: Any, model_options: Mapping[str, Any] = {}) -> ModelPatcher:
