@@ -8,8 +8,10 @@ from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from services.errors import OutOfRange
+from services.gateway.errors import error_response
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -71,6 +73,13 @@ def wanted_range(request: Request, size: int, validators: Validators) -> tuple[i
     if length <= 0 or start >= size:
         raise RangeNotSatisfiable(size)
     return start, length
+
+
+def refused_range(error: RangeNotSatisfiable) -> Response:
+    """What is answered to a range that is not there: how long the file is."""
+    refusal = error_response(error)
+    refusal.headers["Content-Range"] = f"bytes */{error.size}"
+    return refusal
 
 
 def accepts_gzip(request: Request) -> bool:

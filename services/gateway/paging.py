@@ -12,6 +12,18 @@ from services.queue.records import Page, Prompt, PromptState, Search
 #: Prompts asked for at once.
 PAGE = 64
 
+#: More prompts than any queue holds.
+_MOST = 2**31 - 1
+
+
+def whole(text: str) -> int:
+    """The number of prompts, or of those to leave out, that a query names; no farther from 0 than a queue can reach.
+
+    Raises:
+        ValueError: it is not a whole number.
+    """
+    return max(-_MOST, min(int(text), _MOST))
+
 
 async def prompts(
     queue: QueueClient, states: Collection[PromptState], start: int = 0, count: int | None = None

@@ -11,8 +11,7 @@ from starlette.responses import Response
 from services.errors import Aborted
 from services.files.client import FileClient
 from services.files.records import FileInfo, FileName
-from services.gateway.conditional import RangeNotSatisfiable, Validators, is_unchanged, wanted_range
-from services.gateway.errors import error_response
+from services.gateway.conditional import RangeNotSatisfiable, Validators, is_unchanged, refused_range, wanted_range
 from services.gateway.responses import HeldResponse
 
 
@@ -52,9 +51,7 @@ async def _described(files: FileClient, request: Request, name: FileName, about:
     try:
         part = wanted_range(request, info.size, validators)
     except RangeNotSatisfiable as error:
-        refusal = error_response(error)
-        refusal.headers["Content-Range"] = f"bytes */{info.size}"
-        return refusal
+        return refused_range(error)
     if request.method == "HEAD":
         return Response(status_code=200, headers=headers | {"Content-Length": str(info.size)})
     if part is None:

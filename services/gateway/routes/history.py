@@ -13,13 +13,10 @@ from services.gateway.bodies import json_object
 from services.gateway.errors import BadRequest
 from services.gateway.history import STATES, Member, member
 from services.gateway.operations import NOTHING, Parameter, json, json_body, operation
-from services.gateway.paging import PAGE, last_prompts, prompts
+from services.gateway.paging import PAGE, last_prompts, prompts, whole
 from services.gateway.responses import done, json_response, streamed_json
 from services.gateway.routes.selection import MAX_BYTES, HistoryManageRequest, selection
 from services.gateway.translate.entries import HistoryItem, history_entry
-
-#: More prompts than any queue holds.
-_MOST = 2**31 - 1
 
 
 @operation(
@@ -75,7 +72,7 @@ def _number(request: Request, name: str) -> int | None:
     if text is None:
         return None
     try:
-        return max(-_MOST, min(int(text), _MOST))
+        return whole(text)
     except ValueError as error:
         raise BadRequest(f"{name}: {text[:32]!r} is not a whole number", field=name) from error
 

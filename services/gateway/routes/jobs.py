@@ -14,7 +14,7 @@ from services.gateway.backends import Backends
 from services.gateway.bodies import json_object
 from services.gateway.errors import BadRequest
 from services.gateway.operations import Parameter, json, json_body, operation
-from services.gateway.paging import found
+from services.gateway.paging import found, whole
 from services.gateway.raw_json import field
 from services.gateway.responses import json_response, streamed_json
 from services.gateway.routes.selection import MAX_BYTES
@@ -28,9 +28,6 @@ ORDERS = {
     "execution_duration": PromptOrder.DURATION,
     "execution_time": PromptOrder.DURATION,
 }
-
-#: More jobs than any queue holds.
-_MOST = 2**31 - 1
 
 
 class _Refused(Exception):
@@ -165,7 +162,7 @@ def _number(text: str | None, name: str) -> int | None:
     if text is None:
         return None
     try:
-        return max(-_MOST, min(int(text), _MOST))
+        return whole(text)
     except ValueError as error:
         raise _Refused(f"{name} must be an integer") from error
 

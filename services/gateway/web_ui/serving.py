@@ -17,10 +17,10 @@ from services.gateway.conditional import (
     Validators,
     accepts_gzip,
     is_unchanged,
+    refused_range,
     wanted_range,
 )
 from services.gateway.content_types import is_text, web_headers
-from services.gateway.errors import error_response
 from services.gateway.web_ui.compressed import Compressed
 
 #: Bytes read at a time.
@@ -67,9 +67,7 @@ async def web_file(request: Request, file: WebFile, compressed: Compressed) -> R
     try:
         part = wanted_range(request, file.size, file.validators)
     except RangeNotSatisfiable as error:
-        refusal = error_response(error)
-        refusal.headers["Content-Range"] = f"bytes */{file.size}"
-        return refusal
+        return refused_range(error)
     start, length = part or (0, file.size)
     headers["Content-Length"] = str(length)
     if part:
