@@ -32,11 +32,11 @@ from services.executor.diffusion.pauses import pausing
 from services.executor.engine.caches.choice import chosen_cache
 from services.executor.engine.context import Interrupted, RunContext, in_run
 from services.executor.engine.run import Engine
-from services.executor.free_memory import free_memory
 from services.executor.memory import current as memory
 from services.executor.memory.budget import Budget
+from services.executor.memory.free_memory import free_memory
+from services.executor.memory.out_of_memory import be_ended_first, says_out_of_memory
 from services.executor.node_files import RemoteFiles
-from services.executor.out_of_memory import be_ended_first, says_out_of_memory
 from services.executor.previews.choice import asked_for, preview_settings
 from services.executor.shared_state import SharedState
 from services.executor.upkeep import Upkeep

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from services.executor.diffusion.models.layers import LayerStream
-from services.executor.free_memory import free_memory, total_memory
+from services.executor.memory.free_memory import free_memory, total_memory
 from services.executor.memory.streaming import WeightStream
 
 #: What the host keeps when weights are copied within it, in bytes.

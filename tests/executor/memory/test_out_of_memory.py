@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from services.executor.engine.failure import failure_of
-from services.executor.out_of_memory import be_ended_first, says_out_of_memory
+from services.executor.memory.out_of_memory import be_ended_first, says_out_of_memory
 from services.graph.events import ExecutionFailed
 from services.graph.model import Node
 

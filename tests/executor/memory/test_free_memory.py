@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.executor.free_memory import free_memory, total_memory
+from services.executor.memory.free_memory import free_memory, total_memory
 
 
 def control_group(folder: Path, limit: str, used: int, droppable: int) -> Path:
