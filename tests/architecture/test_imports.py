@@ -14,11 +14,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ROOT / "services"
 
 #: Everyone may import these.
-SHARED = {"services", "services.errors", "services.settings", "services.logs", "services.rpc"}
+SHARED = {"services", "services.database", "services.errors", "services.logs", "services.rpc", "services.settings"}
 
 #: Package → what else of ours it may import (prefixes), beside itself.
 ALLOWED = {
     "services.graph": {"services.errors"},
+    "services.database": {"services.errors"},
     "services.files": SHARED,
     "services.queue": SHARED | {"services.graph"},
     "services.gateway": SHARED
@@ -36,6 +37,7 @@ ALLOWED = {
 #: Package → libraries that it must not import.
 FORBIDDEN = {
     "services.graph": {"torch", "grpc", "silverprint"},
+    "services.database": {"torch", "grpc", "silverprint"},
     "services.files": {"torch"},
     "services.queue": {"torch"},
     "services.gateway": {"torch", "grpc", "silverprint"},

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from services.database.sqlite import Writer
 from services.queue.prompts import Queue
 from services.queue.records import Assignment, Requeued, Stats
 from services.queue.stores.sqlite import SqliteStore
-from services.queue.stores.sqlite.writer import Writer
 from services.queue.work import Interruption, LeaseRelease, PreviewDemand
 from tests.queue.clock import ManualClock
 from tests.queue.conftest import running

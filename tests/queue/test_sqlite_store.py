@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import sqlite3
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from services.database.sqlite import connect, migrate, open_database
 from services.errors import FailedPrecondition, InvalidArgument, Unavailable
 from services.queue import life as lives
 from services.queue.records import PromptOrder, PromptState, Search
 from services.queue.stores.base import NewPrompt
 from services.queue.stores.sqlite import SqliteStore
-from services.queue.stores.sqlite.database import MIGRATIONS, connect, migrate, open_database
 from services.queue.stores.sqlite.searches import page
-from services.queue.stores.sqlite.sql import SQL
-from services.queue.stores.sqlite.writer import Outcome, Writer
+from services.queue.stores.sqlite.sql import MIGRATIONS, SQL
 
 
 @pytest.fixture
@@ -59,57 +56,20 @@ def read(path: Path) -> bytes:
 
 
 async def test_the_file_is_durable_by_its_settings(store: SqliteStore, path: Path) -> None:
-    connection = open_database(path)
+    connection = open_database(path, MIGRATIONS)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-    connection.close()
-
-
-async def test_whoever_waits_together_is_committed_together(path: Path) -> None:
-    path.parent.mkdir()
-    connection = open_database(path)
-    statements: list[str] = []
-    connection.set_trace_callback(statements.append)
-    writer = Writer(connection, lambda step: None)
-
-    def save(digest: str, connection: sqlite3.Connection) -> Outcome[str]:
-        connection.execute(SQL["save_catalogue"], (digest, b"{}"))
-        return Outcome(digest)
-
-    answers = await asyncio.gather(*(writer.run(partial(save, str(i))) for i in range(100)))
-    await writer.close()
-    assert answers == [str(i) for i in range(100)]
-    assert statements.count("COMMIT") < 20
-
-
-async def test_an_operation_that_fails_is_undone_alone(path: Path) -> None:
-    path.parent.mkdir()
-    writer = Writer(open_database(path), lambda step: None)
-
-    def save(digest: str, connection: sqlite3.Connection) -> Outcome[None]:
-        connection.execute(SQL["save_catalogue"], (digest, b"{}"))
-        if digest == "bad":
-            raise ValueError("no good")
-        return Outcome(None)
-
-    results = await asyncio.gather(
-        *(writer.run(partial(save, digest)) for digest in ("good", "bad")), return_exceptions=True
-    )
-    assert results[0] is None and isinstance(results[1], ValueError)
-    await writer.close()
-    connection = open_database(path)
-    assert connection.execute(SQL["catalogue"]).fetchone() == ("good", b"{}")
     connection.close()
 
 
 async def test_a_full_disk_is_unavailable_and_the_next_prompt_works(path: Path) -> None:
     store = await SqliteStore.open(path)
     writing = store._writer._connection
-    await store._writer.run(lambda connection: Outcome(connection.execute("PRAGMA max_page_count = 1").fetchone()))
+    await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())
     large = b"x" * (1 << 20)
     with pytest.raises(Unavailable, match="cannot be written"):
         await store.save_catalogue("large", large)
-    await store._writer.run(lambda connection: Outcome(connection.execute("PRAGMA max_page_count = 100000").fetchone()))
+    await store._writer.run(lambda connection: connection.execute("PRAGMA max_page_count = 100000").fetchone())
     await store.add(new("p"))
     assert await store.get("p") is not None
     assert not writing.in_transaction
@@ -133,7 +93,7 @@ async def test_after_a_restart_everything_is_there_and_numbers_go_on(path: Path)
 @pytest.mark.parametrize("content", [b"not a database at all, " * 100, b"SQLite format 3\0" + b"\xff" * 4096])
 async def test_what_is_no_database_is_refused_in_one_sentence(path: Path, content: bytes) -> None:
     write(path, content)
-    with pytest.raises(InvalidArgument, match="is not a readable queue database"):
+    with pytest.raises(InvalidArgument, match="is not a readable database"):
         await SqliteStore.open(path)
 
 
@@ -142,7 +102,7 @@ async def test_a_damaged_database_is_refused(path: Path) -> None:
     await store.save_catalogue("digest", b"x" * 100_000)
     await store.close()
     write(path, read(path)[:40_000])
-    with pytest.raises(InvalidArgument, match="is not a readable queue database"):
+    with pytest.raises(InvalidArgument, match="is not a readable database"):
         await SqliteStore.open(path)
 
 
@@ -172,7 +132,7 @@ def test_migrations_are_numbered_without_gaps_and_run_once(path: Path) -> None:
     path.parent.mkdir()
     connection = connect(path)
     for _ in range(2):
-        migrate(connection, path)
+        migrate(connection, MIGRATIONS, path)
         assert connection.execute("PRAGMA user_version").fetchone() == (len(numbers),)
     connection.close()
 

@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
-from services.errors import Unavailable
+from services.database.sqlite import Reader
 from services.queue.records import Keys, Page, Prompt, PromptKey, PromptState, Search
 from services.queue.stores.base import Lives, StoredEvents
 from services.queue.stores.sqlite import rows
-from services.queue.stores.sqlite.database import connect
 from services.queue.stores.sqlite.searches import found
-from services.queue.stores.sqlite.sql import SQL
-
-T = TypeVar("T")
+from services.queue.stores.sqlite.sql import NAME, SQL
 
 _OPEN = (PromptState.PENDING, PromptState.RUNNING)
 _FINISHED = tuple(state for state in PromptState if state.is_terminal)
 
 
-class Reader:
-    """One thread with a connection of its own; every read sees one moment."""
+class PromptReader(Reader):
+    """Reads what `QueueStore` answers."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = connect(path, read_only=True)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="queue-reader")
-
-    async def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """What `read` finds.
-
-        Raises:
-            Unavailable: the database cannot be read.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, read)
+        super().__init__(path, NAME)
 
     async def get(self, prompt_id: str) -> Prompt | None:
         """See `QueueStore.get`."""
@@ -103,21 +88,6 @@ class Reader:
     async def catalogue(self) -> tuple[str, bytes] | None:
         """See `QueueStore.catalogue`."""
         return await self.run(lambda connection: connection.execute(SQL["catalogue"]).fetchone())
-
-    async def close(self) -> None:
-        """End the thread."""
-        await asyncio.to_thread(self._thread.shutdown)
-        self._connection.close()
-
-    def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        try:
-            self._connection.execute("BEGIN")
-            try:
-                return read(self._connection)
-            finally:
-                self._connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise Unavailable(f"the queue's database cannot be read: {error}") from error
 
 
 def _counts(connection: sqlite3.Connection) -> dict[PromptState, int]:

@@ -1,17 +1,14 @@
-"""The statements of `queries.sql`, by name."""
+"""The schema and the statements of the store."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+from services.database.queries import read_queries
 
+#: What messages call it.
+NAME = "queue's database"
 
-def read_queries(path: Path) -> dict[str, str]:
-    """The statements of a file in which a line `-- name: NAME` precedes each one."""
-    _, *parts = _NAME.split(path.read_text(encoding="utf-8"))
-    return {name: text.strip() for name, text in zip(parts[::2], parts[1::2], strict=True)}
-
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 SQL = read_queries(Path(__file__).with_name("queries.sql"))

@@ -5,19 +5,32 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Generic, TypeVar
 
+from services.database.sqlite import Writer, lock, open_database
 from services.queue import life as lives
 from services.queue.life import Step, Transition
 from services.queue.records import Accepted, Keys, Page, Prompt, PromptIds, PromptState, Search
 from services.queue.stores.base import Claim, Lives, NewPrompt, QueueStore, Receipt, StoredEvents
 from services.queue.stores.sqlite import rows
-from services.queue.stores.sqlite.database import lock, open_database
-from services.queue.stores.sqlite.reader import Reader
-from services.queue.stores.sqlite.sql import SQL
-from services.queue.stores.sqlite.writer import Outcome, Writer
+from services.queue.stores.sqlite.reader import PromptReader
+from services.queue.stores.sqlite.sql import MIGRATIONS, NAME, SQL
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What an operation came to: its answer, and the step it made, if any."""
+
+    value: T
+    step: Step | None = None
+
+
+Operation = Callable[[sqlite3.Connection], Outcome[T]]
 
 
 class SqliteStore(QueueStore):
@@ -27,8 +40,8 @@ class SqliteStore(QueueStore):
         first: int = connection.execute(SQL["next_number"]).fetchone()[0]
         self._numbers = itertools.count(first)
         self._held = held
-        self._writer = Writer(connection, self._tell)
-        self._reader = Reader(path)
+        self._writer = Writer(connection, NAME)
+        self._reader = PromptReader(path)
 
     @classmethod
     async def open(cls, path: Path) -> SqliteStore:
@@ -40,14 +53,14 @@ class SqliteStore(QueueStore):
         """
         held = lock(path)
         try:
-            connection = await asyncio.to_thread(open_database, path)
+            connection = await asyncio.to_thread(open_database, path, MIGRATIONS)
             return cls(connection, path, held)
         except BaseException:
             held.close()
             raise
 
     async def add(self, new: NewPrompt) -> Receipt:
-        return await self._writer.run(lambda connection: _add(connection, new))
+        return await self._write(lambda connection: _add(connection, new))
 
     async def receipt(self, prompt_id: str) -> Receipt | None:
         return await self._reader.run(lambda connection: _receipt(connection, prompt_id))
@@ -56,13 +69,13 @@ class SqliteStore(QueueStore):
         return next(self._numbers)
 
     async def claim(self, assign: Transition) -> Claim | None:
-        return await self._writer.run(lambda connection: _claim(connection, assign))
+        return await self._write(lambda connection: _claim(connection, assign))
 
     async def apply(self, prompt_id: str, transition: Transition) -> Step | None:
-        return await self._writer.run(lambda connection: _apply(connection, prompt_id, transition))
+        return await self._write(lambda connection: _apply(connection, prompt_id, transition))
 
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
-        return await self._writer.run(lambda connection: _forget(connection, prompt_ids))
+        return await self._write(lambda connection: _forget(connection, prompt_ids))
 
     async def get(self, prompt_id: str) -> Prompt | None:
         return await self._reader.get(prompt_id)
@@ -93,7 +106,15 @@ class SqliteStore(QueueStore):
             connection.execute(SQL["save_catalogue"], (digest, definitions_json))
             return Outcome(None)
 
-        await self._writer.run(save)
+        await self._write(save)
+
+    async def _write(self, operation: Operation[T]) -> T:
+        outcome = await self._writer.run(operation, self._committed)
+        return outcome.value
+
+    def _committed(self, outcome: Outcome[Any]) -> None:
+        if outcome.step is not None:
+            self._tell(outcome.step)
 
     async def close(self) -> None:
         await self._writer.close()

@@ -8,60 +8,55 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from services.errors import Unavailable
-from services.queue.life import Step
 
 T = TypeVar("T")
 
 #: Operations in one transaction; a longer one would make the first of them wait.
 MAX_GROUP = 512
 
-
-@dataclass(frozen=True)
-class Outcome(Generic[T]):
-    """What an operation came to: its answer, and the step it made, if any."""
-
-    value: T
-    step: Step | None = None
-
-
-Operation = Callable[[sqlite3.Connection], Outcome[T]]
+Operation = Callable[[sqlite3.Connection], T]
 
 
 @dataclass
 class _Request:
     operation: Operation[Any]
+    committed: Callable[[Any], None] | None
     future: asyncio.Future[Any]
-    result: Outcome[Any] | Exception | None = None
+    answer: Any = None
+    error: Exception | None = None
 
 
 class Writer:
     """Runs operations in the order in which they were asked for, many to a transaction.
 
-    Each is undone alone when it raises. Answers are given, and steps told, in that order on the event loop, after
-    the commit is on disk.
+    Each is undone alone when it raises. Answers are given in that order on the event loop, after the commit is on
+    disk.
     """
 
-    def __init__(self, connection: sqlite3.Connection, tell: Callable[[Step], None]) -> None:
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         self._connection = connection
-        self._tell = tell
+        self._name = name
         self._loop = asyncio.get_running_loop()
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="queue-writer", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"{name}-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, operation: Operation[T]) -> T:
+    async def run(self, operation: Operation[T], committed: Callable[[T], None] | None = None) -> T:
         """The operation's answer, once it is durable.
+
+        Before it is given, `committed` is called with it on the event loop: once for every operation that was
+        committed, in their order, also when the caller has left.
 
         Raises:
             Unavailable: the database cannot be written, or is closed.
         """
         if self._closed:
-            raise Unavailable("the queue is shutting down")
-        request = _Request(operation, self._loop.create_future())
+            raise Unavailable("the service is shutting down")
+        request = _Request(operation, committed, self._loop.create_future())
         self._requests.put(request)
         answer: T = await request.future
         return answer
@@ -105,28 +100,27 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             for request in group:
-                request.result = error
+                request.error = error
 
     def _perform(self, request: _Request) -> None:
         self._connection.execute("SAVEPOINT operation")
         try:
-            request.result = request.operation(self._connection)
+            request.answer = request.operation(self._connection)
         except Exception as error:
-            request.result = error
+            request.error = error
             # Raises when a full disk or the like has ended the transaction already: then the whole group failed.
             self._connection.execute("ROLLBACK TO operation")
         self._connection.execute("RELEASE operation")
 
     def _settle(self, group: list[_Request]) -> None:
         for request in group:
-            result = request.result
-            if isinstance(result, Outcome) and result.step is not None:
-                self._tell(result.step)
+            if request.error is None and request.committed is not None:
+                request.committed(request.answer)
             if request.future.done():  # the caller left
                 continue
-            if isinstance(result, Outcome):
-                request.future.set_result(result.value)
-            elif isinstance(result, sqlite3.Error):
-                request.future.set_exception(Unavailable(f"the queue's database cannot be written: {result}"))
-            elif result is not None:
-                request.future.set_exception(result)
+            if isinstance(request.error, sqlite3.Error):
+                request.future.set_exception(Unavailable(f"the {self._name} cannot be written: {request.error}"))
+            elif request.error is not None:
+                request.future.set_exception(request.error)
+            else:
+                request.future.set_result(request.answer)

@@ -1,4 +1,4 @@
-"""Opening the database file: settings, migrations, and refusing what is not ours."""
+"""Opening a database file: settings, migrations, and refusing what is not ours."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import sqlite3
 from pathlib import Path
 from typing import IO
 
+from services.database.migrations import outstanding
 from services.errors import FailedPrecondition, InvalidArgument
-
-MIGRATIONS = Path(__file__).with_name("migrations")
 
 #: Files up to this many bytes are checked from end to end when they are opened, which takes well below a second.
 CHECKED_BYTES = 64 << 20
@@ -37,7 +36,7 @@ def lock(path: Path) -> IO[str]:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         held.close()
-        raise FailedPrecondition(f"{path} is in use by another queue") from error
+        raise FailedPrecondition(f"{path} is in use by another process") from error
     return held
 
 
@@ -55,29 +54,34 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """A connection for writing to a file whose schema is current.
+def open_database(path: Path, migrations: Path) -> sqlite3.Connection:
+    """A connection for writing to a file whose schema is current, as the migrations in a folder make it.
 
     Raises:
         InvalidArgument: the file is no database of ours, is damaged, or a newer version wrote it.
     """
+    connection = None
     try:
         connection = connect(path)
         _check(connection, path)
-        migrate(connection, path)
-    except sqlite3.Error as error:
-        raise InvalidArgument(f"{path} is not a readable queue database: {error}") from error
+        migrate(connection, migrations, path)
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise InvalidArgument(f"{path} is not a readable database: {error}") from error
+        raise
     return connection
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the schema up to date, one numbered file after another, each in its own transaction."""
-    migrations = sorted(MIGRATIONS.glob("*.sql"))
+def migrate(connection: sqlite3.Connection, migrations: Path, path: Path) -> None:
+    """Bring the schema up to date, each migration in its own transaction; `user_version` counts them.
+
+    Raises:
+        InvalidArgument: a newer version of silverprint wrote the file.
+    """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(migrations):
-        raise InvalidArgument(f"{path} has schema {version}, this version of silverprint knows up to {len(migrations)}")
-    for number, migration in enumerate(migrations[version:], start=version + 1):
-        script = migration.read_text(encoding="utf-8")
+    for number, script in outstanding(migrations, version, str(path)):
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 
