@@ -48,6 +48,10 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     state: PromptState
     submitted_at: float
+    user_id: str = ""
+    priority: int = 0
+    #: what an executor must have to run it, see `services.graph.requirements.Requirement.placement`
+    placement: int = 0
     #: of the current or last attempt
     started_at: float | None = None
     finished_at: float | None = None
@@ -95,10 +99,9 @@ class Step(msgspec.Struct, frozen=True):
 Transition = Callable[[Life], Step | None]
 
 
-def submit(prompt_id: str, client_id: str, now: float) -> Step:
+def submit(life: Life) -> Step:
     """Begin a life."""
-    life = Life(prompt_id=prompt_id, client_id=client_id, state=PromptState.PENDING, submitted_at=now)
-    return _step(None, life, [(now, Submitted())])
+    return _step(None, life, [(life.submitted_at, Submitted())])
 
 
 def assign(life: Life, *, executor_id: str, token: str, now: float, lease_until: float) -> Step | None:

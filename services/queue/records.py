@@ -68,6 +68,12 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     only_outputs: tuple[str, ...] | None = None
     #: which workflow this is a run of, for whoever looks for its runs
     workflow_id: str = ""
+    #: whose it is: users get equal shares of what executors can do; empty for those that nobody tells apart
+    user_id: str = ""
+    #: prompts of higher priority come before all others
+    priority: int = 0
+    #: bytes that the device must have in all
+    device_memory: int = 0
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -163,6 +169,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     #: the durable events, once it has finished
     events: tuple[Event, ...] = ()
     workflow_id: str = ""
+    user_id: str = ""
+    priority: int = 0
 
 
 class PromptKey(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from blake3 import blake3
 
 from services.errors import AlreadyExists, InvalidArgument
 from services.graph.model import parse_graph
+from services.graph.requirements import Requirement, requirement_of
 from services.graph.validation import ValidatedPrompt, validate
 from services.queue.catalogue import CatalogueKeeper
 from services.queue.clock import Clock
@@ -23,6 +24,9 @@ from services.queue.stores.base import NewPrompt, QueueStore, Receipt
 
 #: Bytes of graph and extra data together; with its events a prompt has to fit into one message.
 MAX_PROMPT_BYTES = 24 << 20
+
+#: Priorities go from minus this to this.
+MAX_PRIORITY = 100
 
 
 class Submissions:
@@ -51,7 +55,7 @@ class Submissions:
             if known is not None:
                 return _same(known, digest)
         counted, number = await self._number(submission)
-        validated = await self._validate(submission)
+        validated, requirement = await self._validate(submission)
         new = NewPrompt(
             prompt_id=submission.prompt_id or str(uuid.uuid4()),
             client_id=submission.client_id,
@@ -64,6 +68,9 @@ class Submissions:
             content_digest=digest,
             submitted_at=self._clock.now(),
             workflow_id=submission.workflow_id,
+            user_id=submission.user_id,
+            priority=submission.priority,
+            requirement=requirement,
         )
         adding = asyncio.ensure_future(self._store.add(new))
         self._scheduler.prompt_comes()
@@ -76,14 +83,16 @@ class Submissions:
         counted = await self._store.next_number()
         return counted, float(-counted if submission.front else counted)
 
-    async def _validate(self, submission: Submission) -> ValidatedPrompt:
+    async def _validate(self, submission: Submission) -> tuple[ValidatedPrompt, Requirement]:
         graph = parse_graph(submission.graph_json)
         catalogue = await self._catalogue.definitions()
 
         async def ask(node_ids: Collection[str]) -> Complaints:
             return await self._questions.ask(submission.graph_json, graph, node_ids)
 
-        return await validate(graph, catalogue, submission.only_outputs, ask)
+        validated = await validate(graph, catalogue, submission.only_outputs, ask)
+        outputs = validated.output_node_ids
+        return validated, requirement_of(graph, catalogue, outputs, submission.device_memory)
 
 
 def content_digest(submission: Submission) -> bytes:
@@ -102,6 +111,10 @@ def _check(submission: Submission) -> None:
     size = len(submission.graph_json) + len(submission.extra_data_json)
     if size > MAX_PROMPT_BYTES:
         raise InvalidArgument(f"the prompt has {size} bytes, more than the {MAX_PROMPT_BYTES} that are allowed")
+    if abs(submission.priority) > MAX_PRIORITY:
+        raise InvalidArgument(f"priority {submission.priority} is not from -{MAX_PRIORITY} to {MAX_PRIORITY}")
+    if submission.device_memory < 0:
+        raise InvalidArgument(f"the memory that a device must have is not negative, as {submission.device_memory} is")
     if submission.number is not None and not math.isfinite(submission.number):
         raise InvalidArgument(f"number must be finite, not {submission.number}")
     if not submission.extra_data_json:

@@ -12,6 +12,7 @@ import pytest
 from services.queue.client import QueueClient
 from services.queue.prompts import Queue
 from services.queue.servicer import QueueServicer
+from services.queue.stores.base import QueueStore
 from services.queue.stores.memory import MemoryStore
 from services.queue.stores.sqlite import SqliteStore
 from services.queue.worker_servicer import WorkerServicer
@@ -22,6 +23,13 @@ from tests.queue.clock import ManualClock
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[QueueStore]:
+    store = MemoryStore() if request.param == "memory" else await SqliteStore.open(tmp_path / "queue.sqlite3")
+    yield store
+    await store.close()
 
 
 @pytest.fixture(params=["memory", "sqlite", "remote"])

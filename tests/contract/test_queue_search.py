@@ -17,7 +17,8 @@ from services.queue.records import Prompt, PromptOrder, PromptState, Search
 from services.queue.stores.base import QueueStore
 from services.queue.stores.memory import MemoryStore
 from services.queue.stores.sqlite import SqliteStore
-from tests.contract.test_queue_store import assign, new, record
+from tests.contract.prompts import new
+from tests.contract.test_queue_store import assign, record
 
 ALL = frozenset(PromptState)
 COUNT = 60

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
-
-import pytest
 
 from services.graph.events import ExecutionStarted, ExecutionSucceeded, NodeFinished, NodeProgress, NodeRef
 from services.queue import life as lives
 from services.queue.life import Life, Step
 from services.queue.records import Accepted, PromptState
-from services.queue.stores.base import NewPrompt, QueueStore, Receipt
-from services.queue.stores.memory import MemoryStore
-from services.queue.stores.sqlite import SqliteStore
+from services.queue.stores.base import QueueStore, Receipt
 from services.queue.work import TimedEvent
+from tests.contract.prompts import new
 
 NODE = NodeRef.of_workflow("1")
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[QueueStore]:
-    store = MemoryStore() if request.param == "memory" else await SqliteStore.open(tmp_path / "queue.sqlite3")
-    yield store
-    await store.close()
-
-
-def new(prompt_id: str, number: float = 0, *, counted: int | None = None) -> NewPrompt:
-    return NewPrompt(
-        prompt_id=prompt_id,
-        client_id="client",
-        number=number,
-        counted=counted,
-        graph_json=b'{"1": {}}',
-        extra_data_json=b"{}",
-        output_node_ids=("1",),
-        node_errors_json=b"{}",
-        content_digest=prompt_id.encode(),
-        submitted_at=1.5,
-    )
 
 
 def assign(life: Life, token: str = "token", now: float = 2.0) -> Step | None:

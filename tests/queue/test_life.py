@@ -29,8 +29,12 @@ NODE = NodeRef.of_workflow("1")
 MAX_ATTEMPTS = 3
 
 
+def newborn(client_id: str, submitted_at: float) -> Life:
+    return Life(prompt_id="p", client_id=client_id, state=PromptState.PENDING, submitted_at=submitted_at)
+
+
 def pending() -> Life:
-    return lives.submit("p", "client", 1.0).life
+    return lives.submit(newborn("client", 1.0)).life
 
 
 def running(token: str = "token") -> Life:
@@ -148,7 +152,7 @@ class Lifetime(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        step = lives.submit("p", "", 0.0)
+        step = lives.submit(newborn("", 0.0))
         self.life = step.life
         self.events: list[Event] = list(step.events)
         self.tokens = ["never granted"]

@@ -140,7 +140,7 @@ def test_migrations_are_numbered_without_gaps_and_run_once(path: Path) -> None:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        ("next_pending", "prompts_pending"),
+        ("first_pending", "prompts_pending"),
         ("page_pending", "prompts_pending"),
         ("lives_running", "prompts_running"),
         ("page_finished", "prompts_finished"),
@@ -149,8 +149,15 @@ def test_migrations_are_numbered_without_gaps_and_run_once(path: Path) -> None:
 )
 async def test_pages_come_from_an_index_in_order(store: SqliteStore, path: Path, query: str, index: str) -> None:
     connection = connect(path, read_only=True)
-    parameters = {"page_pending": (10, 0), "page_finished": ("[]", 10, 0), "page_finished_backwards": ("[]", 10, 0)}
-    plan = connection.execute(f"EXPLAIN QUERY PLAN {SQL[query]}", parameters.get(query, ())).fetchall()
+    parameters = {
+        "first_pending": (1,),
+        "page_pending": (10, 0),
+        "page_finished": ("[]", 10, 0),
+        "page_finished_backwards": ("[]", 10, 0),
+    }
+    plan = connection.execute(
+        f"EXPLAIN QUERY PLAN {SQL[query].format(conditions='')}", parameters.get(query, ())
+    ).fetchall()
     connection.close()
     steps = " | ".join(step for *_, step in plan)
     assert f"INDEX {index}" in steps

@@ -74,6 +74,9 @@ def submission_to_proto(submission: Submission) -> pb.SubmitRequest:
         number=submission.number,
         front=submission.front,
         workflow_id=submission.workflow_id,
+        user_id=submission.user_id,
+        priority=submission.priority,
+        device_memory_bytes=submission.device_memory,
     )
     if submission.only_outputs is not None:
         request.only_outputs.SetInParent()
@@ -92,6 +95,9 @@ def submission_from_proto(request: pb.SubmitRequest) -> Submission:
         front=request.front,
         only_outputs=tuple(request.only_outputs.node_ids) if request.HasField("only_outputs") else None,
         workflow_id=request.workflow_id,
+        user_id=request.user_id,
+        priority=request.priority,
+        device_memory=request.device_memory_bytes,
     )
 
 
@@ -151,6 +157,8 @@ def prompt_to_proto(prompt: Prompt) -> pb.Prompt:
         attempts=map(_attempt_to_proto, prompt.attempts),
         events=map(event_to_proto, prompt.events),
         workflow_id=prompt.workflow_id,
+        user_id=prompt.user_id,
+        priority=prompt.priority,
     )
 
 
@@ -170,6 +178,8 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         attempts=tuple(map(_attempt_from_proto, message.attempts)),
         events=tuple(events_from_proto(message.events)),
         workflow_id=message.workflow_id,
+        user_id=message.user_id,
+        priority=message.priority,
     )
 
 

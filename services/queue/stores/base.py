@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
+from services.graph.requirements import Requirement
 from services.queue.life import Life, Step, Transition
 from services.queue.records import Accepted, Batch, Keys, Page, Prompt, PromptIds, PromptState, Search
 
@@ -27,6 +28,24 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
     content_digest: bytes
     submitted_at: float
     workflow_id: str = ""
+    user_id: str = ""
+    priority: int = 0
+    #: of the user: twice the weight is twice the share
+    weight: float = 1.0
+    requirement: Requirement = Requirement()
+
+    @property
+    def life(self) -> Life:
+        """The life that begins."""
+        return Life(
+            prompt_id=self.prompt_id,
+            client_id=self.client_id,
+            state=PromptState.PENDING,
+            submitted_at=self.submitted_at,
+            user_id=self.user_id,
+            priority=self.priority,
+            placement=self.requirement.placement,
+        )
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -34,6 +53,31 @@ class Receipt(msgspec.Struct, frozen=True):
 
     accepted: Accepted
     content_digest: bytes
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of the waiting prompts may be claimed, and which of them one would rather have."""
+
+    #: only those with one of these placements; None for any
+    placements: frozenset[int] | None = None
+    #: none of these users
+    excluded_users: frozenset[str] = frozenset()
+    #: rather one with one of these placements, of the same priority as the first
+    warm: frozenset[int] = frozenset()
+    #: times that one which comes earlier may be passed over for that
+    window: int = 0
+
+
+#: Whatever comes first.
+ANY = Choice()
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """How many prompts with one placement a user has waiting."""
+
+    placement: int
+    user_id: str
+    prompts: int
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -48,6 +92,8 @@ class Claim(msgspec.Struct, frozen=True):
 Listener = Callable[[Step], None]
 
 Lives = list[Life]
+Backlog = list[Waiting]
+Requirements = list[Requirement]
 
 #: A prompt's state, and durable events of it.
 StoredEvents = tuple[PromptState, Batch]
@@ -89,8 +135,21 @@ class QueueStore(ABC):
         """Count submissions, from 0. The count goes on after a restart from the last prompt that was added."""
 
     @abstractmethod
-    async def claim(self, assign: Transition) -> Claim | None:
-        """Apply `assign` to the pending prompt with the smallest number, of equals the one submitted first."""
+    async def claim(self, assign: Transition, choice: Choice = ANY) -> Claim | None:
+        """Apply `assign` to the first pending prompt of those chosen from; None when there is none.
+
+        The order is by priority, the highest first; then by tag (see `services.queue.stores.fairness`), which gives
+        users their shares; then by number, and of equals the one submitted first. How `Choice.warm` changes it is in
+        `services.queue.stores.picking`.
+        """
+
+    @abstractmethod
+    async def waiting(self) -> Backlog:
+        """What waits, by placement and user."""
+
+    @abstractmethod
+    async def requirements(self, placements: Collection[int]) -> Requirements:
+        """What these placements stand for; unknown ones are left out."""
 
     @abstractmethod
     async def apply(self, prompt_id: str, transition: Transition) -> Step | None:

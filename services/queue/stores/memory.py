@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from services.graph.requirements import Requirement
 from services.queue import life as lives
 from services.queue.life import Life, Step, Transition
 from services.queue.records import (
@@ -23,7 +24,21 @@ from services.queue.records import (
     PromptState,
     Search,
 )
-from services.queue.stores.base import Claim, Lives, NewPrompt, QueueStore, Receipt, StoredEvents
+from services.queue.stores.base import (
+    ANY,
+    Backlog,
+    Choice,
+    Claim,
+    Lives,
+    NewPrompt,
+    QueueStore,
+    Receipt,
+    Requirements,
+    StoredEvents,
+    Waiting,
+)
+from services.queue.stores.fairness import share
+from services.queue.stores.picking import Candidate, pick
 
 #: What a search does not answer.
 _LEFT_OUT: dict[str, Any] = {"graph_json": b"", "extra_data_json": b"", "output_node_ids": ()}
@@ -34,6 +49,8 @@ class _Kept(msgspec.Struct):
     new: NewPrompt
     life: Life
     events: list[Event]
+    tag: float
+    passed_over: int = 0
 
 
 class MemoryStore(QueueStore):
@@ -44,11 +61,17 @@ class MemoryStore(QueueStore):
         self._positions = itertools.count()
         self._numbers = itertools.count()
         self._catalogue: tuple[str, bytes] | None = None
+        self._requirements: dict[int, Requirement] = {}
+        #: by priority
+        self._virtual_times: dict[int, float] = {}
+        #: by priority and user
+        self._finishes: dict[tuple[int, str], float] = {}
 
     async def add(self, new: NewPrompt) -> Receipt:
         if new.prompt_id not in self._prompts:
-            step = lives.submit(new.prompt_id, new.client_id, new.submitted_at)
-            self._prompts[new.prompt_id] = _Kept(next(self._positions), new, step.life, [])
+            step = lives.submit(new.life)
+            self._prompts[new.prompt_id] = _Kept(next(self._positions), new, step.life, [], self._tag(new))
+            self._requirements[new.requirement.placement] = new.requirement
             self._commit(step)
         return _receipt(self._prompts[new.prompt_id].new)
 
@@ -59,13 +82,22 @@ class MemoryStore(QueueStore):
     async def next_number(self) -> int:
         return next(self._numbers)
 
-    async def claim(self, assign: Transition) -> Claim | None:
-        for kept in self._in_order({PromptState.PENDING}):
-            step = assign(kept.life)
-            if step is not None:
-                self._commit(step)
-                return Claim(step.life, kept.new.graph_json, kept.new.extra_data_json, kept.new.output_node_ids)
-        return None
+    async def claim(self, assign: Transition, choice: Choice = ANY) -> Claim | None:
+        kept = self._chosen(choice)
+        step = assign(kept.life) if kept else None
+        if kept is None or step is None:
+            return None
+        self._virtual_times[kept.new.priority] = max(kept.tag, self._virtual_times.get(kept.new.priority, 0.0))
+        self._commit(step)
+        return Claim(step.life, kept.new.graph_json, kept.new.extra_data_json, kept.new.output_node_ids)
+
+    async def waiting(self) -> Backlog:
+        lives_ = [kept.life for kept in self._in_order({PromptState.PENDING})]
+        counts = Counter((life.placement, life.user_id) for life in lives_)
+        return [Waiting(placement, user_id, prompts) for (placement, user_id), prompts in counts.items()]
+
+    async def requirements(self, placements: Collection[int]) -> Requirements:
+        return [self._requirements[placement] for placement in placements if placement in self._requirements]
 
     async def apply(self, prompt_id: str, transition: Transition) -> Step | None:
         kept = self._prompts.get(prompt_id)
@@ -124,6 +156,28 @@ class MemoryStore(QueueStore):
     async def close(self) -> None:
         pass
 
+    def _tag(self, new: NewPrompt) -> float:
+        user = new.priority, new.user_id
+        own = [kept for kept in self._in_order({PromptState.PENDING}) if (kept.new.priority, kept.new.user_id) == user]
+        overtaken = next((kept.tag for kept in own if kept.new.number > new.number), None)
+        virtual_time = self._virtual_times.get(new.priority, 0.0)
+        tag, self._finishes[user] = share(self._finishes.get(user), virtual_time, overtaken, new.weight)
+        return tag
+
+    def _chosen(self, choice: Choice) -> _Kept | None:
+        waiting = [
+            kept
+            for kept in self._in_order({PromptState.PENDING})
+            if (choice.placements is None or kept.life.placement in choice.placements)
+            and kept.life.user_id not in choice.excluded_users
+        ][: choice.window + 1]
+        if not waiting:
+            return None
+        picked = pick([Candidate(kept.new.priority, kept.life.placement, kept.passed_over) for kept in waiting], choice)
+        for kept in waiting[:picked]:
+            kept.passed_over += 1
+        return waiting[picked]
+
     def _commit(self, step: Step) -> Step:
         kept = self._prompts[step.life.prompt_id]
         kept.life = step.life
@@ -137,10 +191,10 @@ class MemoryStore(QueueStore):
         return sorted((kept for kept in self._prompts.values() if kept.life.state in states), key=_place)
 
 
-def _place(kept: _Kept) -> tuple[int, float, int]:
+def _place(kept: _Kept) -> tuple[float, ...]:
     match kept.life.state:
         case PromptState.PENDING:
-            return 0, kept.new.number, kept.position
+            return 0, -kept.new.priority, kept.tag, kept.new.number, kept.position
         case PromptState.RUNNING:
             return 1, kept.life.started_at or 0.0, kept.position
     return 2, kept.life.finished_at or 0.0, kept.position
@@ -173,5 +227,7 @@ def _prompt(kept: _Kept) -> Prompt:
         finished_at=kept.life.finished_at,
         attempts=kept.life.attempts,
         workflow_id=kept.new.workflow_id,
+        user_id=kept.new.user_id,
+        priority=kept.new.priority,
         events=tuple(kept.events) if kept.life.state.is_terminal else (),
     )

@@ -1,8 +1,8 @@
 -- name: add_prompt
 INSERT INTO prompts (
     prompt_id, client_id, workflow_id, number, state, submitted_at, started_at, finished_at, attempts, failures,
-    sequence, attempt_sequence, lease_token, lease_until, interrupt_requested
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    sequence, attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement, tag
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payload
 INSERT INTO payloads (id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest)
@@ -16,27 +16,27 @@ SELECT number, node_errors_json, content_digest FROM prompts JOIN payloads USING
 
 -- name: life
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested
+    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement
 FROM prompts WHERE prompt_id = ?;
 
--- name: next_pending
+-- name: first_pending
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested
-FROM prompts INDEXED BY prompts_pending WHERE state = 'pending' ORDER BY number, id LIMIT 1;
+    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement, passed_over, tag
+FROM prompts INDEXED BY prompts_pending WHERE state = 'pending'{conditions} ORDER BY priority DESC, tag, number, id LIMIT ?;
 
 -- name: lives_pending
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested
-FROM prompts INDEXED BY prompts_pending WHERE state = 'pending' ORDER BY number, id;
+    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement
+FROM prompts INDEXED BY prompts_pending WHERE state = 'pending' ORDER BY priority DESC, tag, number, id;
 
 -- name: lives_running
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested
+    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement
 FROM prompts INDEXED BY prompts_running WHERE state = 'running' ORDER BY started_at, id;
 
 -- name: lives_finished
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested
+    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement
 FROM prompts INDEXED BY prompts_finished WHERE finished_at IS NOT NULL AND state = ? ORDER BY finished_at, id;
 
 -- name: change
@@ -47,6 +47,36 @@ WHERE id = ?;
 
 -- name: open_prompts
 SELECT sum(prompts) FROM tallies WHERE state IN ('pending', 'running');
+
+-- name: share
+SELECT finish FROM shares WHERE priority = ? AND user_id = ?;
+
+-- name: set_share
+INSERT OR REPLACE INTO shares (priority, user_id, finish) VALUES (?, ?, ?);
+
+-- name: virtual_time
+SELECT tag FROM virtual_times WHERE priority = ?;
+
+-- name: advance_virtual_time
+INSERT INTO virtual_times (priority, tag) VALUES (?, ?)
+ON CONFLICT (priority) DO UPDATE SET tag = max(tag, excluded.tag);
+
+-- name: overtaken
+SELECT tag FROM prompts INDEXED BY prompts_waiting
+WHERE state = 'pending' AND user_id = ? AND priority = ? AND number > ? ORDER BY number LIMIT 1;
+
+-- name: pass_over
+UPDATE prompts SET passed_over = passed_over + 1 WHERE id = ?;
+
+-- name: waiting
+SELECT placement, user_id, count(*) FROM prompts INDEXED BY prompts_waiting
+WHERE state = 'pending' GROUP BY user_id, placement;
+
+-- name: add_requirement
+INSERT OR IGNORE INTO requirements (placement, body) VALUES (?, ?);
+
+-- name: requirements
+SELECT body FROM requirements WHERE placement IN (SELECT value FROM json_each(?));
 
 -- name: payload
 SELECT graph_json, extra_data_json, output_node_ids FROM payloads WHERE id = ?;
@@ -76,7 +106,7 @@ SELECT state, prompts FROM tallies;
 SELECT id FROM prompts WHERE prompt_id = ?;
 
 -- name: page_pending
-SELECT id FROM prompts INDEXED BY prompts_pending WHERE state = 'pending' ORDER BY number, id LIMIT ? OFFSET ?;
+SELECT id FROM prompts INDEXED BY prompts_pending WHERE state = 'pending' ORDER BY priority DESC, tag, number, id LIMIT ? OFFSET ?;
 
 -- name: page_running
 SELECT id FROM prompts INDEXED BY prompts_running WHERE state = 'running' ORDER BY started_at, id LIMIT ? OFFSET ?;
@@ -93,13 +123,14 @@ WHERE finished_at IS NOT NULL AND state IN (SELECT value FROM json_each(?))
 ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
 
 -- name: prompt
-SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, graph_json,
-    extra_data_json, output_node_ids
+SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
+    priority, graph_json, extra_data_json, output_node_ids
 FROM prompts JOIN payloads USING (id) WHERE id = ?;
 
 -- name: prompt_alone
 -- The same without what was submitted.
-SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, x'', x'', '[]'
+SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
+    priority, x'', x'', '[]'
 FROM prompts WHERE id = ?;
 
 -- name: key

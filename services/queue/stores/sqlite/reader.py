@@ -10,7 +10,7 @@ import msgspec
 
 from services.database.sqlite import Reader
 from services.queue.records import Keys, Page, Prompt, PromptKey, PromptState, Search
-from services.queue.stores.base import Lives, StoredEvents
+from services.queue.stores.base import Backlog, Lives, Requirements, StoredEvents, Waiting
 from services.queue.stores.sqlite import rows
 from services.queue.stores.sqlite.searches import found
 from services.queue.stores.sqlite.sql import NAME, SQL
@@ -67,6 +67,16 @@ class PromptReader(Reader):
         parameters = (state.value,) if state.is_terminal else ()
         found = await self.run(lambda connection: connection.execute(query, parameters).fetchall())
         return [rows.life_of(row)[1] for row in found]
+
+    async def waiting(self) -> Backlog:
+        """See `QueueStore.waiting`."""
+        return await self.run(lambda connection: [Waiting(*row) for row in connection.execute(SQL["waiting"])])
+
+    async def requirements(self, placements: Collection[int]) -> Requirements:
+        """See `QueueStore.requirements`."""
+        wanted = msgspec.json.encode(list(placements)).decode()
+        found = await self.run(lambda connection: connection.execute(SQL["requirements"], (wanted,)).fetchall())
+        return [rows.requirement_of(body) for (body,) in found]
 
     async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
         """See `QueueStore.events`."""

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 
 from services.graph.events import ExecutionEvent
+from services.graph.requirements import Requirement
 from services.queue.life import Life
 from services.queue.records import Attempt, Event, LifecycleEvent, Prompt, PromptState
 
 _attempts = msgspec.json.Decoder(tuple[Attempt, ...])
+_requirement = msgspec.msgpack.Decoder(Requirement)
 _names = msgspec.json.Decoder(tuple[str, ...])
 _body = msgspec.msgpack.Decoder(LifecycleEvent | ExecutionEvent)
 _packer = msgspec.msgpack.Encoder()
@@ -38,7 +40,7 @@ def changing_columns(life: Life) -> Row:
 def life_of(row: Row) -> tuple[int, Life]:
     """The row id and the life."""
     id_, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence, *lease = row
-    attempt_sequence, token, until, interrupt_requested = lease
+    attempt_sequence, token, until, interrupt_requested, user_id, priority, placement = lease
     return id_, Life(
         prompt_id=prompt_id,
         client_id=client_id,
@@ -53,6 +55,9 @@ def life_of(row: Row) -> tuple[int, Life]:
         lease_token=token,
         lease_until=until,
         interrupt_requested=bool(interrupt_requested),
+        user_id=user_id,
+        priority=priority,
+        placement=placement,
     )
 
 
@@ -84,10 +89,20 @@ def names_of(column: str) -> tuple[str, ...]:
     return _names.decode(column)
 
 
+def requirement_column(requirement: Requirement) -> bytes:
+    """What prompts need."""
+    return _packer.encode(requirement)
+
+
+def requirement_of(column: bytes) -> Requirement:
+    """What prompts need, of its column."""
+    return _requirement.decode(column)
+
+
 def prompt_of(row: Row, event_rows: list[Row]) -> Prompt:
     """The prompt of a row, with its events."""
-    prompt_id, state, number, client_id, submitted_at, started_at, finished_at, tries, workflow_id, *submitted = row
-    graph, extra_data, outputs = submitted
+    prompt_id, state, number, client_id, submitted_at, started_at, finished_at, tries, workflow_id, *rest = row
+    user_id, priority, graph, extra_data, outputs = rest
     return Prompt(
         prompt_id=prompt_id,
         state=PromptState(state),
@@ -101,5 +116,7 @@ def prompt_of(row: Row, event_rows: list[Row]) -> Prompt:
         finished_at=finished_at,
         attempts=_attempts.decode(tries),
         workflow_id=workflow_id,
+        user_id=user_id,
+        priority=priority,
         events=tuple(event_of(prompt_id, client_id, event) for event in event_rows),
     )

@@ -14,8 +14,21 @@ from services.database.sqlite import Writer, lock, open_database
 from services.queue import life as lives
 from services.queue.life import Step, Transition
 from services.queue.records import Accepted, Keys, Page, Prompt, PromptIds, PromptState, Search
-from services.queue.stores.base import Claim, Lives, NewPrompt, QueueStore, Receipt, StoredEvents
+from services.queue.stores.base import (
+    ANY,
+    Backlog,
+    Choice,
+    Claim,
+    Lives,
+    NewPrompt,
+    QueueStore,
+    Receipt,
+    Requirements,
+    StoredEvents,
+)
+from services.queue.stores.fairness import share
 from services.queue.stores.sqlite import rows
+from services.queue.stores.sqlite.claims import choose
 from services.queue.stores.sqlite.reader import PromptReader
 from services.queue.stores.sqlite.sql import MIGRATIONS, NAME, SQL
 
@@ -68,8 +81,14 @@ class SqliteStore(QueueStore):
     async def next_number(self) -> int:
         return next(self._numbers)
 
-    async def claim(self, assign: Transition) -> Claim | None:
-        return await self._write(lambda connection: _claim(connection, assign))
+    async def claim(self, assign: Transition, choice: Choice = ANY) -> Claim | None:
+        return await self._write(lambda connection: _claim(connection, assign, choice))
+
+    async def waiting(self) -> Backlog:
+        return await self._reader.waiting()
+
+    async def requirements(self, placements: Collection[int]) -> Requirements:
+        return await self._reader.requirements(placements)
 
     async def apply(self, prompt_id: str, transition: Transition) -> Step | None:
         return await self._write(lambda connection: _apply(connection, prompt_id, transition))
@@ -126,17 +145,30 @@ def _add(connection: sqlite3.Connection, new: NewPrompt) -> Outcome[Receipt]:
     known = _receipt(connection, new.prompt_id)
     if known is not None:
         return Outcome(known)
-    step = lives.submit(new.prompt_id, new.client_id, new.submitted_at)
+    step = lives.submit(new.life)
     columns = (new.prompt_id, new.client_id, new.workflow_id, new.number, *rows.changing_columns(step.life))
-    row = connection.execute(SQL["add_prompt"], columns).lastrowid
+    place = (new.user_id, new.priority, new.requirement.placement, _tag(connection, new))
+    row = connection.execute(SQL["add_prompt"], columns + place).lastrowid
     assert row is not None
     outputs = rows.names_column(new.output_node_ids)
     payload = (row, new.graph_json, new.extra_data_json, outputs, new.node_errors_json, new.content_digest)
     connection.execute(SQL["add_payload"], payload)
+    connection.execute(SQL["add_requirement"], (new.requirement.placement, rows.requirement_column(new.requirement)))
     if new.counted is not None:
         connection.execute(SQL["advance_number"], (new.counted + 1,))
     receipt = Receipt(Accepted(new.prompt_id, new.number, new.node_errors_json), new.content_digest)
     return Outcome(receipt, _keep_events(connection, row, step))
+
+
+def _tag(connection: sqlite3.Connection, new: NewPrompt) -> float:
+    """The place of a new prompt between those of other users, which advances its own user."""
+    user = (new.priority, new.user_id)
+    (finish,) = connection.execute(SQL["share"], user).fetchone() or (None,)
+    (virtual_time,) = connection.execute(SQL["virtual_time"], (new.priority,)).fetchone() or (0.0,)
+    overtaken = connection.execute(SQL["overtaken"], (new.user_id, new.priority, new.number)).fetchone()
+    tag, finish = share(finish, virtual_time, overtaken[0] if overtaken else None, new.weight)
+    connection.execute(SQL["set_share"], (*user, finish))
+    return tag
 
 
 def _receipt(connection: sqlite3.Connection, prompt_id: str) -> Receipt | None:
@@ -147,10 +179,10 @@ def _receipt(connection: sqlite3.Connection, prompt_id: str) -> Receipt | None:
     return Receipt(Accepted(prompt_id, number, node_errors_json), content_digest)
 
 
-def _claim(connection: sqlite3.Connection, assign: Transition) -> Outcome[Claim | None]:
-    row = connection.execute(SQL["next_pending"]).fetchone()
+def _claim(connection: sqlite3.Connection, assign: Transition, choice: Choice) -> Outcome[Claim | None]:
+    row = choose(connection, choice)
     step = _change(connection, row, assign) if row else None
-    if step is None:
+    if row is None or step is None:
         return Outcome(None)
     graph, extra_data, outputs = connection.execute(SQL["payload"], (row[0],)).fetchone()
     return Outcome(Claim(step.life, graph, extra_data, rows.names_of(outputs)), step)
