@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import postgres as postgres
+
 PROTOS = Path(__file__).parents[1] / "protos"
 
 
