@@ -91,6 +91,9 @@ class Claim(msgspec.Struct, frozen=True):
 
 Listener = Callable[[Step], None]
 
+#: Told that something may have changed that the listener was not told of.
+WakeUp = Callable[[], None]
+
 Lives = list[Life]
 Backlog = list[Waiting]
 Requirements = list[Requirement]
@@ -113,10 +116,23 @@ class QueueStore(ABC):
     """
 
     _listener: Listener | None = None
+    _wake_up: WakeUp | None = None
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` every committed step; there is one."""
         self._listener = listener
+
+    def listen_to_others(self, wake_up: WakeUp) -> None:
+        """Call `wake_up` on the event loop when another process may have changed what is kept; there is one.
+
+        A store that several processes share MUST call it soon after each of their commits, and whenever it may have
+        missed one; it MAY call it at other times. The others never do.
+        """
+        self._wake_up = wake_up
+
+    def _wake(self) -> None:
+        if self._wake_up is not None:
+            self._wake_up()
 
     def _tell(self, step: Step) -> None:
         if self._listener is not None:
