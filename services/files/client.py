@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 import grpc
 
 from services.files import convert
 from services.files.chunks import CHUNK_BYTES, one_chunk, rechunked
-from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from services.files.stores.base import FilePage, FileStore, OpenFile
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from silverprint.files.v1 import files_pb2 as pb
@@ -46,9 +46,8 @@ class FileClient(FileStore):
         expected_size: int | None = None,
         replaced_blake3: str | None = None,
     ) -> FileInfo:
-        with convert.message_errors():
-            expected = convert.expected_to_message(expected_blake3, expected_size)
-            header = _header(name, on_conflict, numbered_extension, expected, replaced_blake3)
+        target = Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3)
+        header = convert.target_to_message(target)
         writing: Any = self._stub.Write()
         try:
             await _send(writing, header, chunks)
@@ -76,19 +75,49 @@ class FileClient(FileStore):
                 numbered_extension=numbered_extension,
                 replaced_blake3=replaced_blake3,
             )
-        with convert.message_errors():
-            header = _header(name, on_conflict, numbered_extension, replaced_blake3=replaced_blake3)
+        target = Target(name, on_conflict, numbered_extension, replaced_blake3=replaced_blake3)
+        header = convert.target_to_message(target)
         response = await call(self._stub.Put(pb.PutRequest(header=header, data=content), timeout=CALL_TIMEOUT))
         return convert.info_from_message(response.file)
+
+    async def begin_upload(self, target: Target) -> Upload:
+        request = pb.BeginUploadRequest(header=convert.target_to_message(target))
+        response = await call(self._stub.BeginUpload(request, timeout=CALL_TIMEOUT))
+        return convert.upload_from_message(response.upload)
+
+    async def append_upload(self, upload_id: str, offset: int, chunks: AsyncIterable[bytes]) -> Upload:
+        with convert.message_errors():
+            header = pb.AppendUploadHeader(upload_id=upload_id, offset=offset)
+        appending: Any = self._stub.AppendUpload()
+        try:
+            await _send_more(appending, header, chunks)
+            response: pb.AppendUploadResponse = await call(appending)
+            return convert.upload_from_message(response.upload)
+        finally:
+            appending.cancel()
+
+    async def get_upload(self, upload_id: str) -> Upload:
+        with convert.message_errors():
+            request = pb.GetUploadRequest(upload_id=upload_id)
+        response = await call(self._stub.GetUpload(request, timeout=CALL_TIMEOUT))
+        return convert.upload_from_message(response.upload)
+
+    async def commit_upload(self, upload_id: str, size: int, *, blake3: str | None = None) -> FileInfo:
+        with convert.message_errors():
+            request = pb.CommitUploadRequest(upload_id=upload_id, size_bytes=size, blake3=blake3 or "")
+        response = await call(self._stub.CommitUpload(request, timeout=HASH_TIMEOUT))
+        return convert.info_from_message(response.file)
+
+    async def abort_upload(self, upload_id: str) -> None:
+        with convert.message_errors():
+            request = pb.AbortUploadRequest(upload_id=upload_id)
+        await call(self._stub.AbortUpload(request, timeout=CALL_TIMEOUT))
 
     @asynccontextmanager
     async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[OpenFile]:
         with convert.message_errors():
             request = pb.ReadRequest(offset=offset, length=length)
-            if isinstance(source, FileName):
-                request.name.CopyFrom(convert.name_to_message(source))
-            else:
-                request.blake3 = source
+            _name_source(request, source)
         reading: Any = self._stub.Read(request)
         try:
             responses: AsyncIterator[pb.ReadResponse] = stream(reading)
@@ -152,31 +181,25 @@ class FileClient(FileStore):
         response = await call(self._stub.Move(request, timeout=CALL_TIMEOUT))
         return convert.info_from_message(response.file)
 
-
-def _header(
-    name: FileName,
-    on_conflict: OnConflict,
-    numbered_extension: str,
-    expected: pb.Digest | None = None,
-    replaced_blake3: str | None = None,
-) -> pb.WriteHeader:
-    return pb.WriteHeader(
-        name=convert.name_to_message(name),
-        on_conflict=convert.policy_to_message(on_conflict),
-        numbered_extension=numbered_extension,
-        expected=expected,
-        replaced_blake3=replaced_blake3 or "",
-    )
+    async def copy(
+        self, source: FileName | str, target: FileName, on_conflict: OnConflict, *, numbered_extension: str = ""
+    ) -> FileInfo:
+        with convert.message_errors():
+            request = pb.CopyRequest(
+                target=convert.name_to_message(target),
+                on_conflict=convert.policy_to_message(on_conflict),
+                numbered_extension=numbered_extension,
+            )
+            _name_source(request, source)
+        response = await call(self._stub.Copy(request, timeout=HASH_TIMEOUT))
+        return convert.info_from_message(response.file)
 
 
 async def _send(writing: Any, header: pb.WriteHeader, chunks: AsyncIterable[bytes]) -> None:
     """Send a content; stops early when the service has refused it, which the call then tells."""
+    if not await _accepted(writing, pb.WriteRequest(header=header)):
+        return
     size = 0
-    if not await _sent(writing, pb.WriteRequest(header=header)):
-        return
-    # A refusal that comes while a message is being sent is lost to gRPC's own error about the sending.
-    if convert.READY not in await writing.initial_metadata():
-        return
     async for chunk in rechunked(chunks):
         if not await _sent(writing, pb.WriteRequest(data=chunk)):
             return
@@ -185,12 +208,36 @@ async def _send(writing: Any, header: pb.WriteHeader, chunks: AsyncIterable[byte
         await writing.done_writing()
 
 
-async def _sent(writing: Any, request: pb.WriteRequest) -> bool:
+async def _send_more(appending: Any, header: pb.AppendUploadHeader, chunks: AsyncIterable[bytes]) -> None:
+    """As `_send`, a part of a content."""
+    if not await _accepted(appending, pb.AppendUploadRequest(header=header)):
+        return
+    async for chunk in rechunked(chunks):
+        if not await _sent(appending, pb.AppendUploadRequest(data=chunk)):
+            return
+    with suppress(asyncio.InvalidStateError):
+        await appending.done_writing()
+
+
+async def _accepted(writing: Any, header: pb.WriteRequest | pb.AppendUploadRequest) -> bool:
+    """Whether the service wants the data: a refusal that comes while a message is being sent is lost to gRPC's own
+    error about the sending."""
+    return await _sent(writing, header) and convert.READY in await writing.initial_metadata()
+
+
+async def _sent(writing: Any, request: pb.WriteRequest | pb.AppendUploadRequest) -> bool:
     try:
         await writing.write(request)
     except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
         return False
     return True
+
+
+def _name_source(request: pb.ReadRequest | pb.CopyRequest, source: FileName | str) -> None:
+    if isinstance(source, FileName):
+        request.name.CopyFrom(convert.name_to_message(source))
+    else:
+        request.blake3 = source
 
 
 async def _data(responses: AsyncIterator[pb.ReadResponse]) -> AsyncGenerator[bytes, None]:

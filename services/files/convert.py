@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.errors import InvalidArgument
-from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from silverprint.files.v1 import files_pb2 as pb
 
 _KIND = {
@@ -116,3 +116,39 @@ def expected_from_message(header: pb.WriteHeader) -> tuple[str | None, int | Non
     blake3 = header.expected.blake3 or None
     size = header.expected.size_bytes
     return blake3, None if blake3 and size == 0 else size
+
+
+def target_to_message(target: Target) -> pb.WriteHeader:
+    """A target as a message; raises as `message_errors`."""
+    with message_errors():
+        return pb.WriteHeader(
+            name=name_to_message(target.name),
+            on_conflict=policy_to_message(target.on_conflict),
+            numbered_extension=target.numbered_extension,
+            expected=expected_to_message(target.expected_blake3, target.expected_size),
+            replaced_blake3=target.replaced_blake3 or "",
+        )
+
+
+def target_from_message(header: pb.WriteHeader) -> Target:
+    """A target from a message; raises as `name_from_message` and `policy_from_message`."""
+    blake3, size = expected_from_message(header)
+    return Target(
+        name_from_message(header.name),
+        policy_from_message(header.on_conflict),
+        header.numbered_extension,
+        blake3,
+        size,
+        header.replaced_blake3 or None,
+    )
+
+
+def upload_to_message(upload: Upload) -> pb.Upload:
+    """An upload as a message."""
+    expires_at_us = round(upload.expires_at * 1_000_000)
+    return pb.Upload(upload_id=upload.upload_id, offset=upload.offset, expires_at_us=expires_at_us)
+
+
+def upload_from_message(upload: pb.Upload) -> Upload:
+    """An upload from a message."""
+    return Upload(upload.upload_id, upload.offset, upload.expires_at_us / 1_000_000)

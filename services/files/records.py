@@ -62,3 +62,28 @@ class OnConflict(enum.Enum):
     OVERWRITE = "overwrite"  #: replace, in one step
     RENAME = "rename"  #: "name (1).ext", "name (2).ext"…, or the one that has this very content
     NUMBER = "number"  #: the filename is a prefix: "PREFIX_00001_.ext", one above the highest number
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where a content that is to come belongs, and what was promised about it."""
+
+    name: FileName  #: with NUMBER its filename is a prefix
+    on_conflict: OnConflict
+    #: with NUMBER: the extension, such as ".png"
+    numbered_extension: str = ""
+    #: verified when set
+    expected_blake3: str | None = None
+    #: bytes; verified when set
+    expected_size: int | None = None
+    #: with OVERWRITE: replace the file only while its content has this digest
+    replaced_blake3: str | None = None
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A content that is on its way in, and may be interrupted."""
+
+    upload_id: str
+    #: bytes that came, and so where it goes on
+    offset: int
+    #: seconds since the epoch; it is forgotten then unless more comes
+    expires_at: float

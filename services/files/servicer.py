@@ -37,16 +37,44 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
         return pb.PutResponse(file=convert.info_to_message(info))
 
     async def _store_content(self, header: pb.WriteHeader, content: AsyncIterator[bytes]) -> FileInfo:
-        blake3, size = convert.expected_from_message(header)
+        target = convert.target_from_message(header)
         return await self._store.write(
-            convert.name_from_message(header.name),
+            target.name,
             content,
-            convert.policy_from_message(header.on_conflict),
-            numbered_extension=header.numbered_extension,
-            expected_blake3=blake3,
-            expected_size=size,
-            replaced_blake3=header.replaced_blake3 or None,
+            target.on_conflict,
+            numbered_extension=target.numbered_extension,
+            expected_blake3=target.expected_blake3,
+            expected_size=target.expected_size,
+            replaced_blake3=target.replaced_blake3,
         )
+
+    async def BeginUpload(self, request: pb.BeginUploadRequest, context: Context) -> pb.BeginUploadResponse:
+        upload = await self._store.begin_upload(convert.target_from_message(request.header))
+        return pb.BeginUploadResponse(upload=convert.upload_to_message(upload))
+
+    async def AppendUpload(
+        self, request_iterator: AsyncIterator[pb.AppendUploadRequest], context: Context
+    ) -> pb.AppendUploadResponse:
+        requests = aiter(request_iterator)
+        first = await anext(requests, None)
+        if first is None or not first.HasField("header"):
+            raise InvalidArgument("the first message of an append is its header")
+        upload = await self._store.append_upload(
+            first.header.upload_id, first.header.offset, _appended(requests, context)
+        )
+        return pb.AppendUploadResponse(upload=convert.upload_to_message(upload))
+
+    async def GetUpload(self, request: pb.GetUploadRequest, context: Context) -> pb.GetUploadResponse:
+        upload = await self._store.get_upload(request.upload_id)
+        return pb.GetUploadResponse(upload=convert.upload_to_message(upload))
+
+    async def CommitUpload(self, request: pb.CommitUploadRequest, context: Context) -> pb.CommitUploadResponse:
+        info = await self._store.commit_upload(request.upload_id, request.size_bytes, blake3=request.blake3 or None)
+        return pb.CommitUploadResponse(file=convert.info_to_message(info))
+
+    async def AbortUpload(self, request: pb.AbortUploadRequest, context: Context) -> pb.AbortUploadResponse:
+        await self._store.abort_upload(request.upload_id)
+        return pb.AbortUploadResponse()
 
     async def Read(self, request: pb.ReadRequest, context: Context) -> AsyncIterator[pb.ReadResponse]:
         async with self._store.open(_source(request), offset=request.offset, length=request.length) as file:
@@ -85,6 +113,15 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
         )
         return pb.MoveResponse(file=convert.info_to_message(info))
 
+    async def Copy(self, request: pb.CopyRequest, context: Context) -> pb.CopyResponse:
+        info = await self._store.copy(
+            _source(request),
+            convert.name_from_message(request.target),
+            convert.policy_from_message(request.on_conflict),
+            numbered_extension=request.numbered_extension,
+        )
+        return pb.CopyResponse(file=convert.info_to_message(info))
+
 
 def file_servicer(store: FileStore) -> Servicer:
     """The servicer of a store, ready to be served."""
@@ -108,10 +145,8 @@ async def _content(requests: AsyncIterator[pb.WriteRequest], context: Context) -
     async for request in requests:
         match request.WhichOneof("message"):
             case "data":
-                if len(request.data) > MAX_CHUNK_BYTES:
-                    raise InvalidArgument(f"a chunk of {len(request.data)} bytes is longer than {MAX_CHUNK_BYTES}")
                 size += len(request.data)
-                yield request.data
+                yield _chunk(request.data)
             case "commit":
                 if request.commit.size_bytes != size:
                     raise DataLoss(f"{size} bytes came, {request.commit.size_bytes} were sent")
@@ -121,11 +156,27 @@ async def _content(requests: AsyncIterator[pb.WriteRequest], context: Context) -
     raise DataLoss(f"the write ended after {size} bytes without its commit")
 
 
-def _source(request: pb.ReadRequest) -> FileName | str:
+async def _appended(requests: AsyncIterator[pb.AppendUploadRequest], context: Context) -> AsyncIterator[bytes]:
+    """The data of an append: where it ends does not matter, since the commit says how much there is."""
+    await context.send_initial_metadata(((convert.READY, "1"),))
+    async for request in requests:
+        if request.WhichOneof("message") != "data":
+            raise InvalidArgument("after the header comes data")
+        if request.data:
+            yield _chunk(request.data)
+
+
+def _chunk(data: bytes) -> bytes:
+    if len(data) > MAX_CHUNK_BYTES:
+        raise InvalidArgument(f"a chunk of {len(data)} bytes is longer than {MAX_CHUNK_BYTES}")
+    return data
+
+
+def _source(request: pb.ReadRequest | pb.CopyRequest) -> FileName | str:
     match request.WhichOneof("source"):
         case "name":
             return convert.name_from_message(request.name)
         case "blake3":
             return request.blake3
         case _:
-            raise InvalidArgument("neither a name nor a digest says what to read")
+            raise InvalidArgument("neither a name nor a digest says which file is meant")

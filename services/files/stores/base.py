@@ -8,14 +8,21 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Self
 
-from services.errors import DataLoss, InvalidArgument, OutOfRange
+from services.errors import DataLoss, InvalidArgument, NotFound, OutOfRange
 from services.files import names
-from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 
 #: Files, and the token of the page that follows, "" on the last one.
 FilePage = tuple[list[FileInfo], str]
 
+#: Seconds after which an upload that nobody goes on with is forgotten.
+UPLOAD_LIFE = 24 * 3600.0
+
+#: Uploads at the same time.
+MAX_UPLOADS = 1_000
+
 _BLAKE3 = re.compile(r"[0-9a-f]{64}")
+_UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class OpenFile:
@@ -77,6 +84,54 @@ class FileStore(ABC):
             DataLoss: the content is not what `expected_blake3` or `expected_size` (bytes) promised.
             ResourceExhausted: there is no space left.
         """
+
+    @abstractmethod
+    async def begin_upload(self, target: Target) -> Upload:
+        """Start an upload that may be interrupted: it survives a lost connection and a restart.
+
+        It is forgotten a day after it was last appended to. Nothing is seen under its name before it is committed.
+
+        Raises:
+            InvalidArgument, AlreadyExists: as `write`.
+            ResourceExhausted: there are too many uploads, or there is no space left.
+        """
+
+    @abstractmethod
+    async def append_upload(self, upload_id: str, offset: int, chunks: AsyncIterable[bytes]) -> Upload:
+        """Add to an upload, and say how far it is; durable on return.
+
+        What came is kept even when `chunks` raises, or the caller is cancelled. An append takes over from one that
+        still runs.
+
+        Raises:
+            NotFound: there is no such upload, or it was committed, aborted or forgotten.
+            OutOfRange: it does not go on at `offset`; the message says where.
+            InvalidArgument: the id is not one.
+            DataLoss: more bytes came than were promised.
+            Aborted: another append took over.
+            ResourceExhausted: there is no space left; what came is kept.
+        """
+
+    @abstractmethod
+    async def get_upload(self, upload_id: str) -> Upload:
+        """Say how far an upload is; raises `NotFound` and `InvalidArgument` as `append_upload`."""
+
+    @abstractmethod
+    async def commit_upload(self, upload_id: str, size: int, *, blake3: str | None = None) -> FileInfo:
+        """Give an upload its name, once it has `size` bytes in all and the digest `blake3`; durable on return.
+
+        Once more it answers the same, until the upload would have been forgotten.
+
+        Raises:
+            NotFound: there is no such upload, or it was aborted or forgotten.
+            OutOfRange: another size came; the message says where the upload goes on. It is kept.
+            DataLoss: the content is not what was promised. The upload is gone.
+            AlreadyExists, Aborted, InvalidArgument, ResourceExhausted: as `write`. The upload is kept.
+        """
+
+    @abstractmethod
+    async def abort_upload(self, upload_id: str) -> None:
+        """Forget an upload and what came of it; raises `NotFound` and `InvalidArgument` as `append_upload`."""
 
     @abstractmethod
     def open(
@@ -150,6 +205,21 @@ class FileStore(ABC):
                 OVERWRITE meets a folder, or there is no such policy for moving.
         """
 
+    @abstractmethod
+    async def copy(
+        self, source: FileName | str, target: FileName, on_conflict: OnConflict, *, numbered_extension: str = ""
+    ) -> FileInfo:
+        """Give a content one more name, and describe it under that; durable on return.
+
+        The source is a file's name, of whatever kind, or the digest of a content as for `open`. What happens to one
+        name later does not concern the other.
+
+        Raises:
+            NotFound: no such source.
+            Aborted: somebody changed the source meanwhile.
+            AlreadyExists, InvalidArgument, ResourceExhausted: as `write`.
+        """
+
 
 def check_target(
     name: FileName, on_conflict: OnConflict, numbered_extension: str, replaced_blake3: str | None = None
@@ -173,6 +243,17 @@ def check_target(
     elif numbered_extension:
         raise InvalidArgument("a numbered extension goes with NUMBER only")
     names.validate(name)
+
+
+def check_upload(target: Target) -> None:
+    """Check that an upload may begin.
+
+    Raises:
+        InvalidArgument: it may not.
+    """
+    check_target(target.name, target.on_conflict, target.numbered_extension, target.replaced_blake3)
+    if target.expected_blake3 is not None:
+        check_digest(target.expected_blake3)
 
 
 def check_writable(kind: FileKind) -> None:
@@ -208,6 +289,31 @@ def check_digest(blake3: str) -> None:
     """
     if not _BLAKE3.fullmatch(blake3):
         raise InvalidArgument("a BLAKE3 digest is 64 characters of lowercase hex")
+
+
+def check_upload_id(upload_id: str) -> None:
+    """Check that this is how we write the id of an upload.
+
+    Raises:
+        InvalidArgument: it is not.
+    """
+    if not _UPLOAD_ID.fullmatch(upload_id):
+        raise InvalidArgument("the id of an upload is 32 characters of lowercase hex")
+
+
+def check_offset(upload: Upload, offset: int) -> None:
+    """Check that an upload goes on where the sender thinks.
+
+    Raises:
+        OutOfRange: it does not.
+    """
+    if offset != upload.offset:
+        raise OutOfRange(f"upload {upload.upload_id} goes on at offset {upload.offset}, not at {offset}")
+
+
+def no_upload(upload_id: str) -> NotFound:
+    """What is said about an upload that is not there."""
+    return NotFound(f"there is no upload {upload_id}: it was never begun, or is over")
 
 
 def check_content(size: int, blake3: str, expected_size: int | None, expected_blake3: str | None) -> None:

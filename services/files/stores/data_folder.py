@@ -51,6 +51,16 @@ class DataFolder:
         return self.path / ".incoming"
 
     @property
+    def uploads(self) -> Path:
+        """Where uploads wait that may be interrupted; on the same file system as all kinds."""
+        return self.path / ".uploads"
+
+    @property
+    def committed(self) -> Path:
+        """What was answered when uploads were committed."""
+        return self.path / ".committed"
+
+    @property
     def index(self) -> Path:
         """The file of the digest index."""
         return self.path / "files.sqlite3"
@@ -65,6 +75,8 @@ class DataFolder:
 
     def _prepare(self) -> None:
         _empty(self.incoming)
+        for folder in (self.uploads, self.committed):
+            folder.mkdir(mode=0o700, exist_ok=True)
         for kind in FileKind:
             if not kind.is_read_only:
                 self._prepare_kind(kind)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
@@ -12,18 +10,20 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
-from services.errors import Aborted, AlreadyExists, DataLoss, InvalidArgument, NotFound
+from services.errors import AlreadyExists, DataLoss, NotFound
 from services.files import names
 from services.files.chunks import CHUNK_BYTES, rechunked
-from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from services.files.stores import base, paging, placing
 from services.files.stores.data_folder import DataFolder, readable_folders
 from services.files.stores.digest_index import DigestIndex, Version
 from services.files.stores.digests import Digests
 from services.files.stores.disk_errors import disk_errors
 from services.files.stores.reading import Reading
+from services.files.stores.shelf import Shelves, file_info, outlives_power
 from services.files.stores.spool import Spool
-from services.files.stores.tree import Tree, sync_folder
+from services.files.stores.tree import Tree
+from services.files.stores.uploads import SWEEP_INTERVAL, Uploads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,14 +50,14 @@ class DiskStore(base.FileStore):
         self._hashers = ThreadPoolExecutor(HASHERS, "digests")
         self._hashing: dict[FileName, asyncio.Future[tuple[Version, str]]] = {}
         self._counters = placing.Counters()
-        #: held while what lies under a name is replaced: whether it may be can depend on what is there
-        self._changing = threading.Lock()
 
     async def __aenter__(self) -> Self:
         await self._in_thread(self._open)
+        self._sweeping = asyncio.create_task(self._sweep_regularly())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._sweeping.cancel()
         await asyncio.to_thread(self._close)
 
     async def write(
@@ -72,19 +72,16 @@ class DiskStore(base.FileStore):
         replaced_blake3: str | None = None,
     ) -> FileInfo:
         base.check_target(name, on_conflict, numbered_extension, replaced_blake3)
+        target = Target(name, on_conflict, numbered_extension, replaced_blake3=replaced_blake3)
         if on_conflict is OnConflict.FAIL:
             await self._in_thread(self._refuse_taken, name)
 
         def commit(last: bytes) -> FileInfo:
             with disk_errors(name):
                 try:
-                    digest = spool.finish(last, durable=_outlives_power(name))
+                    digest = spool.finish(last, durable=outlives_power(name))
                     base.check_content(spool.size, digest, expected_size, expected_blake3)
-                    shelf = _Shelf(self._tree, self._digests, self._changing, spool, digest)
-                    placed = placing.place(
-                        shelf, self._counters, name, on_conflict, numbered_extension, replaced_blake3
-                    )
-                    return shelf.info or self._describe(placed)
+                    return self._shelves.shelf(spool, digest).place(target, self._counters)
                 finally:
                     spool.discard()
 
@@ -94,6 +91,39 @@ class DiskStore(base.FileStore):
         finally:
             if not spool.is_over:
                 await self._cleaned_up(spool.discard)
+
+    async def begin_upload(self, target: Target) -> Upload:
+        base.check_upload(target)
+        if target.on_conflict is OnConflict.FAIL:
+            await self._in_thread(self._refuse_taken, target.name)
+        return await self._in_thread(self._uploads.begin, target)
+
+    async def append_upload(self, upload_id: str, offset: int, chunks: AsyncIterable[bytes]) -> Upload:
+        uploads = self._uploads
+        turn = await self._in_thread(uploads.take_over, upload_id, offset)
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for chunk in chunks:
+                if writing:
+                    await writing
+                writing = self._in_thread(uploads.append, upload_id, turn, chunk)
+        finally:
+            if writing:
+                await asyncio.wait([writing])
+        if writing:
+            await writing
+        return await self._in_thread(uploads.sync, upload_id, turn)
+
+    async def get_upload(self, upload_id: str) -> Upload:
+        return await self._in_thread(self._uploads.describe, upload_id)
+
+    async def commit_upload(self, upload_id: str, size: int, *, blake3: str | None = None) -> FileInfo:
+        if blake3 is not None:
+            base.check_digest(blake3)
+        return await self._in_thread(self._uploads.commit, upload_id, size, blake3)
+
+    async def abort_upload(self, upload_id: str) -> None:
+        await self._in_thread(self._uploads.abort, upload_id)
 
     @asynccontextmanager
     async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
@@ -106,10 +136,10 @@ class DiskStore(base.FileStore):
             await self._cleaned_up(reading.close)
 
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
-        info = await self._in_thread(self._describe, name)
+        info = await self._in_thread(self._shelves.describe, name)
         if info.blake3 or not digest:
             return info
-        return _file_info(name, *await self._hash(name))
+        return file_info(name, *await self._hash(name))
 
     async def list(
         self,
@@ -142,7 +172,7 @@ class DiskStore(base.FileStore):
         base.check_writable(name.kind)
 
         def remove() -> None:
-            with self._changing:
+            with self._shelves.changing:
                 self._tree.remove(name)
             self._digests.forget(name)
 
@@ -152,16 +182,36 @@ class DiskStore(base.FileStore):
         base.check_move(source, target, on_conflict)
 
         def rename() -> FileInfo:
-            before = self._describe(source)
-            with self._changing:
+            before = self._shelves.describe(source)
+            with self._shelves.changing:
                 self._tree.move(source, target, replace=on_conflict is OnConflict.OVERWRITE)
             _, status = self._tree.find(target)
             if source != target and before.blake3:
                 self._digests.forget(source)
                 self._digests.remember(target, Version.of(status), before.blake3)
-            return self._describe(target)
+            return self._shelves.describe(target)
 
         return await self._in_thread(rename)
+
+    async def copy(
+        self, source: FileName | str, target: FileName, on_conflict: OnConflict, *, numbered_extension: str = ""
+    ) -> FileInfo:
+        base.check_target(target, on_conflict, numbered_extension)
+        wanted = Target(target, on_conflict, numbered_extension)
+
+        def duplicate() -> FileInfo:
+            info, reading = self._start_reading(source)
+            spool = Spool(str(self._folder.incoming))
+            try:
+                with disk_errors(target):
+                    spool.copy(reading, durable=outlives_power(target))
+                    digest = info.blake3 or self._digests.of(info.name)[1]
+                    return self._shelves.shelf(spool, digest).place(wanted, self._counters)
+            finally:
+                reading.close()
+                spool.discard()
+
+        return await asyncio.get_running_loop().run_in_executor(self._hashers, duplicate)
 
     def _open(self) -> None:
         models = readable_folders(self._models)
@@ -170,12 +220,19 @@ class DiskStore(base.FileStore):
         self._tree = Tree({**folders, FileKind.MODELS: models})
         self._index = DigestIndex(self._folder.index)
         self._digests = Digests(self._tree, self._index)
+        self._shelves = Shelves(self._tree, self._digests)
+        self._uploads = Uploads(self._folder.uploads, self._folder.committed, self._shelves, self._counters)
 
     def _close(self) -> None:
         self._workers.shutdown()
         self._hashers.shutdown()
         self._index.close()
         self._folder.close()
+
+    async def _sweep_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL)
+            await self._in_thread(self._uploads.sweep)
 
     def _in_thread(self, blocking: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         call = partial(blocking, *args, **kwargs)
@@ -273,70 +330,5 @@ class DiskStore(base.FileStore):
             page.append(self._info(entry.name, Version.of(status)))
         return page, ""
 
-    def _describe(self, name: FileName) -> FileInfo:
-        _, status = self._tree.find(name)
-        return self._info(name, Version.of(status))
-
     def _info(self, name: FileName, version: Version) -> FileInfo:
-        return _file_info(name, version, self._digests.known(name, version))
-
-
-class _Shelf:
-    """A finished spool that waits for its name on disk."""
-
-    def __init__(self, tree: Tree, digests: Digests, changing: threading.Lock, spool: Spool, digest: str) -> None:
-        self._tree = tree
-        self._digests = digests
-        self._changing = changing
-        self._spool = spool
-        self._digest = digest
-        #: once the content has its name
-        self.info: FileInfo | None = None
-
-    def put(self, name: FileName) -> bool:
-        path = self._tree.path_to_write(name)
-        try:
-            self._spool.link(path)
-        except FileExistsError:
-            return False
-        self._placed(name, path)
-        return True
-
-    def replace(self, name: FileName, replaced_blake3: str | None) -> None:
-        path = self._tree.path_to_write(name)
-        with self._changing:
-            if replaced_blake3 is not None and self._present(name) != replaced_blake3:
-                raise Aborted(f"{name} has changed")
-            self._spool.rename(path)
-        self._placed(name, path)
-
-    def holds(self, name: FileName) -> bool:
-        try:
-            _, status = self._tree.find(name)
-            return status.st_size == self._spool.size and self._digests.of(name)[1] == self._digest
-        except (NotFound, InvalidArgument, Aborted):
-            return False
-
-    def _present(self, name: FileName) -> str | None:
-        try:
-            return self._digests.read(name)
-        except NotFound:
-            return None
-
-    def filenames(self, beside: FileName) -> list[str]:
-        return self._tree.filenames(beside.kind, beside.subfolder)
-
-    def _placed(self, name: FileName, path: str) -> None:
-        self._digests.remember(name, self._spool.version, self._digest)
-        if _outlives_power(name):
-            sync_folder(os.path.dirname(path))
-        self.info = _file_info(name, self._spool.version, self._digest)
-
-
-def _outlives_power(name: FileName) -> bool:
-    """Whether a file has to be on disk before it is answered for: the temp folder is emptied at the next start."""
-    return name.kind is not FileKind.TEMP
-
-
-def _file_info(name: FileName, version: Version, digest: str | None) -> FileInfo:
-    return FileInfo(name, version.size, digest, version.mtime_ns // 1_000 / 1e6)
+        return file_info(name, version, self._digests.known(name, version))

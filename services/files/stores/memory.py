@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 from blake3 import blake3
 
-from services.errors import Aborted, InvalidArgument, NotFound
+from services.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from services.files import names
 from services.files.chunks import CHUNK_BYTES
-from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from services.files.stores import base, paging, placing
+from services.files.stores.memory_uploads import MemoryUploads
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -28,6 +30,7 @@ class MemoryStore(base.FileStore):
         """A store that holds `files` from the start, models too."""
         self._counters = placing.Counters()
         self._files: dict[FileName, _Stored] = {}
+        self._uploads = MemoryUploads()
         for name, content in (files or {}).items():
             _Shelf(self._files, content).replace(name, None)
 
@@ -47,14 +50,33 @@ class MemoryStore(base.FileStore):
     ) -> FileInfo:
         base.check_target(name, on_conflict, numbered_extension, replaced_blake3)
         content = b"".join([chunk async for chunk in chunks])
-        shelf = _Shelf(self._files, content)
-        base.check_content(len(content), shelf.blake3, expected_size, expected_blake3)
-        placed = placing.place(shelf, self._counters, name, on_conflict, numbered_extension, replaced_blake3)
-        return self._files[placed].info
+        return self._place(
+            Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3), content
+        )
+
+    async def begin_upload(self, target: Target) -> Upload:
+        base.check_upload(target)
+        if target.on_conflict is OnConflict.FAIL and target.name in self._files:
+            raise AlreadyExists(f"{target.name} exists")
+        return self._uploads.begin(target)
+
+    async def append_upload(self, upload_id: str, offset: int, chunks: AsyncIterable[bytes]) -> Upload:
+        return await self._uploads.append(upload_id, offset, chunks)
+
+    async def get_upload(self, upload_id: str) -> Upload:
+        return self._uploads.describe(upload_id)
+
+    async def commit_upload(self, upload_id: str, size: int, *, blake3: str | None = None) -> FileInfo:
+        if blake3 is not None:
+            base.check_digest(blake3)
+        return self._uploads.commit(upload_id, size, partial(self._place, expected_blake3=blake3))
+
+    async def abort_upload(self, upload_id: str) -> None:
+        self._uploads.abort(upload_id)
 
     @asynccontextmanager
     async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
-        stored = self._by_digest(source) if isinstance(source, str) else self._get(source)
+        stored = self._find(source)
         start, end = base.part_to_read(stored.info.size, offset, length)
         yield base.OpenFile(stored.info, _sliced(stored.content, start, end))
 
@@ -98,6 +120,29 @@ class MemoryStore(base.FileStore):
         info = msgspec.structs.replace(stored.info, name=target)
         self._files[target] = _Stored(info, stored.content)
         return info
+
+    async def copy(
+        self, source: FileName | str, target: FileName, on_conflict: OnConflict, *, numbered_extension: str = ""
+    ) -> FileInfo:
+        base.check_target(target, on_conflict, numbered_extension)
+        return self._place(Target(target, on_conflict, numbered_extension), self._find(source).content)
+
+    def _place(self, target: Target, content: bytes, expected_blake3: str | None = None) -> FileInfo:
+        shelf = _Shelf(self._files, content)
+        base.check_content(len(content), shelf.blake3, target.expected_size, target.expected_blake3)
+        base.check_content(len(content), shelf.blake3, None, expected_blake3)
+        placed = placing.place(
+            shelf,
+            self._counters,
+            target.name,
+            target.on_conflict,
+            target.numbered_extension,
+            target.replaced_blake3,
+        )
+        return self._files[placed].info
+
+    def _find(self, source: FileName | str) -> _Stored:
+        return self._by_digest(source) if isinstance(source, str) else self._get(source)
 
     def _get(self, name: FileName) -> _Stored:
         names.validate(name)
