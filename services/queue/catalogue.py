@@ -43,8 +43,13 @@ class CatalogueKeeper:
         self._known = asyncio.Event()
         self._changing = asyncio.Lock()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anybody has published anything."""
+        return self._whole is not None
+
     async def start(self) -> None:
-        """Take up what was known before the restart."""
+        """Take up what was known before the restart, or to another replica."""
         saved = await self._store.catalogue()
         if saved is not None:
             part = await asyncio.to_thread(_read, *saved)

@@ -37,6 +37,26 @@ class EventHub:
             for watcher in self._of_one.get(event.prompt_id, ()):
                 watcher.push(event)
 
+    def watched(self) -> dict[str, int]:
+        """The prompts that somebody watches by themselves, with the sequence number that all of them have seen."""
+        return {id_: min(watcher.sequence for watcher in group) for id_, group in self._of_one.items()}
+
+    def catch_up(self, prompt_id: str, events: Iterable[Event]) -> None:
+        """Tell those who watch a prompt by itself what was read of it; they pass over what they know."""
+        for event in events:
+            for watcher in self._of_one.get(prompt_id, ()):
+                if event.sequence > watcher.sequence:
+                    watcher.push(event)
+
+    def end(self, prompt_id: str, error: ServiceError) -> None:
+        """End the watches of a prompt by itself."""
+        for watcher in self._of_one.get(prompt_id, ()):
+            watcher.end(error)
+
+    def forget(self, prompt_id: str) -> None:
+        """Tell newcomers no more of what was told of a prompt: it has been overtaken."""
+        self._latest.pop(prompt_id, None)
+
     def running(self) -> list[str]:
         """The prompts of which there is something to tell beside what the store has."""
         return list(self._latest)

@@ -29,6 +29,8 @@ class Session:
         self.packs = PackReport()
         #: claims under way on its behalf
         self.reserved = 0
+        #: another replica of the queue is its home
+        self.is_standby = hello.standby
         #: counts up over the fleet; who was served longest ago comes first among equals
         self.last_served = 0
         self._hello = hello
@@ -37,6 +39,7 @@ class Session:
         self._clock = clock
         self._outbox: asyncio.Queue[QueueMessage | None] = asyncio.Queue()
         self._error: ServiceError | None = None
+        self._free_slots = 0
         self._ended = False
         self._previews_told: dict[str, bool] = {}
 
@@ -64,6 +67,8 @@ class Session:
         self.heard_at = self._clock.monotonic()
         # An assignment may be under way that it does not know of yet: what it is able to run counts, not what is free.
         self.capacity = heartbeat.free_slots + len(heartbeat.leases)
+        self.is_standby = heartbeat.standby
+        self._free_slots = heartbeat.free_slots
         self._devices = heartbeat.devices
         self._host_info = heartbeat.host_info
         held = {lease.token for lease in heartbeat.leases}
@@ -88,13 +93,13 @@ class Session:
             raise self._error
 
     def describe(self, free_slots: int) -> Executor:
-        """The executor for people."""
+        """The executor for people; of one on standby, what is free is what it said itself."""
         return Executor(
             executor_id=self.executor_id,
             host=self._hello.host,
             version=self._hello.version,
             slots=self._hello.slots,
-            free_slots=free_slots,
+            free_slots=self._free_slots if self.is_standby else free_slots,
             devices=self._devices,
             host_info=self._host_info,
             connected_at=self.connected_at,
@@ -142,9 +147,9 @@ class Fleet:
     def free(self, session: Session, *, ending: int = 0) -> int:
         """How many more prompts a session may be given, now or when so many of its prompts have ended.
 
-        None when it has been silent for a lease's duration.
+        None when it has been silent for a lease's duration, or another replica is its home.
         """
-        if self._clock.monotonic() - session.heard_at >= self._leases.duration:
+        if session.is_standby or self._clock.monotonic() - session.heard_at >= self._leases.duration:
             return 0
         return max(0, session.capacity - session.reserved - self._leases.count(session.executor_id) + ending)
 

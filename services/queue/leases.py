@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+
+import msgspec
 
 from services.queue.clock import Clock
 from services.queue.life import Life
@@ -13,8 +15,15 @@ from services.queue.records import Lease
 ExpiryHandler = Callable[[Life], Awaitable[None]]
 
 
+class Change(msgspec.Struct, frozen=True):
+    """What another replica did to a running prompt: as it was known, and as it is now; None while it does not run."""
+
+    before: Life | None
+    now: Life | None
+
+
 class Leases:
-    """The running prompts, as the committed steps tell of them.
+    """The running prompts, as the committed steps tell of them, and what is read of those that other replicas lease.
 
     Deadlines are on the monotonic clock from when a grant or renewal was seen: neither a jump of the wall clock nor
     a machine that slept ends a lease, and after a restart of the queue, while which nobody could renew, every lease
@@ -28,6 +37,8 @@ class Leases:
         self._running: dict[str, tuple[Life, float]] = {}
         self._by_executor: dict[str, set[str]] = {}
         self._any = asyncio.Event()
+        #: prompts of which a step was seen since a reading began; None while there is none
+        self._seen: set[str] | None = None
 
     def until(self) -> float:
         """The wall-clock time at which a lease ends that is granted or renewed now."""
@@ -35,17 +46,26 @@ class Leases:
 
     def see(self, life: Life) -> None:
         """Take note of a committed step."""
-        known = self._running.get(life.prompt_id)
-        if life.lease_token is None:
-            self._drop(life.prompt_id)
-        elif known is not None and known[0].lease_token == life.lease_token:
-            renewed = known[0].lease_until != life.lease_until
-            self._running[life.prompt_id] = (life, self._deadline() if renewed else known[1])
-        else:
-            self._drop(life.prompt_id)
-            self._running[life.prompt_id] = (life, self._deadline())
-            self._by_executor.setdefault(life.executor_id or "", set()).add(life.prompt_id)
-            self._any.set()
+        if self._seen is not None:
+            self._seen.add(life.prompt_id)
+        self._take(life)
+
+    def begin_reading(self) -> None:
+        """What runs is about to be read from a store that others change, too."""
+        self._seen = set()
+
+    def end_reading(self, running: Iterable[Life]) -> list[Change]:
+        """Take note of what was read, but of no prompt of which a step was seen meanwhile; what others changed."""
+        seen, self._seen = self._seen or set(), None
+        read = {life.prompt_id: life for life in running}
+        ids = {*self._running, *read} - seen
+        changes = [Change(self.of_prompt(id_), read.get(id_)) for id_ in ids if self.of_prompt(id_) != read.get(id_)]
+        for change in changes:
+            if change.now is not None:
+                self._take(change.now)
+            elif change.before is not None:
+                self._drop(change.before.prompt_id)
+        return changes
 
     def holder(self, lease: Lease) -> Life | None:
         """The running prompt, if the lease is still its own."""
@@ -83,6 +103,19 @@ class Leases:
                 if deadline <= now:
                     await handle(life)
                     self._postpone(life)
+
+    def _take(self, life: Life) -> None:
+        known = self._running.get(life.prompt_id)
+        if life.lease_token is None:
+            self._drop(life.prompt_id)
+        elif known is not None and known[0].lease_token == life.lease_token:
+            renewed = known[0].lease_until != life.lease_until
+            self._running[life.prompt_id] = (life, self._deadline() if renewed else known[1])
+        else:
+            self._drop(life.prompt_id)
+            self._running[life.prompt_id] = (life, self._deadline())
+            self._by_executor.setdefault(life.executor_id or "", set()).add(life.prompt_id)
+            self._any.set()
 
     def _postpone(self, life: Life) -> None:
         """Ask again after another duration where the handler could not change anything (the storage failed)."""

@@ -16,6 +16,7 @@ from services.queue.fleet import Fleet
 from services.queue.leases import Leases
 from services.queue.life import Life, Step
 from services.queue.log_keeping import LogKeeper
+from services.queue.neighbours import Neighbours
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import HttpRequest, HttpResponsePart
 from services.queue.questions import ANSWER_TIMEOUT, Questions
@@ -85,6 +86,14 @@ class Queue:
             clock=self._clock,
             max_attempts=max_attempts,
         )
+        self._neighbours = Neighbours(
+            store,
+            leases=self._leases,
+            fleet=self._fleet,
+            scheduler=self._scheduler,
+            hub=self._hub,
+            catalogue=self._catalogue,
+        )
         self._expiring: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -94,12 +103,14 @@ class Queue:
             self._leases.see(running)
         await self._catalogue.start()
         await self._scheduler.start()
+        self._neighbours.start()
         self._expiring = asyncio.create_task(self._leases.expire(self._expired))
 
     async def close(self) -> None:
         """End watches and streams; leases go on."""
         self._hub.close()
         self._fleet.close()
+        await self._neighbours.stop()
         await self._scheduler.stop()
         if self._expiring is not None:
             self._expiring.cancel()
@@ -166,7 +177,7 @@ class Queue:
     async def interrupt(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """Ask the executors of running prompts to stop them, None for all; the ids of those that were running."""
         if prompt_ids is None:
-            prompt_ids = [life.prompt_id for life in self._leases.all()]
+            prompt_ids = [life.prompt_id for life in await self._store.lives(PromptState.RUNNING)]
         chosen = list(dict.fromkeys(prompt_ids))
         steps = await asyncio.gather(*(self._store.apply(prompt_id, lives.request_interrupt) for prompt_id in chosen))
         running = [step.life for step in steps if step is not None]
@@ -279,6 +290,8 @@ class Queue:
         if session is not None:
             session.send(Interruption(lease))
             return
+        if self._store.is_shared:
+            return  # it may be connected to another replica, which finds the request in the store
         reason = "its executor is not connected"
         interrupt = partial(lives.interrupt, token=lease.token, reason=reason, now=self._clock.now())
         await self._store.apply(life.prompt_id, interrupt)
@@ -302,7 +315,7 @@ class Queue:
         running = self._leases.all() if prompt_id is None else [self._leases.of_prompt(prompt_id)]
         for life in running:
             session = self._fleet.get(life.executor_id) if life is not None else None
-            if session is not None and life is not None and life.lease is not None:
+            if session is not None and not session.is_standby and life is not None and life.lease is not None:
                 session.send(PreviewDemand(life.lease, self._hub.wants_previews(life.prompt_id)))
 
 

@@ -43,6 +43,8 @@ class Scheduler:
         self._hub = hub
         self._clock = clock
         self._waiting = 0
+        #: counts up with every prompt that begins to wait
+        self._arrivals = 0
         self._claims: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
         self._stopped = False
@@ -54,10 +56,17 @@ class Scheduler:
 
     def see(self, step: Step) -> None:
         """Take note of a committed step."""
-        self._waiting += step.life.state is PromptState.PENDING
+        arrives = step.life.state is PromptState.PENDING
+        self._waiting += arrives
+        self._arrivals += arrives
         self._waiting -= step.before is PromptState.PENDING
         if step.life.state is not step.before:
             self.dispatch()
+
+    def recount(self, waiting: int) -> None:
+        """Take note of how many prompts the store says that wait: other replicas add some and claim some."""
+        self._waiting = waiting
+        self.dispatch()
 
     def dispatch(self) -> None:
         """Begin a claim for everything that waits, as far as there is room."""
@@ -102,12 +111,15 @@ class Scheduler:
         claim.add_done_callback(self._served)
 
     async def _serve(self, session: Session, assign: Transition) -> None:
+        arrivals = self._arrivals
         try:
             claim = await self._store.claim(assign)
             if claim is not None and session.is_open:
                 self._hand_over(session, claim)
             elif claim is not None:
                 await self._take_back(claim)
+            elif self._store.is_shared and arrivals == self._arrivals:
+                self._waiting = max(0, self._waiting - 1)  # another replica took what was counted here
         except ServiceError as error:
             log.error("no prompt could be assigned: %s", error)
             self._pause()

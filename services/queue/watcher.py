@@ -33,6 +33,8 @@ class Watcher:
         #: None for all prompts
         self.prompt_id = prompt_id
         self.previews = previews
+        #: of the last durable event that it took, or was told otherwise
+        self.sequence = 0
         self._events: deque[Event] = deque()
         self._bytes = 0
         self._ready = asyncio.Event()
@@ -48,6 +50,7 @@ class Watcher:
         if self._is_full():
             self._make_room()
         if event.is_durable:
+            self.sequence = max(self.sequence, event.sequence)
             self._ready.set()
         elif self._flush is None and not self._ready.is_set():
             self._flush = asyncio.get_running_loop().call_later(FLUSH_INTERVAL, self._ready.set)

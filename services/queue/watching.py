@@ -33,9 +33,10 @@ class Watching:
                 yield batch
             if state.is_terminal:
                 return
-            seen = {prompt_id: max((event.sequence for event in durable), default=after_sequence)}
-            async with aclosing(_unseen(watcher.batches(), seen)) as batches:
-                async for batch in batches:
+            seen = max((event.sequence for event in durable), default=after_sequence)
+            watcher.sequence = max(watcher.sequence, seen)
+            async with aclosing(self._gapless(watcher.batches(), prompt_id, seen)) as following:
+                async for batch in following:
                     yield batch
                     if batch[-1].is_terminal:
                         return
@@ -57,6 +58,36 @@ class Watching:
             async with aclosing(_unseen(watcher.batches(), seen)) as batches:
                 async for batch in batches:
                     yield batch
+
+    async def _gapless(self, batches: AsyncIterator[Batch], prompt_id: str, seen: int) -> AsyncGenerator[Batch, None]:
+        """Leave out what was seen, and read from the store what is missing: another replica committed it."""
+        async for batch in batches:
+            unseen, last, is_whole = _after(batch, seen)
+            if is_whole:
+                seen = last
+                if unseen:
+                    yield unseen
+                continue
+            known = await self._store.events(prompt_id, seen)
+            if known is None:
+                raise NotFound(f"there is no prompt {prompt_id}")
+            _, durable = known
+            seen = durable[-1].sequence
+            for portion in portions(_in_order(durable, [event for event in unseen if not event.is_durable])):
+                yield portion
+
+
+def _after(batch: Batch, seen: int) -> tuple[Batch, int, bool]:
+    """What follows a sequence number, the number of its last durable event, and whether none is missing in between."""
+    unseen, is_whole = [], True
+    for event in batch:
+        if event.is_durable:
+            if event.sequence <= seen:
+                continue
+            is_whole = is_whole and event.sequence == seen + 1
+            seen = event.sequence
+        unseen.append(event)
+    return unseen, seen, is_whole
 
 
 def _in_order(durable: list[Event], latest: list[Event]) -> list[Event]:

@@ -26,6 +26,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[Device, ...]
     host_info: HostInfo
     held_leases: tuple[Lease, ...] = ()
+    #: another replica of the queue is its home
+    standby: bool = False
 
 
 class CataloguePublication(msgspec.Struct, frozen=True):
@@ -42,6 +44,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     leases: tuple[Lease, ...]
     devices: tuple[Device, ...]
     host_info: HostInfo
+    #: another replica of the queue is its home: nothing is to be assigned here
+    standby: bool = False
 
 
 class TimedEvent(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from services.queue.logs import LogLines
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import PackMessage, PackReport, PackResponse
 from services.queue.questions import Questions
-from services.queue.records import Event, Lease
+from services.queue.records import Event, Lease, PromptState
 from services.queue.scheduler import Scheduler
 from services.queue.stores.base import QueueStore
 from services.queue.work import (
@@ -33,6 +33,7 @@ from services.queue.work import (
     Interruption,
     LeaseLost,
     LeaseRelease,
+    PreviewDemand,
     QueueMessage,
     ValidationAnswer,
     Welcome,
@@ -114,7 +115,8 @@ class WorkStreams:
     async def _welcome(self, session: Session, hello: Hello) -> None:
         known = self._catalogue.has(hello.catalogue_digest)
         session.send(Welcome(bool(hello.catalogue_digest) and not known, self._leases.duration))
-        await self._reconcile(session, hello.held_leases)
+        if not hello.standby:
+            await self._reconcile(session, hello.held_leases)
         if known:
             await self._catalogue.refer(hello.catalogue_digest, self._digests())
             session.has_loaded()
@@ -122,7 +124,7 @@ class WorkStreams:
 
     async def _reconcile(self, session: Session, held: tuple[Lease, ...]) -> None:
         """Renew what the executor still holds; what it does not know of any more is lost at once."""
-        for life in self._leases.of_executor(session.executor_id):
+        for life in await self._held_by(session.executor_id):
             assert life.lease is not None
             if life.lease not in held:
                 await self._lose(LeaseRelease(life.lease, "the executor came back without it", True))
@@ -130,14 +132,31 @@ class WorkStreams:
                 session.send(Interruption(life.lease))
         await self._renew(session, held)
 
+    async def _held_by(self, executor_id: str) -> list[Life]:
+        """What an executor runs, in truth: another replica may have assigned it something a moment ago."""
+        if not self._store.is_shared:
+            return self._leases.of_executor(executor_id)
+        running = await self._store.lives(PromptState.RUNNING)
+        return [life for life in running if life.executor_id == executor_id]
+
+    async def _beat(self, session: Session, heartbeat: Heartbeat) -> None:
+        comes_home = session.is_standby and not heartbeat.standby
+        session.beat(heartbeat)
+        if comes_home:
+            log.info("executor %s has its home here now", session.executor_id)
+            await self._reconcile(session, heartbeat.leases)
+            for lease in heartbeat.leases:
+                session.send(PreviewDemand(lease, self._hub.wants_previews(lease.prompt_id)))
+        else:
+            await self._renew(session, heartbeat.leases)
+        self._scheduler.dispatch()
+
     async def _take(self, session: Session, message: ExecutorMessage) -> None:
         match message:
             case EventBatch():
                 await self._record(session, message)
             case Heartbeat():
-                session.beat(message)
-                await self._renew(session, message.leases)
-                self._scheduler.dispatch()
+                await self._beat(session, message)
             case LeaseRelease():
                 await self._release(session, message)
             case CataloguePublication(digest, definitions_json):
@@ -171,10 +190,10 @@ class WorkStreams:
             durable_before=batch.durable_before,
             now=self._clock.now(),
         )
-        recording = asyncio.ensure_future(self._store.apply(lease.prompt_id, transition)) if running else None
-        if recording and isinstance(batch.events[-1].event, Terminal):
+        recording = asyncio.ensure_future(self._store.apply(lease.prompt_id, transition))
+        if running is not None and isinstance(batch.events[-1].event, Terminal):
             self._scheduler.room_comes(session)
-        if recording is None or await recording is None:
+        if await recording is None:
             session.send(LeaseLost(lease, _NOT_YOURS))
 
     async def _renew(self, session: Session, held: tuple[Lease, ...]) -> None:
@@ -188,10 +207,8 @@ class WorkStreams:
                 session.send(LeaseLost(lease, _NOT_YOURS))
 
     async def _release(self, session: Session, release: LeaseRelease) -> None:
-        is_current = self._leases.holder(release.lease) is not None
-        if is_current:
-            session.released()
-        if not is_current or not await self._lose(release):
+        session.released()
+        if not await self._lose(release):
             session.send(LeaseLost(release.lease, _NOT_YOURS))
 
     async def _lose(self, lost: LeaseRelease) -> bool:

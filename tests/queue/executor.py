@@ -77,6 +77,7 @@ class FakeExecutor:
         slots: int = 1,
         held: Sequence[Lease] = (),
         catalogue: CataloguePublication | None = None,
+        standby: bool = False,
     ) -> None:
         self.catalogue = catalogue or publication()
         self.hello = Hello(
@@ -88,6 +89,7 @@ class FakeExecutor:
             devices=(DEVICE,),
             host_info=HOST,
             held_leases=tuple(held),
+            standby=standby,
         )
         self.welcome: Welcome | None = None
         self._queue = queue
@@ -128,8 +130,9 @@ class FakeExecutor:
     def say(self, message: ExecutorMessage) -> None:
         self._outbox.put_nowait(message)
 
-    def beat(self, *leases: Lease, free_slots: int = 1) -> None:
-        self.say(Heartbeat(free_slots=free_slots, leases=leases, devices=(DEVICE,), host_info=HOST))
+    def beat(self, *leases: Lease, free_slots: int = 1, standby: bool = False) -> None:
+        beat = Heartbeat(free_slots=free_slots, leases=leases, devices=(DEVICE,), host_info=HOST, standby=standby)
+        self.say(beat)
 
     def tell(self, lease: Lease, *events: ExecutionEvent) -> None:
         self.say(EventBatch(lease, tuple(TimedEvent(1_000_000.5, event) for event in events)))

@@ -195,6 +195,7 @@ def _hello_to_proto(hello: Hello) -> pb.Hello:
         devices=map(device_to_proto, hello.devices),
         held_leases=map(_lease_to_proto, hello.held_leases),
         host_info=host_to_proto(hello.host_info),
+        standby=hello.standby,
     )
 
 
@@ -208,6 +209,7 @@ def _hello_from_proto(message: pb.Hello) -> Hello:
         devices=tuple(map(device_from_proto, message.devices)),
         held_leases=tuple(map(_lease_from_proto, message.held_leases)),
         host_info=host_from_proto(message.host_info),
+        standby=message.standby,
     )
 
 
@@ -217,6 +219,7 @@ def _heartbeat_to_proto(heartbeat: Heartbeat) -> pb.Heartbeat:
         free_slots=heartbeat.free_slots,
         leases=map(_lease_to_proto, heartbeat.leases),
         host_info=host_to_proto(heartbeat.host_info),
+        standby=heartbeat.standby,
     )
 
 
@@ -226,6 +229,7 @@ def _heartbeat_from_proto(message: pb.Heartbeat) -> Heartbeat:
         leases=tuple(map(_lease_from_proto, message.leases)),
         devices=tuple(map(device_from_proto, message.devices)),
         host_info=host_from_proto(message.host_info),
+        standby=message.standby,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -115,6 +115,9 @@ class QueueStore(ABC):
     Every method raises `Unavailable` when the storage fails; the change is then not made.
     """
 
+    #: whether other replicas of the queue change it as well
+    is_shared = False
+
     _listener: Listener | None = None
     _wake_up: WakeUp | None = None
 
@@ -208,6 +211,11 @@ class QueueStore(ABC):
     @abstractmethod
     async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
         """A prompt's state and its durable events after a sequence number, in order; None for an unknown prompt."""
+
+    async def news(self, after: Mapping[str, int]) -> dict[str, Batch]:
+        """Of each of these prompts the durable events after a sequence number; unknown prompts are left out."""
+        known = {prompt_id: await self.events(prompt_id, sequence) for prompt_id, sequence in after.items()}
+        return {prompt_id: found[1] for prompt_id, found in known.items() if found is not None}
 
     @abstractmethod
     async def counts(self) -> dict[PromptState, int]:

@@ -1,0 +1,37 @@
+"""One storage in memory with several stores on it, as replicas of the queue have them on one database."""
+
+from __future__ import annotations
+
+from services.queue.life import Step
+from services.queue.stores.memory import MemoryStore
+
+
+class SharedMemory(MemoryStore):
+    """A store on the storage of those that were there before; each wakes the others."""
+
+    is_shared = True
+
+    def __init__(self, others: list[SharedMemory]) -> None:
+        super().__init__()
+        self._others = others
+        #: whether the others are told of what is committed here
+        self.wakes = True
+        if others:
+            self._prompts, self._positions, self._numbers = others[0]._prompts, others[0]._positions, others[0]._numbers
+        others.append(self)
+
+    async def catalogue(self) -> tuple[str, bytes] | None:
+        return self._others[0]._catalogue
+
+    async def save_catalogue(self, digest: str, definitions_json: bytes) -> None:
+        self._others[0]._catalogue = digest, definitions_json
+        self._wake_others()
+
+    def _tell(self, step: Step) -> None:
+        super()._tell(step)
+        self._wake_others()
+
+    def _wake_others(self) -> None:
+        for other in self._others:
+            if other is not self and self.wakes:
+                other._wake()
