@@ -8,7 +8,7 @@ import msgspec
 
 from services.queue.stores.base import Choice
 from services.queue.stores.picking import Candidate, pick
-from services.queue.stores.sqlite.rows import Row
+from services.queue.stores.rows import Row
 from services.queue.stores.sqlite.sql import SQL
 
 #: Priority, placement and times passed over, in a row of `first_pending`.

@@ -10,13 +10,11 @@ import msgspec
 
 from services.database.sqlite import Reader
 from services.queue.records import Keys, Page, Prompt, PromptKey, PromptState, Search
+from services.queue.stores import rows
 from services.queue.stores.base import Backlog, Lives, Requirements, StoredEvents, Waiting
-from services.queue.stores.sqlite import rows
+from services.queue.stores.paging import Stretch, stretches
 from services.queue.stores.sqlite.searches import found
 from services.queue.stores.sqlite.sql import NAME, SQL
-
-_OPEN = (PromptState.PENDING, PromptState.RUNNING)
-_FINISHED = tuple(state for state in PromptState if state.is_terminal)
 
 
 class PromptReader(Reader):
@@ -38,7 +36,7 @@ class PromptReader(Reader):
         """See `QueueStore.list`."""
 
         def read(connection: sqlite3.Connection) -> Page:
-            ids, total = _page(connection, frozenset(states), limit, offset, from_end)
+            ids, total = _page(connection, states, limit, offset, from_end)
             return [_prompt(connection, row_id) for row_id in ids], total
 
         return await self.run(read)
@@ -47,7 +45,7 @@ class PromptReader(Reader):
         """See `QueueStore.keys`."""
 
         def read(connection: sqlite3.Connection) -> Keys:
-            ids, _ = _page(connection, frozenset(states), limit, offset, from_end)
+            ids, _ = _page(connection, states, limit, offset, from_end)
             return [PromptKey(*connection.execute(SQL["key"], (row_id,)).fetchone()) for row_id in ids]
 
         return await self.run(read)
@@ -112,35 +110,21 @@ def _prompt(connection: sqlite3.Connection, row_id: int, query: str = "prompt") 
 
 
 def _page(
-    connection: sqlite3.Connection, states: frozenset[PromptState], limit: int, offset: int, from_end: bool
+    connection: sqlite3.Connection, states: Collection[PromptState], limit: int, offset: int, from_end: bool
 ) -> tuple[list[int], int]:
     """The row ids of a page, and how many prompts there are in these states."""
-    counts = _counts(connection)
-    groups: list[tuple[set[PromptState], int]] = [({state}, counts[state]) for state in _OPEN if state in states]
-    finished = states.intersection(_FINISHED)
-    groups.append((set(finished), sum(counts[state] for state in finished)))
-    total = sum(count for _, count in groups)
-    start = max(offset, total - limit) if from_end and limit else offset
-    end = min(total, start + limit) if limit else total
-    ids: list[int] = []
-    first = 0
-    for group, count in groups:
-        begin, stop = max(start - first, 0), min(end - first, count)
-        if begin < stop:
-            ids += _slice(connection, group, begin, stop, count)
-        first += count
-    return ids, total
+    found, total = stretches(_counts(connection), states, limit=limit, offset=offset, from_end=from_end)
+    return [row_id for stretch in found for row_id in _stretch(connection, stretch)], total
 
 
-def _slice(connection: sqlite3.Connection, states: set[PromptState], begin: int, stop: int, count: int) -> list[int]:
-    """Row ids of the prompts from `begin` to before `stop` in the order of their group."""
-    for state in _OPEN:
-        if state in states:
-            return _ids(connection, f"page_{state.value}", (stop - begin, begin))
-    names = msgspec.json.encode([state.value for state in states]).decode()
-    if begin <= count - stop:
-        return _ids(connection, "page_finished", (names, stop - begin, begin))
-    return _ids(connection, "page_finished_backwards", (names, stop - begin, count - stop))[::-1]
+def _stretch(connection: sqlite3.Connection, stretch: Stretch) -> list[int]:
+    length = stretch.end - stretch.begin
+    if stretch.state is not None:
+        return _ids(connection, f"page_{stretch.state.value}", (length, stretch.begin))
+    names = msgspec.json.encode([state.value for state in stretch.states]).decode()
+    if stretch.is_nearer_to_the_end:
+        return _ids(connection, "page_finished_backwards", (names, length, stretch.size - stretch.end))[::-1]
+    return _ids(connection, "page_finished", (names, length, stretch.begin))
 
 
 def _ids(connection: sqlite3.Connection, name: str, parameters: rows.Row) -> list[int]:

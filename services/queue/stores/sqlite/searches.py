@@ -7,7 +7,7 @@ import sqlite3
 import msgspec
 
 from services.queue.records import PromptOrder, Search
-from services.queue.stores.sqlite.rows import Row
+from services.queue.stores.rows import Row
 from services.queue.stores.sqlite.sql import SQL
 
 _INDEXES = {PromptOrder.SUBMITTED: "prompts_by_state", PromptOrder.DURATION: "prompts_by_duration"}

@@ -14,6 +14,7 @@ from services.database.sqlite import Writer, lock, open_database
 from services.queue import life as lives
 from services.queue.life import Step, Transition
 from services.queue.records import Accepted, Keys, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.stores import rows
 from services.queue.stores.base import (
     ANY,
     Backlog,
@@ -27,7 +28,6 @@ from services.queue.stores.base import (
     StoredEvents,
 )
 from services.queue.stores.fairness import share
-from services.queue.stores.sqlite import rows
 from services.queue.stores.sqlite.claims import choose
 from services.queue.stores.sqlite.reader import PromptReader
 from services.queue.stores.sqlite.sql import MIGRATIONS, NAME, SQL

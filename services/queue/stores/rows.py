@@ -1,4 +1,4 @@
-"""Rows of the database as records and back."""
+"""Rows of a database as records and back: the same columns in every dialect of SQL."""
 
 from __future__ import annotations
 
