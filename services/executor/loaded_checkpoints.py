@@ -77,6 +77,10 @@ class LoadedCheckpoints:
         """
         return self._loaded.get([path], lambda: VAE.of(load_autoencoder(path)), "vae")
 
+    def files(self) -> list[str]:
+        """The names of the files that are kept."""
+        return self._loaded.names()
+
     def unload(self) -> None:
         """Let go of all of them."""
         self._loaded.clear()

@@ -34,6 +34,10 @@ class RecentFiles:
         made: Made = self._made[key]
         return made
 
+    def names(self) -> list[str]:
+        """The names of the files, without their folders; may be asked for by another thread."""
+        return sorted({Path(version.path).name for versions, _ in tuple(self._made) for version in versions})
+
     def clear(self) -> None:
         """Keep nothing."""
         self._made.clear()

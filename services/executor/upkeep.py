@@ -79,7 +79,8 @@ class Upkeep:
     def _look(self) -> bool:
         """Report the device; returns whether models or input files are others than before."""
         try:
-            device = structs.replace(describe(self._device), memory=memory_use(planner()))
+            memory = structs.replace(memory_use(planner()), files=tuple(environment().checkpoints.files()))
+            device = structs.replace(describe(self._device), memory=memory)
             self._send(DeviceReport((device,)))
             return environment().refresh()
         except (OSError, ServiceError) as error:

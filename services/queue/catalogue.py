@@ -11,6 +11,7 @@ from blake3 import blake3
 
 from services.errors import InvalidArgument, Unavailable
 from services.graph.definitions import Catalogue
+from services.queue.joining import joined
 from services.queue.stores.base import QueueStore
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,8 @@ class _Part:
 class CatalogueKeeper:
     """Joins the catalogues of the executors that are connected.
 
-    When several have a class, whoever published last defines it. What left executors knew stays until the next
-    publication, so that prompts are taken while every executor is away.
+    When several have a class, whoever published last defines it, and what may be chosen is joined. What left executors
+    knew stays until the next publication, so that prompts are taken while every executor is away.
     """
 
     def __init__(self, store: QueueStore, patience: float = FIRST_CATALOGUE_TIMEOUT) -> None:
@@ -64,6 +65,11 @@ class CatalogueKeeper:
         """Whether the catalogue of this digest has a class."""
         part = self._parts.get(digest)
         return part is not None and class_type in part.catalogue
+
+    def of(self, digest: str) -> Catalogue | None:
+        """The catalogue of this digest, of those that executors serve now."""
+        part = self._parts.get(digest)
+        return part.catalogue if part else None
 
     async def publish(self, digest: str, definitions_json: bytes, in_use: set[str]) -> None:
         """Take an executor's catalogue; `in_use` are the digests that executors serve now.
@@ -123,8 +129,5 @@ def _read(digest: str, definitions_json: bytes) -> _Part:
 def _joined(others: list[_Part], last: _Part) -> _Part:
     if not others:
         return last
-    classes = {}
-    for part in (*others, last):
-        classes.update(json.loads(part.definitions_json))
-    definitions_json = json.dumps(classes).encode()
+    definitions_json = json.dumps(joined(json.loads(part.definitions_json) for part in (*others, last))).encode()
     return _read(blake3(definitions_json).hexdigest(), definitions_json)

@@ -35,6 +35,8 @@ class Session:
         self.last_served = 0
         self._hello = hello
         self._devices: tuple[Device, ...] = hello.devices
+        #: names of the model files that it has in memory
+        self.warm_models = _files(hello.devices)
         self._host_info: HostInfo = hello.host_info
         self._clock = clock
         self._outbox: asyncio.Queue[QueueMessage | None] = asyncio.Queue()
@@ -42,6 +44,11 @@ class Session:
         self._free_slots = 0
         self._ended = False
         self._previews_told: dict[str, bool] = {}
+
+    @property
+    def device_memory(self) -> int:
+        """Bytes of its largest device."""
+        return max((device.vram_total for device in self._devices), default=0)
 
     @property
     def is_open(self) -> bool:
@@ -70,6 +77,7 @@ class Session:
         self.is_standby = heartbeat.standby
         self._free_slots = heartbeat.free_slots
         self._devices = heartbeat.devices
+        self.warm_models = _files(heartbeat.devices)
         self._host_info = heartbeat.host_info
         held = {lease.token for lease in heartbeat.leases}
         self._previews_told = {token: told for token, told in self._previews_told.items() if token in held}
@@ -153,15 +161,20 @@ class Fleet:
             return 0
         return max(0, session.capacity - session.reserved - self._leases.count(session.executor_id) + ending)
 
-    def idlest(self) -> Session | None:
-        """The session with the most room, of equals the one that was served longest ago."""
+    @property
+    def is_shared(self) -> bool:
+        """Whether several sessions run prompts."""
+        return sum(session.capacity > 0 for session in self._sessions.values()) > 1
+
+    def with_room(self) -> list[Session]:
+        """The sessions that may be given a prompt: the one with the most room first, of equals who waited longest."""
         candidates = [session for session in self._sessions.values() if self.free(session) > 0]
-        if not candidates:
-            return None
-        chosen = max(candidates, key=lambda session: (self.free(session), -session.last_served))
+        return sorted(candidates, key=lambda session: (-self.free(session), session.last_served))
+
+    def serves(self, session: Session) -> None:
+        """Note that a session is given a prompt."""
         self._served += 1
-        chosen.last_served = self._served
-        return chosen
+        session.last_served = self._served
 
     def executors(self) -> list[Executor]:
         """Everybody who is here."""
@@ -172,3 +185,7 @@ class Fleet:
         self._closed = True
         for session in self.sessions():
             session.end(Unavailable("the queue is shutting down"))
+
+
+def _files(devices: tuple[Device, ...]) -> frozenset[str]:
+    return frozenset(name for device in devices if device.memory for name in device.memory.files)

@@ -85,8 +85,7 @@ class Neighbours:
                 await asyncio.wait_for(self._woken.wait(), min(LONGEST_PAUSE, self._leases.duration / 4))
 
     async def _look(self) -> None:
-        counts = await self._store.counts()
-        self._scheduler.recount(counts.get(PromptState.PENDING, 0))
+        await self._scheduler.refresh()
         self._leases.begin_reading()
         self._take_note(self._leases.end_reading(await self._store.lives(PromptState.RUNNING)))
         await self._tell_watchers()

@@ -19,6 +19,7 @@ from services.queue.log_keeping import LogKeeper
 from services.queue.neighbours import Neighbours
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import HttpRequest, HttpResponsePart
+from services.queue.placements import Placements
 from services.queue.questions import ANSWER_TIMEOUT, Questions
 from services.queue.records import (
     Accepted,
@@ -66,10 +67,19 @@ class Queue:
         self._leases = Leases(self._clock, lease_seconds)
         self._fleet = Fleet(self._leases, self._clock)
         self._hub = EventHub(self._previews_demanded)
-        self._scheduler = Scheduler(store, self._fleet, self._leases, self._hub, self._clock)
         self._catalogue = CatalogueKeeper(store, catalogue_timeout)
+        self._placements = Placements(store, self._catalogue)
+        self._scheduler = Scheduler(store, self._fleet, self._leases, self._placements, self._hub, self._clock)
         self._questions = Questions(self._fleet, self._catalogue, answer_timeout)
-        self._submissions = Submissions(store, self._catalogue, self._questions, self._scheduler, self._clock)
+        self._submissions = Submissions(
+            store=store,
+            catalogue=self._catalogue,
+            questions=self._questions,
+            fleet=self._fleet,
+            placements=self._placements,
+            scheduler=self._scheduler,
+            clock=self._clock,
+        )
         self._logs = LogKeeper(self._hub, self._clock)
         self._watching = Watching(store, self._hub, self._logs.notices)
         self._pack_calls = PackCalls(self._fleet)

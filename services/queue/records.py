@@ -214,6 +214,8 @@ class MemoryUse(msgspec.Struct, frozen=True, kw_only=True):
     evictions: int
     #: by name, what was done because memory ran out or would have
     steps: dict[str, int]
+    #: names of the model files that are in memory, or in the system's cache of files
+    files: tuple[str, ...] = ()
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):

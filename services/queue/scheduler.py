@@ -5,23 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Collection
 from functools import partial
 
 from services.errors import ServiceError
+from services.graph.requirements import Requirement
 from services.queue import life as lives
+from services.queue.backlog import Backlog
 from services.queue.clock import Clock
 from services.queue.events import EventHub
 from services.queue.fleet import Fleet, Session
 from services.queue.leases import Leases
 from services.queue.life import Step, Transition
-from services.queue.records import Assignment, PromptState
-from services.queue.stores.base import Claim, QueueStore
+from services.queue.placements import Placements
+from services.queue.records import Assignment
+from services.queue.stores.base import Choice, Claim, QueueStore
 from services.queue.work import Interruption
 
 log = logging.getLogger(__name__)
 
 #: Bytes of randomness in a lease token.
 TOKEN_BYTES = 24
+
+#: Times that a prompt is passed over for one whose models an executor has in memory.
+WARM_WINDOW = 8
 
 #: Seconds before the next try after the storage failed.
 RETRY_DELAY = 1.0
@@ -36,54 +43,57 @@ class Scheduler:
     spares a prompt a write to the disk.
     """
 
-    def __init__(self, store: QueueStore, fleet: Fleet, leases: Leases, hub: EventHub, clock: Clock) -> None:
+    def __init__(
+        self, store: QueueStore, fleet: Fleet, leases: Leases, placements: Placements, hub: EventHub, clock: Clock
+    ) -> None:
         self._store = store
         self._fleet = fleet
         self._leases = leases
+        self._placements = placements
         self._hub = hub
         self._clock = clock
-        self._waiting = 0
-        #: counts up with every prompt that begins to wait
-        self._arrivals = 0
+        self._backlog = Backlog()
         self._claims: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
         self._stopped = False
 
     async def start(self) -> None:
         """Count what waits already."""
-        self._waiting = (await self._store.counts()).get(PromptState.PENDING, 0)
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Count what waits anew, and what it needs: other replicas add some and claim some."""
+        version = self._backlog.version
+        waiting = await self._store.waiting()
+        if version == self._backlog.version:  # else a step was seen meanwhile that may not be in what was read
+            self._backlog.reset(waiting)
+        self._placements.forget_all_but(self._backlog.placements())
+        await self._placements.load(self._backlog.placements())
         self.dispatch()
 
     def see(self, step: Step) -> None:
         """Take note of a committed step."""
-        arrives = step.life.state is PromptState.PENDING
-        self._waiting += arrives
-        self._arrivals += arrives
-        self._waiting -= step.before is PromptState.PENDING
+        self._backlog.see(step)
         if step.life.state is not step.before:
             self.dispatch()
 
-    def recount(self, waiting: int) -> None:
-        """Take note of how many prompts the store says that wait: other replicas add some and claim some."""
-        self._waiting = waiting
-        self.dispatch()
-
     def dispatch(self) -> None:
         """Begin a claim for everything that waits, as far as there is room."""
-        while self._is_active and self._waiting > len(self._claims):
-            session = self._fleet.idlest()
+        while self._has_work:
+            session = self._suitable(self._backlog.placements())
             if session is None:
                 return
             self._claim_for(session)
 
-    def prompt_comes(self) -> None:
-        """A prompt is about to wait."""
-        if self._is_active and (session := self._fleet.idlest()):
-            self._claim_for(session)
+    def prompt_comes(self, requirement: Requirement) -> None:
+        """A prompt that needs this is about to wait."""
+        self._placements.learn(requirement)
+        if self._is_active and (session := self._suitable([requirement.placement])):
+            self._claim_for(session, coming=requirement.placement)
 
     def room_comes(self, session: Session) -> None:
         """A session is about to have a prompt less."""
-        if self._is_active and self._waiting > len(self._claims) and self._fleet.free(session, ending=1) > 0:
+        if self._has_work and self._fleet.free(session, ending=1) > 0 and self._fits_any(session):
             self._claim_for(session)
 
     async def stop(self) -> None:
@@ -97,8 +107,40 @@ class Scheduler:
     def _is_active(self) -> bool:
         return not self._stopped and self._retry is None
 
-    def _claim_for(self, session: Session) -> None:
+    @property
+    def _has_work(self) -> bool:
+        return self._is_active and self._backlog.total > len(self._claims)
+
+    def _suitable(self, placements: Collection[int]) -> Session | None:
+        """A session with room that is able to run one of these, rather one that has the models of one in memory."""
+        fitting = [
+            session
+            for session in self._fleet.with_room()
+            if any(self._placements.fits(session, placement) for placement in placements)
+        ]
+        if len(fitting) > 1:
+            for session in fitting:
+                if any(self._placements.is_warm(session, placement) for placement in placements):
+                    return session
+        return fitting[0] if fitting else None
+
+    def _fits_any(self, session: Session) -> bool:
+        return any(self._placements.fits(session, placement) for placement in self._backlog.placements())
+
+    def _choice(self, session: Session, coming: int | None) -> Choice:
+        """What the session may be given, and what it would rather have while there are others for the rest."""
+        waiting = {*self._backlog.placements(), *([coming] if coming is not None else [])}
+        fitting = frozenset(placement for placement in waiting if self._placements.fits(session, placement))
+        warm = frozenset(placement for placement in fitting if self._placements.is_warm(session, placement))
+        return Choice(
+            placements=None if len(fitting) == len(waiting) else fitting,
+            warm=warm,
+            window=WARM_WINDOW if warm and self._fleet.is_shared else 0,
+        )
+
+    def _claim_for(self, session: Session, coming: int | None = None) -> None:
         session.reserved += 1
+        self._fleet.serves(session)
         assign = partial(
             lives.assign,
             executor_id=session.executor_id,
@@ -106,20 +148,25 @@ class Scheduler:
             now=self._clock.now(),
             lease_until=self._leases.until(),
         )
-        claim = asyncio.create_task(self._serve(session, assign))
+        claim = asyncio.create_task(self._serve(session, assign, self._choice(session, coming)))
         self._claims.add(claim)
         claim.add_done_callback(self._served)
 
-    async def _serve(self, session: Session, assign: Transition) -> None:
-        arrivals = self._arrivals
+    async def _serve(self, session: Session, assign: Transition, choice: Choice) -> None:
+        version = self._backlog.version
         try:
-            claim = await self._store.claim(assign)
-            if claim is not None and session.is_open:
+            claim = await self._store.claim(assign, choice)
+            if claim is None:
+                if self._store.is_shared and version == self._backlog.version:  # others took what was counted here
+                    self._backlog.drop(choice.placements or list(self._backlog.placements()))
+                return
+            await self._placements.load([claim.life.placement])
+            if not session.is_open:
+                await self._take_back(claim, "the executor left before it was told")
+            elif not self._placements.fits(session, claim.life.placement):
+                await self._take_back(claim, "it was meant for another executor")
+            else:
                 self._hand_over(session, claim)
-            elif claim is not None:
-                await self._take_back(claim)
-            elif self._store.is_shared and arrivals == self._arrivals:
-                self._waiting = max(0, self._waiting - 1)  # another replica took what was counted here
         except ServiceError as error:
             log.error("no prompt could be assigned: %s", error)
             self._pause()
@@ -140,15 +187,16 @@ class Scheduler:
                 client_id=claim.life.client_id,
             )
         )
+        session.warm_models |= self._placements.models(claim.life.placement)  # until it says itself what it has
         current = self._leases.holder(lease)
         if current is not None and current.interrupt_requested:  # asked for while the assignment was being made
             session.send(Interruption(lease))
 
-    async def _take_back(self, claim: Claim) -> None:
+    async def _take_back(self, claim: Claim, reason: str) -> None:
         release = partial(
             lives.lose,
             token=claim.life.lease_token or "",
-            reason="the executor left before it was told",
+            reason=reason,
             counts=False,
             max_attempts=1,
             now=self._clock.now(),

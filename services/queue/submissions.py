@@ -12,11 +12,14 @@ import msgspec
 from blake3 import blake3
 
 from services.errors import AlreadyExists, InvalidArgument
+from services.graph.errors import PromptRejected
 from services.graph.model import parse_graph
 from services.graph.requirements import Requirement, requirement_of
 from services.graph.validation import ValidatedPrompt, validate
 from services.queue.catalogue import CatalogueKeeper
 from services.queue.clock import Clock
+from services.queue.fleet import Fleet
+from services.queue.placements import Placements
 from services.queue.questions import Complaints, Questions
 from services.queue.records import Accepted, Submission
 from services.queue.scheduler import Scheduler
@@ -34,15 +37,20 @@ class Submissions:
 
     def __init__(
         self,
+        *,
         store: QueueStore,
         catalogue: CatalogueKeeper,
         questions: Questions,
+        fleet: Fleet,
+        placements: Placements,
         scheduler: Scheduler,
         clock: Clock,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._questions = questions
+        self._fleet = fleet
+        self._placements = placements
         self._scheduler = scheduler
         self._clock = clock
 
@@ -73,7 +81,7 @@ class Submissions:
             requirement=requirement,
         )
         adding = asyncio.ensure_future(self._store.add(new))
-        self._scheduler.prompt_comes()
+        self._scheduler.prompt_comes(requirement)
         return _same(await adding, digest)
 
     async def _number(self, submission: Submission) -> tuple[int | None, float]:
@@ -91,8 +99,11 @@ class Submissions:
             return await self._questions.ask(submission.graph_json, graph, node_ids)
 
         validated = await validate(graph, catalogue, submission.only_outputs, ask)
-        outputs = validated.output_node_ids
-        return validated, requirement_of(graph, catalogue, outputs, submission.device_memory)
+        requirement = requirement_of(graph, catalogue, validated.output_node_ids, submission.device_memory)
+        obstacles = self._placements.obstacles(self._fleet.sessions(), requirement)
+        if obstacles:
+            raise PromptRejected.because("no_suitable_executor", "No executor is able to run this prompt", obstacles)
+        return validated, requirement
 
 
 def content_digest(submission: Submission) -> bytes:

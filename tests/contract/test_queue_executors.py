@@ -11,7 +11,7 @@ from services.errors import Aborted, InvalidArgument
 from services.graph.events import ExecutionFailed, ExecutionInterrupted, ExecutionStarted
 from services.queue.life import WORKER_LOST
 from services.queue.prompts import Queue
-from services.queue.records import Assigned, Prompt, PromptState, Requeued
+from services.queue.records import Assigned, Prompt, PromptState, Requeued, Submission
 from services.queue.work import Interruption, LeaseLost, MemoryRelease
 from tests.queue.clock import ManualClock
 from tests.queue.executor import FakeExecutor, finished
@@ -186,7 +186,7 @@ async def _first_words(queue: Queue, *messages: object) -> None:
 
 
 async def test_classes_of_several_executors_are_joined(queue: Queue) -> None:
-    mine = {"Show": CLASSES["Show"]}
+    mine = {"Picky": CLASSES["Picky"]}
     yours = {"Number": CLASSES["Number"]}
     async with FakeExecutor(queue, "a", slots=0, catalogue=publication(mine)):
         await queue.catalogue()
@@ -194,7 +194,8 @@ async def test_classes_of_several_executors_are_joined(queue: Queue) -> None:
             async with asyncio.timeout(10):
                 while b"Number" not in ((await queue.catalogue())[1] or b""):
                     pass
-            assert (await queue.submit(submission(1))).node_errors_json == b"{}"
+            picky = b'{"1": {"class_type": "Picky", "inputs": {"value": 1}}}'
+            assert (await queue.submit(Submission(graph_json=picky))).node_errors_json == b"{}"
 
 
 async def test_every_attempt_is_announced_with_its_executor(queue: Queue) -> None:

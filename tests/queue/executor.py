@@ -56,6 +56,7 @@ DEVICE = Device(
         load_seconds=6.5,
         evictions=7,
         steps={"tile": 8},
+        files=("sd15.safetensors",),
     ),
 )
 
@@ -130,8 +131,8 @@ class FakeExecutor:
     def say(self, message: ExecutorMessage) -> None:
         self._outbox.put_nowait(message)
 
-    def beat(self, *leases: Lease, free_slots: int = 1, standby: bool = False) -> None:
-        beat = Heartbeat(free_slots=free_slots, leases=leases, devices=(DEVICE,), host_info=HOST, standby=standby)
+    def beat(self, *leases: Lease, free_slots: int = 1, standby: bool = False, device: Device = DEVICE) -> None:
+        beat = Heartbeat(free_slots=free_slots, leases=leases, devices=(device,), host_info=HOST, standby=standby)
         self.say(beat)
 
     def tell(self, lease: Lease, *events: ExecutionEvent) -> None:

@@ -18,6 +18,8 @@ class SharedMemory(MemoryStore):
         self.wakes = True
         if others:
             self._prompts, self._positions, self._numbers = others[0]._prompts, others[0]._positions, others[0]._numbers
+            self._requirements = others[0]._requirements
+            self._virtual_times, self._finishes = others[0]._virtual_times, others[0]._finishes
         others.append(self)
 
     async def catalogue(self) -> tuple[str, bytes] | None:

@@ -45,6 +45,7 @@ def _memory_to_proto(memory: MemoryUse) -> pb.MemoryUse:
         load_seconds=memory.load_seconds,
         evictions=memory.evictions,
         steps=memory.steps,
+        files=memory.files,
     )
 
 
@@ -59,6 +60,7 @@ def _memory_from_proto(message: pb.MemoryUse) -> MemoryUse:
         load_seconds=message.load_seconds,
         evictions=message.evictions,
         steps=dict(message.steps),
+        files=tuple(message.files),
     )
 
 
