@@ -59,15 +59,17 @@ class Users:
             raise Unauthenticated(f"{HEADER}: {user[:100]!r} is no user here" if user else f"{HEADER} names no user")
         return user
 
-    async def address_of_prompt(self, request: Request, client_id: str) -> str:
-        """Where the events of a prompt go; see `_address`.
+    async def of_prompt(self, request: Request) -> str:
+        """Whose prompt a request submits; "" when it does not say, or nobody is told apart.
 
         Raises:
             Unauthenticated: there is no such user.
         """
-        if not self.several:
-            return client_id
-        return _address(await self.of(request) if HEADER in request.headers else "", client_id)
+        return await self.of(request) if self.several and HEADER in request.headers else ""
+
+    def address_of_prompt(self, user: str, client_id: str) -> str:
+        """Where the events of a user's prompt go; see `_address`."""
+        return _address(user, client_id) if self.several else client_id
 
     async def address_of_socket(self, socket: HTTPConnection, client_id: str) -> str:
         """Which prompts' events a socket gets. A browser sends no headers with it, but the cookie of `remember`.

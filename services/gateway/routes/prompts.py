@@ -56,8 +56,9 @@ async def submit(backends: Backends, request: Request) -> Response:
     if (await backends.packs.get()).change_prompts:
         body = await changed_prompt(backends, body)
     asked = submission(members(body))
-    address = await backends.users.address_of_prompt(request, asked.client_id)
-    asked = msgspec.structs.replace(asked, client_id=address)
+    user = await backends.users.of_prompt(request)
+    address = backends.users.address_of_prompt(user, asked.client_id)
+    asked = msgspec.structs.replace(asked, client_id=address, user_id=user)
     return json_response(accepted(await backends.queue.submit(asked), asked))
 
 

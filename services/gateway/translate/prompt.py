@@ -37,6 +37,8 @@ class PromptRequest(TypedDict):
     number: NotRequired[float | str | bool]
     #: before all that wait
     front: NotRequired[bool | int | None]
+    #: from -100 to 100: before or behind all prompts of lower or higher priority
+    priority: NotRequired[int]
     #: ids of the output nodes to run, all when there are none
     partial_execution_targets: NotRequired[list[str] | str | None]
 
@@ -65,6 +67,7 @@ def submission(body: dict[str, msgspec.Raw]) -> Submission:
         client_id=_id(field(extra_data, "client_id", str | int | None, None), "client_id"),
         number=_number(field(body, "number", str | float | bool, 0.0)) if "number" in body else None,
         front=bool(field(body, "front", bool | int | None, None)),
+        priority=field(body, "priority", int, 0),
         workflow_id=_workflow_id(extra_data),
         only_outputs=_targets(field(body, "partial_execution_targets", str | list[str] | None, None)),
     )

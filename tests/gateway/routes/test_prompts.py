@@ -196,3 +196,21 @@ async def test_before_any_executor_was_there_a_prompt_has_to_be_sent_again_later
         assert answer.status_code == 503
         assert answer.json()["error"]["type"] == "unavailable"
         assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_priority_is_passed_on_and_a_wrong_one_is_refused(shared: Gateway) -> None:
+    answer = await shared.http.post("/prompt", json={"prompt": GRAPH, "priority": 7})
+    assert (await shared.queue.get(answer.json()["prompt_id"])).priority == 7
+    for wrong, named in ((101, "priority 101 is not from -100 to 100"), ("high", "priority"), (1.5, "priority")):
+        answer = await shared.http.post("/prompt", json={"prompt": GRAPH, "priority": wrong})
+        assert answer.status_code == 400
+        assert named in answer.json()["error"]["message"]
+
+
+async def test_prompts_belong_to_their_users() -> None:
+    async with gateway(multi_user=True) as stack:
+        user = (await stack.http.post("/users", json={"username": "ada"})).json()
+        answer = await stack.http.post("/prompt", json={"prompt": GRAPH}, headers={"comfy-user": user})
+        assert (await stack.queue.get(answer.json()["prompt_id"])).user_id == user
+        answer = await stack.http.post("/prompt", json={"prompt": GRAPH})
+        assert (await stack.queue.get(answer.json()["prompt_id"])).user_id == ""
