@@ -7,12 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from services.errors import InvalidArgument, NotFound
-
-#: What the loaders of ComfyUI's node packs expect to be offered; which of them can be loaded is the loader's business.
-MODEL_EXTENSIONS = frozenset({".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".pkl"})
-
-#: Directories that hold a kind of model besides the one of its name, from times when it was called otherwise.
-OLDER_NAMES = {"text_encoders": ("clip",), "diffusion_models": ("unet",), "controlnet": ("t2i_adapter",)}
+from services.files.models import kinds
+from services.files.models.kinds import EXTENSIONS
 
 
 class ModelFolders:
@@ -46,12 +42,12 @@ class ModelFolders:
 
     def accepts(self, folder: str, filename: str) -> bool:
         """Whether a file of this name may be a model of the kind."""
-        return os.path.splitext(filename)[1].lower() in MODEL_EXTENSIONS
+        return os.path.splitext(filename)[1].lower() in EXTENSIONS
 
     def directories(self, folder: str) -> Iterator[Path]:
         """Where models of a kind may lie, the first one that has a name counts."""
         for root in self._roots:
-            for name in (folder, *OLDER_NAMES.get(folder, ())):
+            for name in kinds.directories(folder):
                 yield root / name
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
-import grpc
-
 from services.files import convert
-from services.files.chunks import CHUNK_BYTES, one_chunk, rechunked
+from services.files.chunks import CHUNK_BYTES, one_chunk
+from services.files.locations import FileLocation
+from services.files.models.client import ModelClient
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from services.files.stores.base import FilePage, FileStore, OpenFile
+from services.files.streaming import send
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from silverprint.files.v1 import files_pb2 as pb
 from silverprint.files.v1 import files_pb2_grpc
@@ -31,6 +31,8 @@ class FileClient(FileStore):
         """A client of `host:port`; it connects when it is first used."""
         self._channel = open_channel(target)
         self._stub: files_pb2_grpc.FileServiceAsyncStub = files_pb2_grpc.FileServiceStub(self._channel)
+        #: what the service says about models
+        self.models = ModelClient(self._stub)
 
     async def __aexit__(self, *_: object) -> None:
         await self._channel.close()
@@ -50,7 +52,7 @@ class FileClient(FileStore):
         header = convert.target_to_message(target)
         writing: Any = self._stub.Write()
         try:
-            await _send(writing, header, chunks)
+            await send(writing, pb.WriteRequest(header=header), chunks)
             response: pb.WriteResponse = await call(writing)
             return convert.info_from_message(response.file)
         finally:
@@ -90,7 +92,7 @@ class FileClient(FileStore):
             header = pb.AppendUploadHeader(upload_id=upload_id, offset=offset)
         appending: Any = self._stub.AppendUpload()
         try:
-            await _send_more(appending, header, chunks)
+            await send(appending, pb.AppendUploadRequest(header=header), chunks, commit=False)
             response: pb.AppendUploadResponse = await call(appending)
             return convert.upload_from_message(response.upload)
         finally:
@@ -131,6 +133,11 @@ class FileClient(FileStore):
         request = pb.StatRequest(name=convert.name_to_message(name), digest_wanted=digest)
         response = await call(self._stub.Stat(request, timeout=HASH_TIMEOUT if digest else CALL_TIMEOUT))
         return convert.info_from_message(response.file)
+
+    async def locate(self, name: FileName) -> FileLocation | None:
+        request = pb.LocateRequest(name=convert.name_to_message(name))
+        response = await call(self._stub.Locate(request, timeout=CALL_TIMEOUT))
+        return convert.location_from_message(response.location) if response.HasField("location") else None
 
     async def list(
         self,
@@ -193,44 +200,6 @@ class FileClient(FileStore):
             _name_source(request, source)
         response = await call(self._stub.Copy(request, timeout=HASH_TIMEOUT))
         return convert.info_from_message(response.file)
-
-
-async def _send(writing: Any, header: pb.WriteHeader, chunks: AsyncIterable[bytes]) -> None:
-    """Send a content; stops early when the service has refused it, which the call then tells."""
-    if not await _accepted(writing, pb.WriteRequest(header=header)):
-        return
-    size = 0
-    async for chunk in rechunked(chunks):
-        if not await _sent(writing, pb.WriteRequest(data=chunk)):
-            return
-        size += len(chunk)
-    if await _sent(writing, pb.WriteRequest(commit=pb.WriteCommit(size_bytes=size))):
-        await writing.done_writing()
-
-
-async def _send_more(appending: Any, header: pb.AppendUploadHeader, chunks: AsyncIterable[bytes]) -> None:
-    """As `_send`, a part of a content."""
-    if not await _accepted(appending, pb.AppendUploadRequest(header=header)):
-        return
-    async for chunk in rechunked(chunks):
-        if not await _sent(appending, pb.AppendUploadRequest(data=chunk)):
-            return
-    with suppress(asyncio.InvalidStateError):
-        await appending.done_writing()
-
-
-async def _accepted(writing: Any, header: pb.WriteRequest | pb.AppendUploadRequest) -> bool:
-    """Whether the service wants the data: a refusal that comes while a message is being sent is lost to gRPC's own
-    error about the sending."""
-    return await _sent(writing, header) and convert.READY in await writing.initial_metadata()
-
-
-async def _sent(writing: Any, request: pb.WriteRequest | pb.AppendUploadRequest) -> bool:
-    try:
-        await writing.write(request)
-    except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
-        return False
-    return True
 
 
 def _name_source(request: pb.ReadRequest | pb.CopyRequest, source: FileName | str) -> None:

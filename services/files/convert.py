@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.errors import InvalidArgument
+from services.files.locations import FileLocation
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from silverprint.files.v1 import files_pb2 as pb
 
@@ -152,3 +153,21 @@ def upload_to_message(upload: Upload) -> pb.Upload:
 def upload_from_message(upload: pb.Upload) -> Upload:
     """An upload from a message."""
     return Upload(upload.upload_id, upload.offset, upload.expires_at_us / 1_000_000)
+
+
+def location_to_message(location: FileLocation) -> pb.FileLocation:
+    """Where a file lies, as a message."""
+    return pb.FileLocation(
+        path=location.path,
+        host=location.host,
+        device=location.device,
+        inode=location.inode,
+        size_bytes=location.size,
+        modified_ns=location.modified_ns,
+    )
+
+
+def location_from_message(location: pb.FileLocation) -> FileLocation:
+    """Where a file lies, from a message."""
+    it = location
+    return FileLocation(it.path, it.host, it.device, it.inode, it.size_bytes, it.modified_ns)

@@ -18,6 +18,9 @@ MAX_SUBFOLDER_BYTES = 2048
 #: Folders in folders; nobody needs as many, and a walk down a tree must end.
 MAX_SUBFOLDER_PARTS = 64
 
+#: The folder, in that of a kind of models, where contents wait until they get a name; nothing in it has one.
+INCOMING = ".incoming"
+
 #: Kinds that ComfyUI lets a name end with, as in "cat.png [output]".
 _ANNOTATIONS = (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)
 
@@ -38,6 +41,8 @@ def validate(name: FileName) -> None:
     _validate_part(name.filename, "filename")
     if name.kind is FileKind.MODELS and not name.subfolder:
         raise InvalidArgument(f"{name.filename!r} is not a model's name: its subfolder starts with a model folder")
+    if name.kind is FileKind.MODELS and INCOMING in name.subfolder.split("/"):
+        raise InvalidArgument(f"{INCOMING!r} holds no models")
 
 
 def validate_subfolder(subfolder: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
+from services.files.models.stored import StoredModels
 from services.files.servicer import file_servicer
 from services.files.stores.disk import DiskStore
 from services.rpc.server import serve
@@ -23,6 +24,9 @@ class Settings:
     models: tuple[Path, ...] = setting(
         default=(Path("models"),), help="directory with a folder per kind of model; may be repeated"
     )
+    allow_pickles: bool = setting(
+        default=False, help="take uploads of pickled models (.ckpt, .pt, .pth, .bin), a format that can hold code"
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -35,7 +39,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """
     async with (
         DiskStore(settings.data, settings.models) as store,
-        serve(settings.listen, [file_servicer(store)]) as server,
+        serve(
+            settings.listen, [file_servicer(store, StoredModels(store, allow_pickles=settings.allow_pickles))]
+        ) as server,
     ):
         log.info("listening on %s", server.address)
         await stop.wait()

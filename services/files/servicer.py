@@ -7,11 +7,15 @@ from typing import Any
 
 import grpc
 
-from services.errors import DataLoss, InvalidArgument
+from services.errors import InvalidArgument
 from services.files import convert
 from services.files.chunks import MAX_CHUNK_BYTES, one_chunk
+from services.files.models.library import ModelLibrary
+from services.files.models.servicer import ModelCalls
+from services.files.models.stored import StoredModels
 from services.files.records import FileInfo, FileName
 from services.files.stores.base import FileStore
+from services.files.streaming import received, received_part
 from services.rpc.server import Servicer
 from silverprint.files.v1 import files_pb2 as pb
 from silverprint.files.v1 import files_pb2_grpc
@@ -19,15 +23,16 @@ from silverprint.files.v1 import files_pb2_grpc
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class FileServicer(files_pb2_grpc.FileServiceServicer):
-    """Serves a store."""
+class FileServicer(ModelCalls):
+    """Serves a store, and the models in it."""
 
-    def __init__(self, store: FileStore) -> None:
+    def __init__(self, store: FileStore, models: ModelLibrary) -> None:
+        super().__init__(models)
         self._store = store
 
     async def Write(self, request_iterator: AsyncIterator[pb.WriteRequest], context: Context) -> pb.WriteResponse:
         requests = aiter(request_iterator)
-        info = await self._store_content(await _header(requests), _content(requests, context))
+        info = await self._store_content(await _header(requests), received(requests, context))
         return pb.WriteResponse(file=convert.info_to_message(info))
 
     async def Put(self, request: pb.PutRequest, context: Context) -> pb.PutResponse:
@@ -60,7 +65,7 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
         if first is None or not first.HasField("header"):
             raise InvalidArgument("the first message of an append is its header")
         upload = await self._store.append_upload(
-            first.header.upload_id, first.header.offset, _appended(requests, context)
+            first.header.upload_id, first.header.offset, received_part(requests, context)
         )
         return pb.AppendUploadResponse(upload=convert.upload_to_message(upload))
 
@@ -86,6 +91,10 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
         name = convert.name_from_message(request.name)
         info = await self._store.stat(name, digest=request.digest_wanted)
         return pb.StatResponse(file=convert.info_to_message(info))
+
+    async def Locate(self, request: pb.LocateRequest, context: Context) -> pb.LocateResponse:
+        location = await self._store.locate(convert.name_from_message(request.name))
+        return pb.LocateResponse(location=convert.location_to_message(location) if location else None)
 
     async def List(self, request: pb.ListRequest, context: Context) -> pb.ListResponse:
         files, next_page_token = await self._store.list(
@@ -123,12 +132,11 @@ class FileServicer(files_pb2_grpc.FileServiceServicer):
         return pb.CopyResponse(file=convert.info_to_message(info))
 
 
-def file_servicer(store: FileStore) -> Servicer:
-    """The servicer of a store, ready to be served."""
+def file_servicer(store: FileStore, models: ModelLibrary | None = None) -> Servicer:
+    """The servicer of a store, ready to be served; of its models as they are unless others are given."""
     service = pb.DESCRIPTOR.services_by_name["FileService"].full_name
-    return Servicer(
-        service, lambda server: files_pb2_grpc.add_FileServiceServicer_to_server(FileServicer(store), server)
-    )
+    served = FileServicer(store, models or StoredModels(store))
+    return Servicer(service, lambda server: files_pb2_grpc.add_FileServiceServicer_to_server(served, server))
 
 
 async def _header(requests: AsyncIterator[pb.WriteRequest]) -> pb.WriteHeader:
@@ -136,40 +144,6 @@ async def _header(requests: AsyncIterator[pb.WriteRequest]) -> pb.WriteHeader:
     if first is None or not first.HasField("header"):
         raise InvalidArgument("the first message of a write is its header")
     return first.header
-
-
-async def _content(requests: AsyncIterator[pb.WriteRequest], context: Context) -> AsyncIterator[bytes]:
-    """The data of a write. Its sender may die: only the commit tells the end from a cut."""
-    await context.send_initial_metadata(((convert.READY, "1"),))
-    size = 0
-    async for request in requests:
-        match request.WhichOneof("message"):
-            case "data":
-                size += len(request.data)
-                yield _chunk(request.data)
-            case "commit":
-                if request.commit.size_bytes != size:
-                    raise DataLoss(f"{size} bytes came, {request.commit.size_bytes} were sent")
-                return
-            case _:
-                raise InvalidArgument("after the header come data and a commit")
-    raise DataLoss(f"the write ended after {size} bytes without its commit")
-
-
-async def _appended(requests: AsyncIterator[pb.AppendUploadRequest], context: Context) -> AsyncIterator[bytes]:
-    """The data of an append: where it ends does not matter, since the commit says how much there is."""
-    await context.send_initial_metadata(((convert.READY, "1"),))
-    async for request in requests:
-        if request.WhichOneof("message") != "data":
-            raise InvalidArgument("after the header comes data")
-        if request.data:
-            yield _chunk(request.data)
-
-
-def _chunk(data: bytes) -> bytes:
-    if len(data) > MAX_CHUNK_BYTES:
-        raise InvalidArgument(f"a chunk of {len(data)} bytes is longer than {MAX_CHUNK_BYTES}")
-    return data
 
 
 def _source(request: pb.ReadRequest | pb.CopyRequest) -> FileName | str:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from services.errors import InvalidArgument, NotFound
-from services.files import names
+from services.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 from services.files.client import FileClient
-from services.files.records import FileInfo, FileKind, FileName
-from services.gateway.translate.model_folders import FOLDERS, directories, is_model
-
-
-@dataclass(frozen=True)
-class Model:
-    """A file in one of the directories that hold a kind of model."""
-
-    #: relative to the directory, with its extension
-    name: str
-    #: which of the directories it is in
-    path_index: int
-    info: FileInfo
+from services.files.models.kinds import FOLDERS
+from services.files.models.records import Model
+from services.files.records import FileName
 
 
 async def models_of(files: FileClient, folder: str) -> list[Model]:
@@ -30,40 +18,38 @@ async def models_of(files: FileClient, folder: str) -> list[Model]:
         NotFound: there is no such kind.
     """
     _check(folder)
-    found: dict[str, Model] = {}
-    for index, directory in enumerate(directories(folder)):
-        async for info in files.walk(FileKind.MODELS, directory, recursive=True):
-            name = info.name.path.removeprefix(f"{directory}/")
-            if is_model(folder, name):
-                found.setdefault(name, Model(name, index, info))
-    return [found[name] for name in sorted(found)]
+    return [model async for model in files.models.walk(folder)]
 
 
-async def model_file(files: FileClient, folder: str, name: str, path_index: int | None = None) -> FileName:
-    """The file of a model, or one beside it; in any directory of its kind when no index says in which.
+async def picture_of(files: FileClient, folder: str, name: str, directory_index: int) -> FileName:
+    """The picture beside a model in one of the directories of its kind.
 
     Raises:
-        NotFound: there is no such kind, directory or file, or this is no file's name.
+        NotFound: there is no such kind, directory or picture, or this is no model's name.
     """
     _check(folder)
-    wanted = directories(folder) if path_index is None else directories(folder)[path_index : path_index + 1]
-    for directory in wanted:
-        try:
-            info = await files.stat(_inside(directory, name))
-        except (NotFound, InvalidArgument):
-            continue
-        return info.name
-    raise NotFound(f"there is no model {name[:200]!r} in {folder}")
+    try:
+        return (await files.models.picture(folder, name, directory_index=directory_index)).name
+    except InvalidArgument as error:
+        raise NotFound(error.message) from error
+
+
+async def metadata_of(files: FileClient, folder: str, name: str) -> Mapping[str, str]:
+    """The texts in a file of safetensors.
+
+    Raises:
+        NotFound: there is no such kind or file, it is not one of safetensors, or it has no texts.
+    """
+    _check(folder)
+    try:
+        texts = (await files.models.metadata(folder, name)).texts
+    except (InvalidArgument, FailedPrecondition, ResourceExhausted) as error:
+        raise NotFound(error.message) from error
+    if not texts:
+        raise NotFound(f"{name[:200]} has no metadata")
+    return texts
 
 
 def _check(folder: str) -> None:
     if folder not in FOLDERS:
         raise NotFound(f"there is no kind of model named {folder[:100]!r}")
-
-
-def _inside(directory: str, name: str) -> FileName:
-    """The file of a name that may have "." and ".." in it, as long as it stays in the directory."""
-    found = names.parse_path(FileKind.MODELS, posixpath.join(directory, name))
-    if not found.path.startswith(f"{directory}/"):
-        raise InvalidArgument(f"{name[:200]!r} leaves {directory}")
-    return found

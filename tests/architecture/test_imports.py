@@ -15,6 +15,7 @@ SERVICES = ROOT / "services"
 
 #: Everyone may import these.
 SHARED = {"services", "services.database", "services.errors", "services.logs", "services.rpc", "services.settings"}
+SHARED |= {"services.safetensors_header"}
 
 #: Package → what else of ours it may import (prefixes), beside itself.
 ALLOWED = {
@@ -24,14 +25,15 @@ ALLOWED = {
     "services.queue": SHARED | {"services.graph"},
     "services.gateway": SHARED
     | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
-    | {"services.files.client", "services.files.records"}
-    | {"services.files.names", "services.graph"},
+    | {"services.files.client", "services.files.records", "services.files.models.kinds"}
+    | {"services.files.models.records", "services.files.names", "services.graph"},
     "services.executor.engine": {"services.errors", "services.graph", "services.files.records", "services.files.names"},
-    "services.executor.diffusion": {"services.errors"},
+    "services.executor.diffusion": {"services.errors", "services.safetensors_header"},
     "services.executor": SHARED
     | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
     | {"services.queue.work"}
-    | {"services.files.client", "services.files.records", "services.files.names", "services.graph"},
+    | {"services.files.client", "services.files.records", "services.files.names", "services.graph"}
+    | {"services.files.models.kinds", "services.files.models.records"},
 }
 
 #: Package → libraries that it must not import.

@@ -58,7 +58,7 @@ def damaged_files(models: Path) -> Iterator[tuple[str, bytes, str]]:
     yield "claims_2_to_63", with_header(b"{}", length=2**63), "claims a header of 9223372036854775808 bytes"
     yield "no_weights", with_header(b"{}"), "holds no known model"
     yield "null", with_header(b"null"), "not a JSON object"
-    yield "nested", with_header(b"[" * 100_000), "not JSON"
+    yield "nested", with_header(b"[" * 100_000), "not a JSON object"
     yield "overlapping", with_entry(data_offsets=header[second]["data_offsets"]), "invalid offset"
     yield "negative", with_entry(data_offsets=[-8, 8]), "invalid value"
     yield "backwards", with_entry(data_offsets=[end, start]), "invalid offset"

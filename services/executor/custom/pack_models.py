@@ -6,19 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from services.executor.model_folders import MODEL_EXTENSIONS, ModelFolders
+from services.executor.model_folders import ModelFolders
+from services.files.models import kinds
 
-#: Kinds of models that ComfyUI knows from the start.
-KNOWN_FOLDERS = (
-    *("checkpoints", "configs", "loras", "vae", "text_encoders", "diffusion_models", "clip_vision", "style_models"),
-    *("embeddings", "diffusers", "vae_approx", "controlnet", "gligen", "upscale_models", "latent_upscale_models"),
-    *("hypernetworks", "photomaker", "classifiers", "model_patches", "audio_encoders"),
-)
-#: Kinds whose files are not weights.
-OTHER_EXTENSIONS = {"configs": {".yaml"}, "diffusers": {"folder"}, "classifiers": {""}}
-
-#: What a kind was called in older times.
-FOLDER_ALIASES = {"unet": "diffusion_models", "clip": "text_encoders"}
+#: Kinds of models that packs know from the start.
+KNOWN_FOLDERS = (*kinds.FOLDERS, "latent_upscale_models")
 
 
 class PackModelFolders(ModelFolders):
@@ -33,7 +25,7 @@ class PackModelFolders(ModelFolders):
         self.folders: dict[str, tuple[list[str], set[str]]] = {
             name: (
                 [str(path) for path in super(PackModelFolders, self).directories(name)],
-                set(OTHER_EXTENSIONS.get(name, MODEL_EXTENSIONS)),
+                set(kinds.extensions(name)),
             )
             for name in KNOWN_FOLDERS
         }
@@ -41,7 +33,7 @@ class PackModelFolders(ModelFolders):
 
     def add(self, folder: str, directory: str, *, is_default: bool = False) -> None:
         """Look for a kind of models in one more directory, or in it first."""
-        directories, _ = self.folders.setdefault(FOLDER_ALIASES.get(folder, folder), ([], set()))
+        directories, _ = self.folders.setdefault(kinds.ALIASES.get(folder, folder), ([], set()))
         if directory in directories and not is_default:
             return
         if directory in directories:
@@ -49,11 +41,11 @@ class PackModelFolders(ModelFolders):
         directories.insert(0 if is_default else len(directories), directory)
 
     def directories(self, folder: str) -> Iterator[Path]:
-        known = self.folders.get(FOLDER_ALIASES.get(folder, folder))
+        known = self.folders.get(kinds.ALIASES.get(folder, folder))
         return super().directories(folder) if known is None else map(Path, known[0])
 
     def accepts(self, folder: str, filename: str) -> bool:
-        known = self.folders.get(FOLDER_ALIASES.get(folder, folder))
+        known = self.folders.get(kinds.ALIASES.get(folder, folder))
         if known is None:
             return super().accepts(folder, filename)
         return not known[1] or os.path.splitext(filename)[1].lower() in known[1]

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Self
 
-from services.errors import DataLoss, InvalidArgument, NotFound, OutOfRange
+from services.errors import DataLoss, InvalidArgument, NotFound, OutOfRange, Unimplemented
 from services.files import names
+from services.files.locations import FileLocation
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 
 #: Files, and the token of the page that follows, "" on the last one.
@@ -85,6 +86,19 @@ class FileStore(ABC):
             ResourceExhausted: there is no space left.
         """
 
+    async def write_model(self, target: Target, chunks: AsyncIterable[bytes]) -> FileInfo:
+        """Store a model, as `write` stores other files; FAIL or OVERWRITE.
+
+        The one way to write what is read-only otherwise: whoever calls it has `chunks` raise when the content is not
+        what a model may be (see `services.files.models.uploads`).
+
+        Raises:
+            InvalidArgument: this is no name of a model; and as `write`.
+            AlreadyExists, DataLoss, ResourceExhausted: as `write`.
+            Unimplemented: this store takes no models.
+        """
+        raise Unimplemented("this file store takes no models")
+
     @abstractmethod
     async def begin_upload(self, target: Target) -> Upload:
         """Start an upload that may be interrupted: it survives a lost connection and a restart.
@@ -156,6 +170,15 @@ class FileStore(ABC):
         Raises:
             NotFound: no such name.
         """
+
+    async def locate(self, name: FileName) -> FileLocation | None:
+        """Where a file lies on the store's host; None where files lie in no folder.
+
+        Raises:
+            NotFound: no such name.
+        """
+        await self.stat(name)
+        return None
 
     @abstractmethod
     async def list(
@@ -264,6 +287,19 @@ def check_writable(kind: FileKind) -> None:
     """
     if kind.is_read_only:
         raise InvalidArgument(f"{kind.value} are read-only")
+
+
+def check_model(target: Target) -> None:
+    """Check that a model may be written so.
+
+    Raises:
+        InvalidArgument: it may not.
+    """
+    names.validate(target.name)
+    if target.name.kind is not FileKind.MODELS:
+        raise InvalidArgument(f"{target.name} is not the name of a model")
+    if target.on_conflict not in (OnConflict.FAIL, OnConflict.OVERWRITE):
+        raise InvalidArgument(f"a model is not written with the policy {target.on_conflict.value}")
 
 
 def check_move(source: FileName, target: FileName, on_conflict: OnConflict) -> None:

@@ -13,6 +13,7 @@ from typing import ParamSpec, Self, TypeVar
 from services.errors import AlreadyExists, DataLoss, NotFound
 from services.files import names
 from services.files.chunks import CHUNK_BYTES, rechunked
+from services.files.locations import FileLocation
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from services.files.stores import base, paging, placing
 from services.files.stores.data_folder import DataFolder, readable_folders
@@ -72,22 +73,30 @@ class DiskStore(base.FileStore):
         replaced_blake3: str | None = None,
     ) -> FileInfo:
         base.check_target(name, on_conflict, numbered_extension, replaced_blake3)
-        target = Target(name, on_conflict, numbered_extension, replaced_blake3=replaced_blake3)
-        if on_conflict is OnConflict.FAIL:
+        target = Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3)
+        return await self._write(target, chunks, Spool(str(self._folder.incoming)))
+
+    async def write_model(self, target: Target, chunks: AsyncIterable[bytes]) -> FileInfo:
+        base.check_model(target)
+        # Models may lie on another file system than everything else, whence no file could be moved there.
+        return await self._write(target, chunks, Spool(await self._in_thread(self._tree.incoming, target.name)))
+
+    async def _write(self, target: Target, chunks: AsyncIterable[bytes], spool: Spool) -> FileInfo:
+        name = target.name
+        if target.on_conflict is OnConflict.FAIL:
             await self._in_thread(self._refuse_taken, name)
 
         def commit(last: bytes) -> FileInfo:
             with disk_errors(name):
                 try:
                     digest = spool.finish(last, durable=outlives_power(name))
-                    base.check_content(spool.size, digest, expected_size, expected_blake3)
+                    base.check_content(spool.size, digest, target.expected_size, target.expected_blake3)
                     return self._shelves.shelf(spool, digest).place(target, self._counters)
                 finally:
                     spool.discard()
 
-        spool = Spool(str(self._folder.incoming))
         try:
-            return await self._in_thread(commit, await self._receive(name, spool, chunks, expected_size))
+            return await self._in_thread(commit, await self._receive(name, spool, chunks, target.expected_size))
         finally:
             if not spool.is_over:
                 await self._cleaned_up(spool.discard)
@@ -140,6 +149,9 @@ class DiskStore(base.FileStore):
         if info.blake3 or not digest:
             return info
         return file_info(name, *await self._hash(name))
+
+    async def locate(self, name: FileName) -> FileLocation | None:
+        return FileLocation.of(*await self._in_thread(self._tree.find, name))
 
     async def list(
         self,

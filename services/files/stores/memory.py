@@ -54,6 +54,10 @@ class MemoryStore(base.FileStore):
             Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3), content
         )
 
+    async def write_model(self, target: Target, chunks: AsyncIterable[bytes]) -> FileInfo:
+        base.check_model(target)
+        return self._place(target, b"".join([chunk async for chunk in chunks]))
+
     async def begin_upload(self, target: Target) -> Upload:
         base.check_upload(target)
         if target.on_conflict is OnConflict.FAIL and target.name in self._files:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 import msgspec
 
-from services.errors import AlreadyExists, InvalidArgument, NotFound
+from services.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from services.files import names
 from services.files.records import FileKind, FileName
 from services.files.stores.disk_errors import disk_errors
@@ -18,6 +20,10 @@ from services.files.stores.paging import sort_key
 
 # NONBLOCK: opening a pipe that somebody put there must not wait for its other end.
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+#: Seconds after which a content that nobody adds to was left by a crash.
+SWEPT_AFTER = 24 * 3600.0
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -77,6 +83,23 @@ class Tree:
         except NotADirectoryError as error:
             raise InvalidArgument(f"a part of {name.subfolder!r} is a file") from error
         return os.path.join(folder, name.filename)
+
+    def incoming(self, model: FileName) -> str:
+        """Where to write the content of a model before it gets its name: on the same file system.
+
+        What was left there more than a day ago is swept away.
+
+        Raises:
+            FailedPrecondition: there is no folder of models.
+            InvalidArgument: a part of the path is a file, or a link leads out of the kind's folder.
+        """
+        if not self._tops[model.kind]:
+            raise FailedPrecondition("there is no folder of models")
+        folder = self.path_to_write(FileName(model.kind, model.subfolder.partition("/")[0], names.INCOMING))
+        with disk_errors(model):
+            os.makedirs(folder, exist_ok=True)
+            _sweep(folder, time.time() - SWEPT_AFTER)
+        return folder
 
     def remove(self, name: FileName) -> None:
         """Remove a file durably, or the link that is found under its name; raises as `find`."""
@@ -139,6 +162,14 @@ class Tree:
             return os.lstat(entry.path)
         except (OSError, InvalidArgument, NotFound):
             return None
+
+
+def _sweep(folder: str, before: float) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # somebody else may sweep at the same time
+                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < before:
+                    os.unlink(entry.path)
 
 
 def sync_folder(folder: str) -> None:

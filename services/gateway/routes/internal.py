@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.errors import NotFound
+from services.files.models.kinds import FOLDERS
 from services.files.records import FileKind
 from services.gateway.backends import Backends
 from services.gateway.bodies import json_object
@@ -16,7 +17,6 @@ from services.gateway.operations import NOTHING, Parameter, json, json_body, ope
 from services.gateway.raw_json import field
 from services.gateway.responses import done, json_response
 from services.gateway.translate.logs import RawLogsResponse, log_text, logs
-from services.gateway.translate.model_folders import FOLDERS
 
 MAX_BYTES = 64 << 10
 

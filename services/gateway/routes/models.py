@@ -8,22 +8,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.errors import NotFound
+from services.files.models.kinds import FOLDERS, is_hidden
 from services.gateway.backends import Backends
 from services.gateway.converted_files import converted_file
 from services.gateway.errors import BadRequest
-from services.gateway.models import model_file, models_of
+from services.gateway.models import metadata_of, models_of, picture_of
 from services.gateway.operations import Answer, File, Parameter, json, operation
 from services.gateway.pictures.orders import Conversion
 from services.gateway.responses import json_response
-from services.gateway.safetensors import SUFFIX, ModelMetadata, read_metadata
 from services.gateway.translate.model_folders import (
-    FOLDERS,
     ModelFile,
     ModelFolder,
+    ModelMetadata,
     described_folders,
     described_model,
-    is_hidden,
-    pictures_of,
 )
 
 
@@ -62,9 +60,7 @@ async def describe_folders(backends: Backends, request: Request) -> Response:
 async def describe_models(backends: Backends, request: Request) -> Response:
     """The files of one kind with their sizes and times."""
     found = await models_of(backends.files, request.path_params["folder"])
-    return json_response(
-        [described_model(model.name, model.path_index, model.info) for model in found if not is_hidden(model.name)]
-    )
+    return json_response([described_model(model) for model in found if not is_hidden(model.name)])
 
 
 @operation(
@@ -83,14 +79,11 @@ async def show_picture(backends: Backends, request: Request) -> Response:
     folder, index = request.path_params["folder"], request.path_params["path_index"]
     if not (index.isascii() and index.isdigit()):
         raise BadRequest(f"path_index: {index[:32]!r} is not a number", field="path_index")
-    for name in pictures_of(request.path_params["filename"]):
-        try:
-            picture = await model_file(backends.files, folder, name, int(index[:9]))
-        except NotFound:
-            continue
-        return await converted_file(backends.files, backends.pictures, picture, Conversion(format="webp"))
-    raise NotFound("there is no picture beside this model")
+    picture = await picture_of(backends.files, folder, request.path_params["filename"], int(index[:9]))
+    return await converted_file(backends.files, backends.pictures, picture, Conversion(format="webp"))
 
+
+_SUFFIX = ".safetensors"
 
 _METADATA = (Parameter("filename", "a file of safetensors, with its subfolder", required=True),)
 
@@ -109,10 +102,9 @@ async def show_metadata(backends: Backends, request: Request) -> Response:
         NotFound: there is no such file, or it says nothing.
     """
     filename = request.query_params.get("filename", "")
-    if not filename.endswith(SUFFIX):
+    if not filename.endswith(_SUFFIX):
         raise NotFound(f"filename: {filename[:200]!r} is not a file of safetensors")
-    name = await model_file(backends.files, request.path_params["folder_name"], filename)
-    return json_response(await read_metadata(backends.files, name))
+    return json_response(await metadata_of(backends.files, request.path_params["folder_name"], filename))
 
 
 @operation(

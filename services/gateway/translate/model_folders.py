@@ -1,46 +1,14 @@
-"""ComfyUI's kinds of model, where they lie, which files count as models, and how they are described."""
+"""Models as ComfyUI's front ends know them."""
 
 from __future__ import annotations
 
-import posixpath
 from typing import TypedDict
 
-from services.files.records import FileInfo
-
-#: In the order in which ComfyUI names them.
-FOLDERS = (
-    "checkpoints",
-    "configs",
-    "loras",
-    "vae",
-    "text_encoders",
-    "diffusion_models",
-    "clip_vision",
-    "style_models",
-    "embeddings",
-    "diffusers",
-    "vae_approx",
-    "controlnet",
-    "gligen",
-    "upscale_models",
-    "hypernetworks",
-    "photomaker",
-    "classifiers",
-    "model_patches",
-    "audio_encoders",
-)
-
-#: Directories that hold a kind of model besides the one of its name, from times when it was called otherwise; executors
-#: look there too.
-_OLDER_NAMES = {"text_encoders": ("clip",), "diffusion_models": ("unet",), "controlnet": ("t2i_adapter",)}
+from services.files.models.kinds import FOLDERS, directories
+from services.files.models.records import Model
 
 #: What nobody chooses from.
 _NO_CHOICE = ("configs",)
-
-_PICTURES = (".webp", ".png", ".jpg", ".jpeg", ".gif")
-
-_EXTENSIONS = (".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft")
-_OTHER_EXTENSIONS = {"configs": (".yaml",), "classifiers": ("",)}
 
 
 class ModelFolder(TypedDict):
@@ -60,9 +28,23 @@ class ModelFile(TypedDict):
     size: int
 
 
-def directories(folder: str) -> tuple[str, ...]:
-    """The directories in the folder of models that hold a kind of them, the first one that has a name counts."""
-    return (folder, *_OLDER_NAMES.get(folder, ()))
+#: Texts that models have by the names of the model metadata standard (modelspec), beside any others.
+ModelMetadata = TypedDict(
+    "ModelMetadata",
+    {
+        "format": str,
+        "modelspec.architecture": str,
+        "modelspec.author": str,
+        "modelspec.date": str,
+        "modelspec.description": str,
+        "modelspec.implementation": str,
+        "modelspec.license": str,
+        "modelspec.sai_model_spec": str,
+        "modelspec.thumbnail": str,
+        "modelspec.title": str,
+    },
+    total=False,
+)
 
 
 def described_folders() -> list[ModelFolder]:
@@ -71,24 +53,9 @@ def described_folders() -> list[ModelFolder]:
     return [{"name": folder, "folders": [f"models/{it}" for it in directories(folder)]} for folder in chosen]
 
 
-def described_model(name: str, path_index: int, info: FileInfo) -> ModelFile:
+def described_model(model: Model) -> ModelFile:
     """A model as front ends know it."""
+    changed = model.info.modified_at
     return ModelFile(
-        name=name, pathIndex=path_index, modified=info.modified_at, created=info.modified_at, size=info.size
+        name=model.name, pathIndex=model.directory_index, modified=changed, created=changed, size=model.info.size
     )
-
-
-def pictures_of(name: str) -> list[str]:
-    """What a picture of a model may be called: "cat.png" or "cat.preview.png" beside "cat.safetensors"."""
-    stem, _ = posixpath.splitext(name)
-    return [f"{stem}{middle}{extension}" for middle in ("", ".preview") for extension in _PICTURES]
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file, or a folder that it is in, is hidden."""
-    return any(part.startswith(".") for part in name.split("/"))
-
-
-def is_model(folder: str, filename: str) -> bool:
-    """Whether a file in a model folder is one of its models, going by its extension."""
-    return filename.lower().endswith(_OTHER_EXTENSIONS.get(folder, _EXTENSIONS))

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from services.gateway.safetensors import MAX_HEAD_BYTES
+from services.files.models.metadata import MAX_BYTES
 from tests.gateway import model_files
 from tests.gateway.over_files import gateways
 
@@ -94,7 +94,7 @@ async def test_metadata_is_read_without_the_weights(client: httpx.AsyncClient, m
         b"1234567",
         (0).to_bytes(8, "little"),
         (2**63).to_bytes(8, "little"),
-        (MAX_HEAD_BYTES + 1).to_bytes(8, "little") + b"{}",
+        (MAX_BYTES + 1).to_bytes(8, "little") + b"{}",
         (100).to_bytes(8, "little") + b"{}",
         (4).to_bytes(8, "little") + b"\xff\xff\xff\xff",
         (2).to_bytes(8, "little") + b"[]",

@@ -12,14 +12,13 @@ from typing import Any
 
 from services.errors import InvalidArgument, NotFound
 from services.executor.custom.pack_host import pack_host
-from services.executor.custom.pack_models import FOLDER_ALIASES
 from services.executor.environment import environment
-from services.executor.model_folders import MODEL_EXTENSIONS
 from services.executor.nodes.filename_prefix import name_to_number
+from services.files.models.kinds import ALIASES, EXTENSIONS
 from services.files.names import parse_annotated
 from services.files.records import FileKind, FileName
 
-supported_pt_extensions: set[str] = set(MODEL_EXTENSIONS)
+supported_pt_extensions: set[str] = set(EXTENSIONS)
 extension_mimetypes_cache = {"webp": "image", "fbx": "model"}
 filename_list_cache: dict[str, Any] = {}
 
@@ -111,7 +110,7 @@ def get_input_subfolders() -> list[str]:
 
 def map_legacy(folder_name: str) -> str:
     """Today's name of a kind of models."""
-    return FOLDER_ALIASES.get(folder_name, folder_name)
+    return ALIASES.get(folder_name, folder_name)
 
 
 def add_model_folder_path(folder_name: str, full_folder_path: str, is_default: bool = False) -> None:

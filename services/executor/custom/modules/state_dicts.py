@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from services.executor.diffusion.checkpoints.weights_file import SAFETENSORS
+from services.safetensors_header import EXTENSIONS as SAFETENSORS
 
 StateDict = dict[str, Any]
 

@@ -18,14 +18,13 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints.configuration import read_configuration
 from services.executor.diffusion.checkpoints.errors import CheckpointError
-from services.executor.diffusion.checkpoints.header import LENGTH_BYTES, read_header
+from services.executor.diffusion.checkpoints.header import read_header
 from services.executor.diffusion.checkpoints.scaled_weights import unscaled
+from services.safetensors_header import EXTENSIONS as SAFETENSORS
+from services.safetensors_header import LENGTH_BYTES
 
 #: What torch raises over bytes that are no pickle, or the wrong one.
 _DAMAGE = (AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError)
-
-#: Extensions of files that hold weights and nothing that could run.
-SAFETENSORS = frozenset({".safetensors", ".sft"})
 
 _REFUSED = re.compile(r"Unsupported global: GLOBAL ([\w.]+)")
 _HEADER_START = b"{"  # after the header's length

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from services.executor.diffusion.checkpoints import CheckpointError, load_checkpoint
 from services.executor.diffusion.checkpoints.configuration import CONFIGURATION_KEY
-from services.executor.diffusion.checkpoints.header import MAX_HEADER_BYTES
 from services.executor.diffusion.prediction import Epsilon, Velocity
+from services.safetensors_header import MAX_HEADER_BYTES
 from tests.executor.diffusion.golden import GOLDEN
 
 SD15 = GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors"
