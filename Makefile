@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint con
 SOURCES := pyproject.toml constraints.txt $(shell find protos -name '*.proto' -o -name build.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test fuzz lint types protos-baseline clean
+.PHONY: help install run demo test chaos fuzz lint types protos-baseline clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -21,6 +21,9 @@ demo: install ## start everything, make one picture, stop
 
 test: $(VENV)/.installed-dev ## install and run all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+chaos: $(VENV)/.installed-dev ## kill, freeze and cut off everything while 20 clients submit 1,000 prompts; SEED=N repeats one
+	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
 
 fuzz: $(VENV)/.installed-dev ## ask a stack of its own everything for ten minutes
 	$(BIN)/python -m tools.fuzz
