@@ -75,6 +75,11 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
         return self.attempts[-1].executor_id if self.attempts else None
 
     @property
+    def has_begun(self) -> bool:
+        """Whether its executor has said anything that is kept of the current or last attempt."""
+        return self.sequence > self.attempt_sequence > 0
+
+    @property
     def lease(self) -> Lease | None:
         """The lease under which it runs now."""
         return Lease(self.prompt_id, self.lease_token) if self.lease_token is not None else None
@@ -169,7 +174,7 @@ def lose(
     if life.interrupt_requested:
         return _interrupted(life, reason, now)
     ended = msgspec.structs.replace(_without_lease(life, reason, now), failures=life.failures + counts)
-    if ended.failures >= max_attempts:
+    if counts and ended.failures >= max_attempts:
         failure = ExecutionFailed(node_id, node_type, WORKER_LOST, _obituary(ended.attempts))
         failed = msgspec.structs.replace(ended, state=PromptState.FAILED, finished_at=now)
         return _step(life.state, failed, [(now, failure)])

@@ -84,7 +84,11 @@ class Model:
 
     def first(self) -> World:
         """All prompts wait."""
-        return World(tuple(lives.submit(f"p{n}", "", 0.0).life for n in range(self.prompts)))
+        waiting = (
+            Life(prompt_id=f"p{n}", client_id="", state=PromptState.PENDING, submitted_at=0.0)
+            for n in range(self.prompts)
+        )
+        return World(tuple(lives.submit(life).life for life in waiting))
 
     def actions(self, world: World) -> Iterator[Action]:
         """Everything that can be asked for."""

@@ -147,6 +147,13 @@ def test_the_last_counted_attempt_fails_the_prompt_with_its_whole_history() -> N
     assert failure.exception_message == "the prompt was given up after 1 attempt (attempt 1 on e: it died)"
 
 
+def test_an_attempt_that_does_not_count_gives_nothing_up() -> None:
+    """Not even where those before used up what its loser would allow."""
+    worn = msgspec.structs.replace(running(), failures=1)
+    step = lives.lose(worn, token="token", reason="nobody was told", counts=False, max_attempts=1, now=5.0)
+    assert step is not None and step.life.state is PromptState.PENDING
+
+
 class Lifetime(RuleBasedStateMachine):
     """One prompt, with executors that report in any order, some with tokens that are no longer good."""
 
