@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
@@ -10,6 +11,12 @@ import msgspec
 from services.queue.clock import Clock
 from services.queue.life import Life
 from services.queue.records import Lease
+
+log = logging.getLogger(__name__)
+
+#: A queue that looks so much later than it meant to, as a share of a lease's duration, was held up: executors renew
+#: three times as often, and what they said meanwhile has not been read yet.
+HELD_UP = 1 / 3
 
 #: Told the life, as it was last seen, whose lease has run out.
 ExpiryHandler = Callable[[Life], Awaitable[None]]
@@ -26,8 +33,8 @@ class Leases:
     """The running prompts, as the committed steps tell of them, and what is read of those that other replicas lease.
 
     Deadlines are on the monotonic clock from when a grant or renewal was seen: neither a jump of the wall clock nor
-    a machine that slept ends a lease, and after a restart of the queue, while which nobody could renew, every lease
-    has its whole duration.
+    a machine that slept ends a lease. After a restart of the queue, or a time in which its process was held up, nobody
+    could renew meanwhile: every lease has its whole duration again.
     """
 
     def __init__(self, clock: Clock, duration: float) -> None:
@@ -99,10 +106,17 @@ class Leases:
             earliest = min(deadline for _, deadline in self._running.values())
             await self._clock.sleep(max(0.0, earliest - self._clock.monotonic()))
             now = self._clock.monotonic()
+            if now - earliest > self.duration * HELD_UP:
+                log.warning("nothing was heard for %.1f s, all leases begin anew", now - earliest)
+                self._begin_anew()
+                continue
             for life, deadline in list(self._running.values()):
                 if deadline <= now:
                     await handle(life)
                     self._postpone(life)
+
+    def _begin_anew(self) -> None:
+        self._running = {prompt_id: (life, self._deadline()) for prompt_id, (life, _) in self._running.items()}
 
     def _take(self, life: Life) -> None:
         known = self._running.get(life.prompt_id)
