@@ -42,6 +42,7 @@ from services.queue.work import (
 log = logging.getLogger(__name__)
 
 _NOT_YOURS = "the lease has ended"
+_CAME_WITHOUT = "the executor came back without it"
 
 
 class WorkStreams:
@@ -127,7 +128,7 @@ class WorkStreams:
         for life in await self._held_by(session.executor_id):
             assert life.lease is not None
             if life.lease not in held:
-                await self._lose(LeaseRelease(life.lease, "the executor came back without it", True))
+                await self._lose(LeaseRelease(life.lease, _CAME_WITHOUT, _counts(life)))
             elif life.interrupt_requested:
                 session.send(Interruption(life.lease))
         await self._renew(session, held)
@@ -226,6 +227,15 @@ class WorkStreams:
 
     def _digests(self) -> set[str]:
         return {session.catalogue_digest for session in self._fleet.sessions()}
+
+
+def _counts(life: Life) -> bool:
+    """Whether an attempt of which its executor knows nothing counts.
+
+    One that never began was most likely lost on the way, with the connection. Two in a row may be a prompt that ends
+    executors as soon as they see it.
+    """
+    return life.has_begun or [attempt.outcome for attempt in life.attempts[-2:-1]] == [_CAME_WITHOUT]
 
 
 def _of_no_prompt(message: PackMessage, now: float) -> Event:

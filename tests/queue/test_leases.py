@@ -19,7 +19,7 @@ from tests.queue.clock import ManualClock
 from tests.queue.conftest import running
 from tests.queue.executor import FakeExecutor
 from tests.queue.nodes import submission
-from tests.queue.watching import happens, names, story
+from tests.queue.watching import eventually, happens, names, story
 
 
 async def test_every_expiry_counts_until_the_attempts_are_used_up(queue: Queue, clock: ManualClock) -> None:
@@ -33,6 +33,28 @@ async def test_every_expiry_counts_until_the_attempts_are_used_up(queue: Queue, 
     failure = (await story(queue, prompt_id))[-1].body
     assert isinstance(failure, ExecutionFailed) and failure.exception_type == WORKER_LOST
     assert [attempt.outcome for attempt in (await queue.get(prompt_id)).attempts] == ["the lease expired"] * 3
+
+
+async def test_an_assignment_that_is_lost_with_its_connection_does_not_count(clock: ManualClock) -> None:
+    async with running(MemoryStore(), clock, max_attempts=1) as queue:
+        async with FakeExecutor(queue) as executor:
+            prompt_id = (await queue.submit(submission(1))).prompt_id
+            await executor.assignment()
+        async with FakeExecutor(queue) as executor:
+            assert (await executor.assignment()).attempt == 2
+        async with FakeExecutor(queue):
+            failure = (await story(queue, prompt_id))[-1].body
+            assert isinstance(failure, ExecutionFailed), "two in a row may be the prompt's doing"
+
+
+async def test_a_prompt_that_began_on_an_executor_which_came_back_without_it_counts(clock: ManualClock) -> None:
+    async with running(MemoryStore(), clock, max_attempts=1) as queue:
+        async with FakeExecutor(queue) as executor:
+            prompt_id = (await queue.submit(submission(1))).prompt_id
+            executor.tell((await executor.assignment()).lease, ExecutionStarted())
+            await happens(queue, prompt_id, ExecutionStarted)
+        async with FakeExecutor(queue):
+            assert isinstance((await story(queue, prompt_id))[-1].body, ExecutionFailed)
 
 
 async def test_a_prompt_that_was_to_stop_ends_when_its_executor_never_says_so(queue: Queue, clock: ManualClock) -> None:
@@ -80,6 +102,31 @@ async def test_a_prompt_runs_on_over_a_restart_of_the_queue(tmp_path: Path, cloc
             assert names(await story(queue, prompt_id)).count("Assigned") == 1
             assert (await executor.assignment()).lease.prompt_id == waiting
     await store.close()
+
+
+async def test_a_queue_that_was_held_up_ends_no_lease_before_it_has_listened(queue: Queue, clock: ManualClock) -> None:
+    async with FakeExecutor(queue) as executor:
+        prompt_id = (await queue.submit(submission(1))).prompt_id
+        lease = (await executor.assignment()).lease
+        clock.advance(42)  # as if the process had been stopped
+        executor.beat(lease, free_slots=0)
+        executor.succeed(lease)
+        assert "Requeued" not in names(await story(queue, prompt_id))
+
+
+async def test_after_the_queue_was_held_up_leases_expire_as_ever(
+    queue: Queue, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def it_is_noticed() -> bool:
+        return "all leases begin anew" in caplog.text
+
+    async with FakeExecutor(queue) as executor:
+        prompt_id = (await queue.submit(submission(1))).prompt_id
+        await executor.assignment()
+        clock.advance(42)
+        await eventually(it_is_noticed)
+        clock.advance(30)
+        await happens(queue, prompt_id, Requeued)
 
 
 async def test_after_a_restart_a_lease_that_nobody_takes_up_expires(clock: ManualClock) -> None:
