@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from services.errors import ServiceError, Unavailable
-from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeStarted, NodeText
+from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeRef, NodeStarted, NodeText
 from services.queue.records import Event, LifecycleEvent, Notice
 from services.queue.watcher import Watcher
 
@@ -66,6 +66,11 @@ class EventHub:
         latest = self._latest.get(prompt_id)
         events = latest.events() if latest else []
         return [event for event in events if previews or not isinstance(event.body, NodePreview)]
+
+    def running_node(self, prompt_id: str) -> NodeRef | None:
+        """The node that a running prompt is at, None between two of them."""
+        bodies = [event.body for event in self.latest(prompt_id, previews=False)]
+        return next((body.node for body in reversed(bodies) if isinstance(body, NodeStarted)), None)
 
     @contextmanager
     def watch(self, prompt_id: str | None, *, previews: bool) -> Iterator[Watcher]:

@@ -34,6 +34,9 @@ from services.queue.work import TimedEvent
 #: What failed when a prompt's attempts were used up by executors that were lost.
 WORKER_LOST = "silverprint.WorkerLost"
 
+#: What failed when a prompt had no more time.
+TIMED_OUT = "silverprint.TimedOut"
+
 _OUTCOMES: dict[type[Terminal], tuple[PromptState, str]] = {
     ExecutionSucceeded: (PromptState.SUCCEEDED, "succeeded"),
     ExecutionFailed: (PromptState.FAILED, "failed"),
@@ -68,6 +71,9 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     lease_until: float | None = None
     #: somebody wants it to stop: it is never run again
     interrupt_requested: bool = False
+    #: seconds that one attempt may take, and that may pass from its submission to its end; 0 for any time
+    run_timeout: float = 0.0
+    total_timeout: float = 0.0
 
     @property
     def executor_id(self) -> str | None:
@@ -83,6 +89,32 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     def lease(self) -> Lease | None:
         """The lease under which it runs now."""
         return Lease(self.prompt_id, self.lease_token) if self.lease_token is not None else None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it has a deadline, or gets one when it runs."""
+        return not self.state.is_terminal and bool(self.run_timeout or self.total_timeout)
+
+    @property
+    def deadlines(self) -> tuple[Deadline, ...]:
+        """What ends it if nothing else does before."""
+        if self.state.is_terminal:
+            return ()
+        found = []
+        if self.total_timeout:
+            found.append(Deadline(self.submitted_at, self.total_timeout))
+        if self.run_timeout and self.lease_token is not None and self.started_at is not None:
+            found.append(Deadline(self.started_at, self.run_timeout, self.lease_token))
+        return tuple(found)
+
+
+class Deadline(msgspec.Struct, frozen=True):
+    """When a prompt has no more time: so many seconds after a moment."""
+
+    since: float
+    seconds: float
+    #: of the attempt that may not take longer; None when it is about the prompt
+    lease_token: str | None = None
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -216,6 +248,21 @@ def interrupt(life: Life, *, token: str, reason: str, now: float) -> Step | None
     return _interrupted(life, reason, now)
 
 
+def time_out(life: Life, deadline: Deadline, *, now: float, node_id: str = "", node_type: str = "") -> Step | None:
+    """Fail a prompt that has no more time; it is not tried again. One that was to stop is interrupted instead.
+
+    The node is the one that runs, as far as anybody knows.
+    """
+    if deadline not in life.deadlines:
+        return None
+    if life.interrupt_requested:
+        return _interrupted(life, "timed out", now)
+    ended = _without_lease(life, "timed out", now) if life.lease_token is not None else life
+    failure = ExecutionFailed(node_id, node_type, TIMED_OUT, _late(life, deadline))
+    failed = msgspec.structs.replace(ended, state=PromptState.FAILED, finished_at=now)
+    return _step(life.state, failed, [(now, failure)])
+
+
 def _after_durable(events: Sequence[TimedEvent], count: int) -> Sequence[TimedEvent]:
     """What follows the first `count` durable events."""
     for index, timed in enumerate(events):
@@ -241,10 +288,24 @@ def _without_lease(life: Life, outcome: str, now: float) -> Life:
     return msgspec.structs.replace(life, attempts=(*life.attempts[:-1], last), lease_token=None, lease_until=None)
 
 
+def _late(life: Life, deadline: Deadline) -> str:
+    if deadline.lease_token is not None:
+        return f"an attempt may take {deadline.seconds:g} seconds (run_timeout), and this one took longer"
+    doing = "ran" if life.state is PromptState.RUNNING else "waited"
+    late = f"{deadline.seconds:g} seconds after its submission (total_timeout) the prompt still {doing}"
+    return f"{late}, {_history(life.attempts)}" if life.attempts else late
+
+
 def _obituary(attempts: Sequence[Attempt]) -> str:
-    tries = "; ".join(f"attempt {attempt.number} on {attempt.executor_id}: {attempt.outcome}" for attempt in attempts)
+    return f"the prompt was given up {_history(attempts)}"
+
+
+def _history(attempts: Sequence[Attempt]) -> str:
+    tries = "; ".join(
+        f"attempt {attempt.number} on {attempt.executor_id}: {attempt.outcome or 'under way'}" for attempt in attempts
+    )
     count = "1 attempt" if len(attempts) == 1 else f"{len(attempts)} attempts"
-    return f"the prompt was given up after {count} ({tries})"
+    return f"after {count} ({tries})"
 
 
 def _step(

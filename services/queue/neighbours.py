@@ -13,10 +13,10 @@ from services.queue.catalogue import CatalogueKeeper
 from services.queue.events import EventHub
 from services.queue.fleet import Fleet
 from services.queue.leases import Change, Leases
-from services.queue.records import PromptState
+from services.queue.records import Lease, PromptState
 from services.queue.scheduler import Scheduler
 from services.queue.stores.base import QueueStore
-from services.queue.work import Interruption
+from services.queue.work import Interruption, LeaseLost
 
 log = logging.getLogger(__name__)
 
@@ -96,10 +96,18 @@ class Neighbours:
         for before, now in ((change.before, change.now) for change in changes):
             if before is not None and (now is None or now.sequence != before.sequence):
                 self._hub.forget(before.prompt_id)
+            if before is not None and before.lease is not None and (now is None or now.lease != before.lease):
+                self._take_away(before.executor_id, before.lease)
             if now is not None and now.interrupt_requested and not (before and before.interrupt_requested):
                 session = self._fleet.get(now.executor_id)
                 if session is not None and now.lease is not None:
                     session.send(Interruption(now.lease))
+
+    def _take_away(self, executor_id: str | None, lease: Lease) -> None:
+        """Tell an executor at once that another replica ended its lease; it would hear of it when it renews."""
+        session = self._fleet.get(executor_id)
+        if session is not None and not session.is_standby:
+            session.send(LeaseLost(lease, "another replica of the queue ended it"))
 
     async def _tell_watchers(self) -> None:
         watched = self._hub.watched()

@@ -38,6 +38,8 @@ from services.queue.records import (
 from services.queue.scheduler import Scheduler
 from services.queue.stores.base import QueueStore
 from services.queue.submissions import Submissions
+from services.queue.time_keeping import TimeKeeper
+from services.queue.time_limits import ANY_TIME, TimeLimits
 from services.queue.watching import Watching
 from services.queue.work import ExecutorMessage, Interruption, MemoryRelease, PreviewDemand, QueueMessage
 from services.queue.work_stream import WorkStreams
@@ -58,6 +60,7 @@ class Queue:
         lease_seconds: float = 30.0,
         max_attempts: int = 3,
         clock: Clock | None = None,
+        time_limits: TimeLimits = ANY_TIME,
         catalogue_timeout: float = FIRST_CATALOGUE_TIMEOUT,
         answer_timeout: float = ANSWER_TIMEOUT,
     ) -> None:
@@ -68,6 +71,7 @@ class Queue:
         self._fleet = Fleet(self._leases, self._clock)
         self._hub = EventHub(self._previews_demanded)
         self._catalogue = CatalogueKeeper(store, catalogue_timeout)
+        self._times = TimeKeeper(store, self._fleet, self._hub, self._clock)
         self._placements = Placements(store, self._catalogue)
         self._scheduler = Scheduler(store, self._fleet, self._leases, self._placements, self._hub, self._clock)
         self._questions = Questions(self._fleet, self._catalogue, answer_timeout)
@@ -79,6 +83,7 @@ class Queue:
             placements=self._placements,
             scheduler=self._scheduler,
             clock=self._clock,
+            limits=time_limits,
         )
         self._logs = LogKeeper(self._hub, self._clock)
         self._watching = Watching(store, self._hub, self._logs.notices)
@@ -111,6 +116,7 @@ class Queue:
         self._store.listen(self._committed)
         for running in await self._store.lives(PromptState.RUNNING):
             self._leases.see(running)
+        await self._times.start()
         await self._catalogue.start()
         await self._scheduler.start()
         self._neighbours.start()
@@ -122,6 +128,7 @@ class Queue:
         self._fleet.close()
         await self._neighbours.stop()
         await self._scheduler.stop()
+        await self._times.stop()
         if self._expiring is not None:
             self._expiring.cancel()
             await asyncio.wait([self._expiring])
@@ -131,7 +138,8 @@ class Queue:
 
         Raises:
             PromptRejected: it cannot be run; says why.
-            InvalidArgument: the extra data is not a JSON object, the number is not finite, or it is too large.
+            InvalidArgument: the extra data is not a JSON object, the number is not finite, it is too large, or wants
+                more time than is allowed.
             AlreadyExists: the prompt id is taken by a prompt that differs.
             Unavailable: no executor has told yet which node classes exist, or the queue is shutting down.
         """
@@ -288,6 +296,7 @@ class Queue:
 
     def _committed(self, step: Step) -> None:
         self._leases.see(step.life)
+        self._times.see(step.life)
         self._logs.submitted(step)
         self._hub.publish(step.events)
         self._logs.ended(step)

@@ -74,6 +74,9 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     #: bytes that the device must have in all
     device_memory: int = 0
+    #: seconds that one attempt may take, and that may pass until its end; 0 for any time, None for the queue's default
+    run_timeout: float | None = None
+    total_timeout: float | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -171,6 +174,9 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     workflow_id: str = ""
     user_id: str = ""
     priority: int = 0
+    #: seconds that one attempt may take, and that may pass from its submission to its end; 0 for any time
+    run_timeout: float = 0.0
+    total_timeout: float = 0.0
 
 
 class PromptKey(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from services.errors import InvalidArgument
 from services.queue.prompts import Queue
 from services.queue.servicer import QueueServicer
 from services.queue.stores.sqlite import SqliteStore
+from services.queue.time_limits import TimeLimits
 from services.queue.worker_servicer import WorkerServicer
 from services.rpc.server import serve
 from services.settings import setting, settings
@@ -29,6 +30,14 @@ class Settings:
     max_attempts: int = setting(
         default=3, help="times that a prompt is begun before it fails, when executors are lost over it"
     )
+    run_timeout: float = setting(
+        default=0.0, help="seconds that an attempt may take where a prompt does not say, 0 for any time"
+    )
+    total_timeout: float = setting(
+        default=0.0, help="seconds from submission in which a prompt must end where it does not say, 0 for any time"
+    )
+    max_run_timeout: float = setting(default=0.0, help="the most that a prompt may say for an attempt, 0 for any time")
+    max_total_timeout: float = setting(default=0.0, help="the most that a prompt may say for all of it, 0 for any time")
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -40,9 +49,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         Unavailable: the address cannot be listened on.
     """
     _check(settings)
+    limits = _time_limits(settings)
     store = await SqliteStore.open(settings.data / DATABASE)
     try:
-        queue = Queue(store, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts)
+        queue = Queue(
+            store, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts, time_limits=limits
+        )
         await queue.start()
         try:
             async with serve(settings.listen, [QueueServicer(queue).entry, WorkerServicer(queue).entry]) as server:
@@ -53,6 +65,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             await queue.close()
     finally:
         await store.close()
+
+
+def _time_limits(settings: Settings) -> TimeLimits:
+    return TimeLimits(
+        run_timeout=settings.run_timeout,
+        total_timeout=settings.total_timeout,
+        max_run_timeout=settings.max_run_timeout,
+        max_total_timeout=settings.max_total_timeout,
+    )
 
 
 def _check(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from services.queue.questions import Complaints, Questions
 from services.queue.records import Accepted, Submission
 from services.queue.scheduler import Scheduler
 from services.queue.stores.base import NewPrompt, QueueStore, Receipt
+from services.queue.time_limits import TimeLimits
 
 #: Bytes of graph and extra data together; with its events a prompt has to fit into one message.
 MAX_PROMPT_BYTES = 24 << 20
@@ -45,6 +46,7 @@ class Submissions:
         placements: Placements,
         scheduler: Scheduler,
         clock: Clock,
+        limits: TimeLimits,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -53,10 +55,12 @@ class Submissions:
         self._placements = placements
         self._scheduler = scheduler
         self._clock = clock
+        self._limits = limits
 
     async def submit(self, submission: Submission) -> Accepted:
         """See `services.queue.prompts.Queue.submit`."""
         _check(submission)
+        run_timeout, total_timeout = self._limits.of(submission)
         digest = content_digest(submission)
         if submission.prompt_id:
             known = await self._store.receipt(submission.prompt_id)
@@ -79,6 +83,8 @@ class Submissions:
             user_id=submission.user_id,
             priority=submission.priority,
             requirement=requirement,
+            run_timeout=run_timeout,
+            total_timeout=total_timeout,
         )
         adding = asyncio.ensure_future(self._store.add(new))
         self._scheduler.prompt_comes(requirement)

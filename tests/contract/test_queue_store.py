@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+import msgspec
+
 from services.graph.events import ExecutionStarted, ExecutionSucceeded, NodeFinished, NodeProgress, NodeRef
 from services.queue import life as lives
 from services.queue.life import Life, Step
@@ -71,6 +73,19 @@ async def test_a_life_is_kept_as_it_is(store: QueueStore) -> None:
     assert asked is not None
     assert await store.lives(PromptState.RUNNING) == [asked.life]
     assert asked.life.interrupt_requested and asked.life.lease == step.life.lease
+
+
+async def test_lives_that_may_not_take_any_time_are_found_while_they_are_open(store: QueueStore) -> None:
+    for prompt_id, limits in (("any", (0.0, 0.0)), ("run", (5.0, 0.0)), ("total", (0.0, 9.0)), ("over", (1.0, 1.0))):
+        run_timeout, total_timeout = limits
+        timed = msgspec.structs.replace(new(prompt_id), run_timeout=run_timeout, total_timeout=total_timeout)
+        await store.add(timed)
+    await store.apply("over", partial(lives.cancel, now=2.0))
+    await store.apply("run", assign)
+    found = {life.prompt_id: (life.state, life.run_timeout, life.total_timeout) for life in await store.limited()}
+    assert found == {"run": (PromptState.RUNNING, 5.0, 0.0), "total": (PromptState.PENDING, 0.0, 9.0)}
+    prompt = await store.get("run")
+    assert prompt is not None and (prompt.run_timeout, prompt.total_timeout) == (5.0, 0.0)
 
 
 async def test_durable_events_are_kept_and_fleeting_ones_are_only_told(store: QueueStore) -> None:

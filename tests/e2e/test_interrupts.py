@@ -68,6 +68,16 @@ def test_a_node_that_does_not_hear_loses_its_worker(fragile: Stack, class_type: 
     assert fragile.worker().pid != worker
 
 
+def test_a_node_that_takes_longer_than_it_may_loses_its_worker(fragile: Stack) -> None:
+    assert_next_prompt_works(fragile)
+    worker = fragile.worker().pid
+    prompt_id = fragile.submit(graph("sleep"), extra_data={"run_timeout": 1})
+    name, data = fragile.finished(prompt_id)["status"]["messages"][-1]
+    assert (name, data["exception_type"], data["node_id"]) == ("execution_error", "silverprint.TimedOut", "2")
+    assert_next_prompt_works(fragile)
+    assert fragile.worker().pid != worker
+
+
 @contextmanager
 def silent_files(stack: Stack) -> Iterator[None]:
     """A file service that takes what it is sent and answers nothing."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 
 class ManualClock:
@@ -19,12 +21,17 @@ class ManualClock:
     def monotonic(self) -> float:
         return self._elapsed
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
+        """Sleep from this moment on, not from when somebody begins to wait for it."""
         awake = asyncio.Event()
         self._sleepers.append((self._elapsed + seconds, awake))
         if seconds <= 0:
             awake.set()
-        await awake.wait()
+        return _until(awake)
+
+    def jump(self, seconds: float) -> None:
+        """Set the clock that people see."""
+        self._now += seconds
 
     def advance(self, seconds: float) -> None:
         """Let time pass and wake whoever slept until then."""
@@ -33,3 +40,7 @@ class ManualClock:
         self._sleepers = [sleeper for sleeper in self._sleepers if sleeper not in due]
         for _, awake in due:
             awake.set()
+
+
+async def _until(awake: asyncio.Event) -> None:
+    await awake.wait()

@@ -14,7 +14,7 @@ from tests.queue.clock import ManualClock
 
 
 @asynccontextmanager
-async def running(store: QueueStore, clock: ManualClock, **settings: float) -> AsyncIterator[Queue]:
+async def running(store: QueueStore, clock: ManualClock, **settings: object) -> AsyncIterator[Queue]:
     """A queue on this store."""
     queue = Queue(store, clock=clock, lease_seconds=30.0, **settings)  # type: ignore[arg-type]
     await queue.start()

@@ -168,6 +168,9 @@ SUBMISSIONS = [
         number=-2.5,
         front=True,
         only_outputs=("1", "2"),
+        workflow_id="w",
+        run_timeout=0.0,
+        total_timeout=2.5,
     ),
 ]
 
@@ -229,6 +232,8 @@ def test_prompts_arrive(state: PromptState) -> None:
         finished_at=3.75 if state.is_terminal else None,
         attempts=(Attempt(1, "e", 2.5, 3.0, "lost"), Attempt(2, "f", 3.5)),
         events=(event,) if state.is_terminal else (),
+        run_timeout=1.5,
+        total_timeout=2.5,
     )
     wire = prompts.prompt_to_proto(prompt).SerializeToString()
     assert prompts.prompt_from_proto(queue_pb2.Prompt.FromString(wire)) == prompt

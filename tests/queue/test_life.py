@@ -21,7 +21,7 @@ from services.graph.events import (
     NodeStarted,
 )
 from services.queue import life as lives
-from services.queue.life import Life, Step, Transition
+from services.queue.life import TIMED_OUT, Deadline, Life, Step, Transition
 from services.queue.records import Event, PromptState
 from services.queue.work import TimedEvent
 
@@ -154,12 +154,66 @@ def test_an_attempt_that_does_not_count_gives_nothing_up() -> None:
     assert step is not None and step.life.state is PromptState.PENDING
 
 
+LATE = Deadline(2.0, 3.0, "token")
+TOO_LATE = Deadline(1.0, 9.0)
+
+
+def limited(life: Life) -> Life:
+    return msgspec.structs.replace(life, run_timeout=3.0, total_timeout=9.0)
+
+
+def test_a_deadline_is_one_only_while_it_may_come() -> None:
+    assert pending().deadlines == running().deadlines == ()
+    assert limited(pending()).deadlines == (TOO_LATE,)
+    assert limited(running()).deadlines == (TOO_LATE, LATE)
+    lost = lose(limited(running()))
+    assert lost is not None and lost.life.deadlines == (TOO_LATE,)
+    ended = lives.record(limited(running()), token="token", events=told(ExecutionSucceeded()), now=5.0)
+    assert ended is not None and ended.life.deadlines == ()
+
+
+def test_a_prompt_without_time_fails_and_says_why() -> None:
+    step = lives.time_out(limited(running()), LATE, now=5.0, node_id="2", node_type="KSampler")
+    assert step is not None
+    assert (step.life.state, step.life.finished_at, step.life.lease) == (PromptState.FAILED, 5.0, None)
+    assert [(attempt.outcome, attempt.ended_at) for attempt in step.life.attempts] == [("timed out", 5.0)]
+    message = "an attempt may take 3 seconds (run_timeout), and this one took longer"
+    assert step.events[-1].body == ExecutionFailed("2", "KSampler", TIMED_OUT, message)
+
+
+def test_a_prompt_that_came_to_nothing_in_its_time_tells_of_its_attempts() -> None:
+    lost = lose(limited(running()))
+    assert lost is not None
+    for life, reason in (
+        (limited(pending()), "the prompt still waited"),
+        (lost.life, "the prompt still waited, after 1 attempt (attempt 1 on e: it died)"),
+        (limited(running()), "the prompt still ran, after 1 attempt (attempt 1 on e: under way)"),
+    ):
+        step = lives.time_out(life, TOO_LATE, now=10.0)
+        assert step is not None and step.life.state is PromptState.FAILED
+        failure = step.events[-1].body
+        assert isinstance(failure, ExecutionFailed)
+        assert failure.exception_message == f"9 seconds after its submission (total_timeout) {reason}"
+
+
+def test_a_deadline_of_another_attempt_ends_nothing() -> None:
+    assert lives.time_out(limited(running("second")), LATE, now=5.0) is None
+    assert lives.time_out(running(), LATE, now=5.0) is None
+
+
+def test_a_prompt_that_was_to_stop_is_interrupted_when_its_time_is_over() -> None:
+    asked = lives.request_interrupt(limited(running()))
+    assert asked is not None
+    step = lives.time_out(asked.life, LATE, now=5.0)
+    assert step is not None and step.life.state is PromptState.INTERRUPTED
+
+
 class Lifetime(RuleBasedStateMachine):
     """One prompt, with executors that report in any order, some with tokens that are no longer good."""
 
     @initialize()
     def begin(self) -> None:
-        step = lives.submit(newborn("", 0.0))
+        step = lives.submit(msgspec.structs.replace(newborn("", 0.0), run_timeout=1.0, total_timeout=2.0))
         self.life = step.life
         self.events: list[Event] = list(step.events)
         self.tokens = ["never granted"]
@@ -203,6 +257,13 @@ class Lifetime(RuleBasedStateMachine):
     @rule()
     def cancel(self) -> None:
         self.take(lives.cancel(self.life, now=4.0))
+
+    @rule(data=st.data())
+    def time_out(self, data: st.DataObject) -> None:
+        token = data.draw(st.sampled_from([*self.tokens, None]))
+        due = Deadline(1.0, 1.0, token) if token else Deadline(0.0, 2.0)
+        good = not self.life.state.is_terminal and token in (None, self.life.lease_token)
+        assert self.take(lives.time_out(self.life, due, now=5.0)) is good
 
     @invariant()
     def durable_events_are_numbered_without_gaps(self) -> None:

@@ -26,13 +26,23 @@ class _PngInfo(msgspec.Struct):
     workflow: _Workflow | None = None
 
 
+class ExtraData(TypedDict, total=False):
+    """What comes with a workflow; whatever else is in it is kept as well."""
+
+    #: what to write into pictures; the web UI sends its `workflow`
+    extra_pnginfo: dict[str, Any] | None
+    #: seconds that one attempt may take, and that may pass from the submission to the end; 0 for as many as are allowed
+    run_timeout: float | None
+    total_timeout: float | None
+
+
 class PromptRequest(TypedDict):
     """A workflow to run: nodes by id, in ComfyUI's API format."""
 
     prompt: dict[str, Any]
     prompt_id: NotRequired[str | float | None]
     client_id: NotRequired[str | int | None]
-    extra_data: NotRequired[dict[str, Any]]
+    extra_data: NotRequired[ExtraData]
     #: its place in the queue, the lowest first
     number: NotRequired[float | str | bool]
     #: before all that wait
@@ -69,6 +79,8 @@ def submission(body: dict[str, msgspec.Raw]) -> Submission:
         front=bool(field(body, "front", bool | int | None, None)),
         priority=field(body, "priority", int, 0),
         workflow_id=_workflow_id(extra_data),
+        run_timeout=field(extra_data, "run_timeout", float | None, None),
+        total_timeout=field(extra_data, "total_timeout", float | None, None),
         only_outputs=_targets(field(body, "partial_execution_targets", str | list[str] | None, None)),
     )
 

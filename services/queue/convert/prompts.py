@@ -77,6 +77,8 @@ def submission_to_proto(submission: Submission) -> pb.SubmitRequest:
         user_id=submission.user_id,
         priority=submission.priority,
         device_memory_bytes=submission.device_memory,
+        run_timeout_seconds=submission.run_timeout,
+        total_timeout_seconds=submission.total_timeout,
     )
     if submission.only_outputs is not None:
         request.only_outputs.SetInParent()
@@ -98,6 +100,8 @@ def submission_from_proto(request: pb.SubmitRequest) -> Submission:
         user_id=request.user_id,
         priority=request.priority,
         device_memory=request.device_memory_bytes,
+        run_timeout=request.run_timeout_seconds if request.HasField("run_timeout_seconds") else None,
+        total_timeout=request.total_timeout_seconds if request.HasField("total_timeout_seconds") else None,
     )
 
 
@@ -159,6 +163,8 @@ def prompt_to_proto(prompt: Prompt) -> pb.Prompt:
         workflow_id=prompt.workflow_id,
         user_id=prompt.user_id,
         priority=prompt.priority,
+        run_timeout_seconds=prompt.run_timeout,
+        total_timeout_seconds=prompt.total_timeout,
     )
 
 
@@ -180,6 +186,8 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         workflow_id=message.workflow_id,
         user_id=message.user_id,
         priority=message.priority,
+        run_timeout=message.run_timeout_seconds,
+        total_timeout=message.total_timeout_seconds,
     )
 
 

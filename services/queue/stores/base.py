@@ -33,6 +33,8 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
     #: of the user: twice the weight is twice the share
     weight: float = 1.0
     requirement: Requirement = Requirement()
+    run_timeout: float = 0.0
+    total_timeout: float = 0.0
 
     @property
     def life(self) -> Life:
@@ -45,6 +47,8 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
             user_id=self.user_id,
             priority=self.priority,
             placement=self.requirement.placement,
+            run_timeout=self.run_timeout,
+            total_timeout=self.total_timeout,
         )
 
 
@@ -207,6 +211,10 @@ class QueueStore(ABC):
     @abstractmethod
     async def lives(self, state: PromptState) -> Lives:
         """The lives in one state, in the order of `list`."""
+
+    @abstractmethod
+    async def limited(self) -> Lives:
+        """The lives that are not over and may not take any time (`Life.is_limited`), in no order."""
 
     @abstractmethod
     async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:

@@ -138,6 +138,9 @@ class MemoryStore(QueueStore):
     async def lives(self, state: PromptState) -> Lives:
         return [kept.life for kept in self._in_order({state})]
 
+    async def limited(self) -> Lives:
+        return [kept.life for kept in self._prompts.values() if kept.life.is_limited]
+
     async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
         kept = self._prompts.get(prompt_id)
         if kept is None:
@@ -229,5 +232,7 @@ def _prompt(kept: _Kept) -> Prompt:
         workflow_id=kept.new.workflow_id,
         user_id=kept.new.user_id,
         priority=kept.new.priority,
+        run_timeout=kept.new.run_timeout,
+        total_timeout=kept.new.total_timeout,
         events=tuple(kept.events) if kept.life.state.is_terminal else (),
     )

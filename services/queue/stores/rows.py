@@ -40,7 +40,8 @@ def changing_columns(life: Life) -> Row:
 def life_of(row: Row) -> tuple[int, Life]:
     """The row id and the life."""
     id_, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence, *lease = row
-    attempt_sequence, token, until, interrupt_requested, user_id, priority, placement = lease
+    attempt_sequence, token, until, interrupt_requested, run_timeout, total_timeout, *place = lease
+    user_id, priority, placement = place
     return id_, Life(
         prompt_id=prompt_id,
         client_id=client_id,
@@ -58,6 +59,8 @@ def life_of(row: Row) -> tuple[int, Life]:
         user_id=user_id,
         priority=priority,
         placement=placement,
+        run_timeout=run_timeout,
+        total_timeout=total_timeout,
     )
 
 
@@ -102,7 +105,7 @@ def requirement_of(column: bytes) -> Requirement:
 def prompt_of(row: Row, event_rows: list[Row]) -> Prompt:
     """The prompt of a row, with its events."""
     prompt_id, state, number, client_id, submitted_at, started_at, finished_at, tries, workflow_id, *rest = row
-    user_id, priority, graph, extra_data, outputs = rest
+    user_id, priority, run_timeout, total_timeout, graph, extra_data, outputs = rest
     return Prompt(
         prompt_id=prompt_id,
         state=PromptState(state),
@@ -118,5 +121,7 @@ def prompt_of(row: Row, event_rows: list[Row]) -> Prompt:
         workflow_id=workflow_id,
         user_id=user_id,
         priority=priority,
+        run_timeout=run_timeout,
+        total_timeout=total_timeout,
         events=tuple(event_of(prompt_id, client_id, event) for event in event_rows),
     )

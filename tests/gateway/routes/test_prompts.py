@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.stack import GRAPH, Gateway, gateway
+from tests.gateway.stack import GRAPH, Gateway, gateway, wait_for_interrupt
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -53,6 +53,25 @@ async def test_a_number_that_the_client_chose_is_answered(shared: Gateway, membe
     answer = await shared.http.post("/prompt", content=f'{{"prompt": {PROMPT}, {members}}}')
     assert answer.json()["number"] == number
     assert isinstance(answer.json()["number"], float)
+
+
+@pytest.mark.parametrize("limit", ["run_timeout", "total_timeout"])
+@pytest.mark.parametrize(("value", "complaint"), [("soon", "Expected `float | null`"), (-1, "not negative")])
+async def test_a_time_that_is_none_is_refused(shared: Gateway, limit: str, value: object, complaint: str) -> None:
+    answer = await shared.http.post("/prompt", json={"prompt": GRAPH, "extra_data": {limit: value}})
+    assert answer.status_code == 400
+    assert limit in answer.text and complaint in answer.text
+
+
+async def test_a_prompt_that_waits_for_longer_than_it_may_is_an_error() -> None:
+    async with gateway(wait_for_interrupt) as own:
+        await own.begun(await own.submit())
+        prompt_id = await own.submit(extra_data={"total_timeout": 0.05})
+        entry = await own.finished(prompt_id)
+    (message,) = entry["status"]["messages"]
+    assert (entry["status"]["status_str"], message[0]) == ("error", "execution_error")
+    assert message[1]["exception_type"] == "silverprint.TimedOut"
+    assert "total_timeout" in message[1]["exception_message"]
 
 
 async def test_front_makes_the_number_negative(shared: Gateway) -> None:

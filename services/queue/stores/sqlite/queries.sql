@@ -1,8 +1,9 @@
 -- name: add_prompt
 INSERT INTO prompts (
     prompt_id, client_id, workflow_id, number, state, submitted_at, started_at, finished_at, attempts, failures,
-    sequence, attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement, tag
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    sequence, attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement, tag,
+    run_timeout, total_timeout
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payload
 INSERT INTO payloads (id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest)
@@ -16,28 +17,39 @@ SELECT number, node_errors_json, content_digest FROM prompts JOIN payloads USING
 
 -- name: life
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement
+    attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,
+    user_id, priority, placement
 FROM prompts WHERE prompt_id = ?;
 
 -- name: first_pending
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement, passed_over, tag
+    attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,
+    user_id, priority, placement, passed_over, tag
 FROM prompts INDEXED BY prompts_pending WHERE state = 'pending'{conditions} ORDER BY priority DESC, tag, number, id LIMIT ?;
 
 -- name: lives_pending
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement
+    attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,
+    user_id, priority, placement
 FROM prompts INDEXED BY prompts_pending WHERE state = 'pending' ORDER BY priority DESC, tag, number, id;
 
 -- name: lives_running
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement
+    attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,
+    user_id, priority, placement
 FROM prompts INDEXED BY prompts_running WHERE state = 'running' ORDER BY started_at, id;
 
 -- name: lives_finished
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
-    attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement
+    attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,
+    user_id, priority, placement
 FROM prompts INDEXED BY prompts_finished WHERE finished_at IS NOT NULL AND state = ? ORDER BY finished_at, id;
+
+-- name: lives_limited
+SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
+    attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,
+    user_id, priority, placement
+FROM prompts INDEXED BY prompts_limited WHERE finished_at IS NULL AND run_timeout + total_timeout > 0;
 
 -- name: change
 UPDATE prompts SET
@@ -124,13 +136,13 @@ ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
 
 -- name: prompt
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, graph_json, extra_data_json, output_node_ids
+    priority, run_timeout, total_timeout, graph_json, extra_data_json, output_node_ids
 FROM prompts JOIN payloads USING (id) WHERE id = ?;
 
 -- name: prompt_alone
 -- The same without what was submitted.
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, x'', x'', '[]'
+    priority, run_timeout, total_timeout, x'', x'', '[]'
 FROM prompts WHERE id = ?;
 
 -- name: key

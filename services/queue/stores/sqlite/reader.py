@@ -76,6 +76,11 @@ class PromptReader(Reader):
         found = await self.run(lambda connection: connection.execute(SQL["requirements"], (wanted,)).fetchall())
         return [rows.requirement_of(body) for (body,) in found]
 
+    async def limited(self) -> Lives:
+        """See `QueueStore.limited`."""
+        found = await self.run(lambda connection: connection.execute(SQL["lives_limited"]).fetchall())
+        return [rows.life_of(row)[1] for row in found]
+
     async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
         """See `QueueStore.events`."""
 

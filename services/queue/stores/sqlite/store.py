@@ -111,6 +111,9 @@ class SqliteStore(QueueStore):
     async def lives(self, state: PromptState) -> Lives:
         return await self._reader.lives(state)
 
+    async def limited(self) -> Lives:
+        return await self._reader.limited()
+
     async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
         return await self._reader.events(prompt_id, after_sequence)
 
@@ -148,7 +151,8 @@ def _add(connection: sqlite3.Connection, new: NewPrompt) -> Outcome[Receipt]:
     step = lives.submit(new.life)
     columns = (new.prompt_id, new.client_id, new.workflow_id, new.number, *rows.changing_columns(step.life))
     place = (new.user_id, new.priority, new.requirement.placement, _tag(connection, new))
-    row = connection.execute(SQL["add_prompt"], columns + place).lastrowid
+    limits = (new.run_timeout, new.total_timeout)
+    row = connection.execute(SQL["add_prompt"], columns + place + limits).lastrowid
     assert row is not None
     outputs = rows.names_column(new.output_node_ids)
     payload = (row, new.graph_json, new.extra_data_json, outputs, new.node_errors_json, new.content_digest)
