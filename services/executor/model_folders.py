@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from services.errors import InvalidArgument, NotFound
 from services.files.models import kinds
 from services.files.models.kinds import EXTENSIONS
+from services.files.names import parse_model
 
 
 class ModelFolders:
@@ -22,20 +23,21 @@ class ModelFolders:
         found: set[str] = set()
         for directory in self.directories(folder):
             found.update(_files_below(directory, "", set()))
-        return sorted(name for name in found if self.accepts(folder, name))
+        return sorted(name for name in found if self.accepts(folder, name) and _is_model(folder, name))
 
     def path(self, folder: str, name: str) -> Path:
         """Where the model lies.
 
         Raises:
-            InvalidArgument: `name` leaves the folder.
+            InvalidArgument: `name` is none, or leaves the folder.
             NotFound: there is no such model.
         """
-        pure = PurePosixPath(name)
-        if not name or pure.is_absolute() or ".." in pure.parts or "\0" in name:
-            raise InvalidArgument(f"{name!r} is not the name of a model in {folder}")
+        try:
+            inside = parse_model(folder, name).path.removeprefix(f"{folder}/")
+        except InvalidArgument as error:
+            raise InvalidArgument(f"{name[:200]!r} is not the name of a model in {folder}: {error.message}") from error
         for directory in self.directories(folder):
-            path = directory / pure
+            path = directory / inside
             if path.is_file():
                 return path
         raise NotFound(f"there is no model {name!r} in {folder}")
@@ -49,6 +51,14 @@ class ModelFolders:
         for root in self._roots:
             for name in kinds.directories(folder):
                 yield root / name
+
+
+def _is_model(folder: str, name: str) -> bool:
+    try:
+        parse_model(folder, name)
+    except InvalidArgument:
+        return False
+    return True
 
 
 def _files_below(directory: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[str]:

@@ -1,10 +1,15 @@
-"""The path rules: what may be a name, how people's spellings become one, where a name lies on disk."""
+"""The path rules: what may be a name, how people's spellings become one, where a name lies on disk.
+
+A name is kept as it was sent, code point for code point: "é" as one code point and as two are two names, and so are "A"
+and "a", as on the file systems of Linux. What only looks like a path that leaves its folder is refused all the same.
+"""
 
 from __future__ import annotations
 
 import os
 import posixpath
 import re
+import unicodedata
 
 from services.errors import InvalidArgument
 from services.files.records import FileKind, FileName
@@ -26,9 +31,14 @@ _ANNOTATIONS = (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)
 
 # Control characters, line separators and halves of surrogate pairs: in no honest name, and trouble in headers and logs.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# What turns the direction of the text around it, so that "cat\u202egnp.exe" is shown as a picture. Marks that concern
+# their neighbours alone are in names that people and messengers give.
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 # Windows opens a device for these, whatever extension follows.
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?", re.IGNORECASE)
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$) *(\..*)?", re.IGNORECASE)
+# What NFKC, or the encodings of Windows, make a separator of.
+_SEPARATOR_LOOK = re.compile(r"[/\\\u2044\u2215\u29f5\u29f8]")
 
 
 def validate(name: FileName) -> None:
@@ -121,6 +131,18 @@ def parse_prefix(kind: FileKind, text: str) -> FileName:
     return name
 
 
+def parse_model(folder: str, name: str) -> FileName:
+    """The model behind a name in a model folder, such as "sd/tiny.safetensors" in "checkpoints".
+
+    Raises:
+        InvalidArgument: as `parse`, or it leaves the model folder.
+    """
+    model = parse_path(FileKind.MODELS, posixpath.join(folder, name))
+    if not model.path.startswith(f"{folder}/"):
+        raise InvalidArgument(f"{_shortened(name)} is not the name of a model: it leaves {folder}")
+    return model
+
+
 def numbered(prefix: FileName, number: int, extension: str) -> FileName:
     """The name with ComfyUI's counter: "cat" becomes "cat_00001_.png"."""
     return FileName(prefix.kind, prefix.subfolder, f"{prefix.filename}_{number:05}_{extension}")
@@ -164,12 +186,25 @@ def _complaint(part: str) -> str | None:
         return "holds a path separator"
     if _FORBIDDEN.search(part):
         return "holds a control character"
-    if _DRIVE.match(part):
-        return "starts with a drive letter"
-    if _DEVICE.fullmatch(part):
-        return "is reserved"
+    if _TURNING.search(part):
+        return "holds a character that turns the direction of text"
     if len(part.encode()) > MAX_PART_BYTES:
         return f"is longer than {MAX_PART_BYTES} bytes"
+    return _complaint_about_look(part if part.isascii() else unicodedata.normalize("NFKC", part))
+
+
+def _complaint_about_look(look: str) -> str | None:
+    """About what a part becomes where full-width letters, dot leaders and the like are taken for what they look like.
+
+    The file systems, shells and proxies of others do that.
+    """
+    steps = _SEPARATOR_LOOK.split(look)
+    if look == "." or ".." in steps or (len(steps) > 1 and not steps[0]):
+        return "looks like a path that leaves its folder"
+    if _DRIVE.match(look):
+        return "starts with a drive letter"
+    if _DEVICE.fullmatch(look):
+        return "is reserved"
     return None
 
 

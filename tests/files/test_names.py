@@ -12,74 +12,7 @@ from hypothesis import strategies as st
 from services.errors import InvalidArgument
 from services.files import names
 from services.files.records import FileKind, FileName
-
-# What no part of a path may be.
-HOSTILE_PARTS = {
-    "empty": "",
-    "here": ".",
-    "up": "..",
-    "slash": "a/b",
-    "absolute": "/etc",
-    "backslash": "a\\b",
-    "up with backslashes": "..\\..\\secret",
-    "share": "\\\\server\\share",
-    "drive": "C:",
-    "drive relative": "c:secret",
-    "NUL": "a\x00.png",
-    "newline": "a\nb",
-    "carriage return": "a\r\nX-Evil: 1",
-    "escape": "\x1b[31m",
-    "tab": "a\tb",
-    "delete": "a\x7f",
-    "second control set": "a\x85",
-    "line separator": "a\u2028b",
-    "paragraph separator": "a\u2029b",
-    "half a surrogate pair": "a\ud800",
-    "device": "CON",
-    "device with an extension": "nul.png",
-    "device with two extensions": "Aux.tar.gz",
-    "device with a space": "prn .txt",
-    "numbered device": "com1",
-    "superscript device": "LPT².txt",
-    "console": "conin$",
-    "too long": "a" * 256,
-    "too long in UTF-8": "é" * 128,
-}
-
-HOSTILE_SUBFOLDERS = {
-    "root": "/",
-    "absolute": "/etc",
-    "up": "..",
-    "up and over": "a/../../etc",
-    "up at the end": "a/..",
-    "here": "./a",
-    "double slash": "a//b",
-    "trailing slash": "a/",
-    "too long": "/".join(["a" * 100] * 30),
-    "too deep": "/".join("a" * 65),
-} | {f"part: {what}": f"a/{part}" for what, part in HOSTILE_PARTS.items() if what not in ("slash", "absolute")}
-
-# What people may call their files.
-HONEST_PARTS = [
-    "a.png",
-    ".hidden",
-    "...",
-    "a..b.png",
-    "-rf",
-    "~",
-    "$HOME",
-    "%2e%2e%2f",
-    "%date:yyyy-MM-dd%_00001_.png",
-    "v1.2.final",
-    "é 漢 x",
-    "👩‍🎨.png",
-    "console.png",
-    "com10",
-    "null",
-    "name [output]",
-    'quote".txt',
-    "a" * 255,
-]
+from tests.hostile_names import HONEST_PARTS, HOSTILE_PARTS, HOSTILE_SUBFOLDERS, PARTS, SPELLINGS
 
 
 @pytest.mark.parametrize("part", HOSTILE_PARTS.values(), ids=HOSTILE_PARTS)
@@ -186,11 +119,30 @@ def test_a_link_may_lead_around_inside_and_not_out(tmp_path: Path) -> None:
             names.resolve(str(top), path)
 
 
-PARTS = st.one_of(
-    st.sampled_from(["..", ".", "", "/", "\\", "C:", "~", "a", "\x00", "..\\", "CON"]),
-    st.text(st.characters(), max_size=6),
-)
-SPELLINGS = st.lists(PARTS, max_size=6).map("/".join)
+@pytest.mark.parametrize("part", HOSTILE_PARTS.values(), ids=HOSTILE_PARTS)
+def test_a_hostile_name_is_no_models_name(part: str) -> None:
+    if part != ".":
+        with pytest.raises(InvalidArgument):
+            names.parse_model("checkpoints", part if part != "a/b" else "../b")
+    with pytest.raises(InvalidArgument):
+        names.parse_model(part if part != "a/b" else "../b", "a.safetensors")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../vae/a", "a/../../b", "/etc/passwd", "../checkpoints"])
+def test_a_model_stays_in_its_folder(name: str) -> None:
+    with pytest.raises(InvalidArgument):
+        names.parse_model("checkpoints", name)
+
+
+def test_a_model_may_lie_in_folders_of_its_folder() -> None:
+    assert names.parse_model("vae", "sd/./a.pt") == FileName(FileKind.MODELS, "vae/sd", "a.pt")
+
+
+@pytest.mark.parametrize(("one", "other"), [("é", "e\u0301"), ("A", "a"), ("ﬁ", "fi"), ("ſ", "s"), ("а", "a")])
+def test_names_that_look_alike_are_names_of_their_own(one: str, other: str) -> None:
+    first, second = (names.parse(FileKind.INPUT, part, part) for part in (one, other))
+    assert first != second
+    assert (first.filename, second.filename) == (one, other)
 
 
 @given(SPELLINGS, st.one_of(PARTS, SPELLINGS))

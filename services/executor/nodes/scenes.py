@@ -68,9 +68,12 @@ class _Load3D(_SceneNode):
         the recording (None without one).
 
         Raises:
+            InvalidArgument: this cannot be the name of a model.
             NotFound: a picture is gone.
             ValueError: the frontend has not sent a picture, or it is none.
         """
+        if model_file:
+            parse_annotated(model_file)
         view, _ = _picture(image, "image")
         _, mask = _picture(image, "mask")
         others = [_picture(image, name)[0] for name in self.PICTURES]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import posixpath
-
 from services.errors import InvalidArgument
 from services.files import names
 from services.files.models.kinds import directories
-from services.files.records import FileKind, FileName
+from services.files.records import FileName
 
 
 def check_folder(folder: str) -> None:
@@ -32,18 +30,11 @@ def files_of(folder: str, name: str, directory_index: int | None = None) -> list
     check_folder(folder)
     all_ = directories(folder)
     wanted = all_ if directory_index is None else all_[directory_index : directory_index + 1]
-    return [_inside(directory, name) for directory in wanted if directory_index is None or directory_index >= 0]
+    return [
+        names.parse_model(directory, name) for directory in wanted if directory_index is None or directory_index >= 0
+    ]
 
 
 def model_name(info_name: FileName, directory: str) -> str:
     """What prompts call the model in a file of a directory."""
     return info_name.path.removeprefix(f"{directory}/")
-
-
-def _inside(directory: str, name: str) -> FileName:
-    if name.startswith("/"):
-        raise InvalidArgument(f"{name[:200]!r} is not the name of a model: it is absolute")
-    found = names.parse_path(FileKind.MODELS, posixpath.join(directory, name))
-    if not found.path.startswith(f"{directory}/"):
-        raise InvalidArgument(f"{name[:200]!r} is not the name of a model: it leaves {directory}")
-    return found

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from services.errors import InvalidArgument
+from services.files.names import resolve
 
 #: `--front-end`: what is installed, or nothing.
 INSTALLED = "auto"
@@ -97,7 +98,7 @@ def _version(distribution: str) -> str:
 
 def _file_within(folder: Path, name: str) -> Path | None:
     try:
-        path = (folder / name.lstrip("/")).resolve()
-        return path if path.is_relative_to(folder) and path.is_file() else None
-    except (OSError, ValueError):
+        path = Path(resolve(str(folder), name.lstrip("/")))
+        return path if path.is_file() else None
+    except (InvalidArgument, OSError, ValueError):
         return None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from services.files.records import FileKind
 from tests.gateway.stack import Gateway
+from tests.hostile_names import HOSTILE_PARTS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -24,6 +27,27 @@ NO_FILES = [
     "nul",
 ]
 NO_FILES += ["x" * 300 + ".png", "a\u2028b.png", "LPT1.png"]
+
+#: What can be sent in a URL and is one part of it.
+HOSTILE = [part for part in HOSTILE_PARTS.values() if part not in ("", ".", "..", "a/b", "/etc", "a\ud800")]
+
+#: Everything that takes a name in its path or its query, NAME stands for it.
+ROUTES = [
+    "GET /view?filename=NAME",
+    "GET /view?filename=x.png&subfolder=NAME",
+    "GET /view?filename=NAME%20[input]&preview=webp",
+    "GET /userdata/NAME",
+    "POST /userdata/NAME",
+    "DELETE /userdata/NAME",
+    "POST /userdata/a/move/NAME",
+    "POST /userdata/NAME/move/a",
+    "GET /userdata?dir=NAME",
+    "GET /v2/userdata?path=NAME",
+    "GET /view_metadata/checkpoints?filename=NAME.safetensors",
+    "GET /experiment/models/preview/checkpoints/0/NAME",
+    "GET /extensions/NAME/a.js",
+    "GET /extensions/pack/NAME",
+]
 
 
 async def stored(gateway: Gateway) -> int:
@@ -78,6 +102,17 @@ async def test_views_of_what_is_no_file_are_refused(shared: Gateway, filename: s
         answer = await shared.http.get("/view", params={"filename": filename, **more})
         assert answer.status_code == 400, (filename, more)
         assert "evil" not in {name.lower() for name in answer.headers}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_no_route_takes_a_hostile_name(shared: Gateway, route: str) -> None:
+    before = await stored(shared)
+    method, _, url = route.partition(" ")
+    for part in HOSTILE:
+        answer = await shared.http.request(method, url.replace("NAME", quote(part, safe="")), content=b"{}")
+        assert 400 <= answer.status_code < 500, (part, answer.text)
+        assert "evil" not in {name.lower() for name in answer.headers}
+    assert await stored(shared) == before
 
 
 async def test_no_answer_tells_where_the_files_are(shared: Gateway) -> None:

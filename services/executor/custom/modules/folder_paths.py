@@ -15,7 +15,7 @@ from services.executor.custom.pack_host import pack_host
 from services.executor.environment import environment
 from services.executor.nodes.filename_prefix import name_to_number
 from services.files.models.kinds import ALIASES, EXTENSIONS
-from services.files.names import parse_annotated
+from services.files.names import parse_annotated, parse_path, resolve
 from services.files.records import FileKind, FileName
 
 supported_pt_extensions: set[str] = set(EXTENSIONS)
@@ -214,10 +214,10 @@ def _named(name: str) -> FileName:
 
 
 def _inside(directory: str, path: str) -> str:
-    top = os.path.realpath(directory)
-    found = os.path.realpath(os.path.join(top, path))
-    if found != top and not found.startswith(top.rstrip(os.sep) + os.sep):
-        raise ValueError(f"{path!r} leaves its folder")
+    try:
+        resolve(os.path.realpath(directory), parse_path(FileKind.INPUT, path).path)
+    except InvalidArgument as error:
+        raise ValueError(error.message) from error
     return os.path.join(directory, path)
 
 
