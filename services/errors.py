@@ -10,8 +10,12 @@ from __future__ import annotations
 class ServiceError(Exception):
     """The service failed in a way nobody foresaw."""
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, reason: str = "", retry_after: float | None = None) -> None:
         super().__init__(message or type(self).__doc__)
+        #: for programs, which of the causes it is that share a class ("queue_full"); empty where the class says it all
+        self.reason = reason
+        #: seconds after which another try has a chance; None where that is not known
+        self.retry_after = retry_after
 
     @property
     def message(self) -> str:

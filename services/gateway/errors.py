@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any, TypedDict
 
 import msgspec
@@ -35,6 +36,9 @@ STATUS: dict[type[errors.ServiceError], tuple[int, str]] = {
     errors.Unauthenticated: (401, "unauthenticated"),
     errors.Unimplemented: (501, "not_implemented"),
 }
+
+#: Reasons with a status of their own. They are an answer's `type`, as all reasons are.
+REASONS = {"idempotency_key_reuse": 422}
 
 
 class ErrorDescription(TypedDict):
@@ -103,17 +107,20 @@ def error_response(error: Exception) -> Response:
             return _answer(507, "storage_full", error.message)
         case errors.ServiceError():
             status, type_ = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
-            return _answer(status, type_, error.message)
+            status, type_ = REASONS.get(error.reason, status), error.reason or type_
+            return _answer(status, type_, error.message, retry_after=error.retry_after)
         case ClientDisconnect():
             return _answer(400, "content_incomplete", "the request ended before its body did")
     log.error("a request failed", exc_info=error)
     return _answer(500, "internal_error", "the gateway failed, see its log")
 
 
-def _answer(status: int, type_: str, message: str, field: str = "") -> Response:
+def _answer(status: int, type_: str, message: str, field: str = "", retry_after: float | None = None) -> Response:
     details = f"{field}: {message}" if field and not message.startswith(field) else message
     extra = {"field": field} if field else {}
     error = ErrorDescription(type=type_, message=message, details=details, extra_info=extra)
     body = ErrorResponse(error=error, node_errors={})
-    headers = {"Retry-After": str(RETRY_AFTER)} if status in (429, 503) else None
+    if retry_after is None and status in (429, 503):
+        retry_after = RETRY_AFTER
+    headers = None if retry_after is None else {"Retry-After": str(max(1, math.ceil(retry_after)))}
     return json_response(body, status=status, headers=headers)

@@ -140,7 +140,7 @@ class Queue:
             PromptRejected: it cannot be run; says why.
             InvalidArgument: the extra data is not a JSON object, the number is not finite, it is too large, or wants
                 more time than is allowed.
-            AlreadyExists: the prompt id is taken by a prompt that differs.
+            AlreadyExists: the idempotency key or the prompt id is taken by a submission that differs.
             Unavailable: no executor has told yet which node classes exist, or the queue is shutting down.
         """
         return await self._submissions.submit(submission)

@@ -52,7 +52,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
 
 
-class Submission(msgspec.Struct, frozen=True, kw_only=True):
+class Submission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A prompt as a caller hands it in."""
 
     graph_json: bytes
@@ -77,6 +77,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     #: seconds that one attempt may take, and that may pass until its end; 0 for any time, None for the queue's default
     run_timeout: float | None = None
     total_timeout: float | None = None
+    #: chosen by the caller: within a day a user's submission with the same one gets the first answer; empty for none
+    idempotency_key: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True):

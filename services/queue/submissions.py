@@ -8,10 +8,7 @@ import math
 import uuid
 from collections.abc import Collection
 
-import msgspec
-from blake3 import blake3
-
-from services.errors import AlreadyExists, InvalidArgument
+from services.errors import InvalidArgument
 from services.graph.errors import PromptRejected
 from services.graph.model import parse_graph
 from services.graph.requirements import Requirement, requirement_of
@@ -19,11 +16,12 @@ from services.graph.validation import ValidatedPrompt, validate
 from services.queue.catalogue import CatalogueKeeper
 from services.queue.clock import Clock
 from services.queue.fleet import Fleet
+from services.queue.idempotency import content_digest, first_answer, keyed_of
 from services.queue.placements import Placements
 from services.queue.questions import Complaints, Questions
 from services.queue.records import Accepted, Submission
 from services.queue.scheduler import Scheduler
-from services.queue.stores.base import NewPrompt, QueueStore, Receipt
+from services.queue.stores.base import Keyed, NewPrompt, QueueStore, Receipt
 from services.queue.time_limits import TimeLimits
 
 #: Bytes of graph and extra data together; with its events a prompt has to fit into one message.
@@ -61,11 +59,10 @@ class Submissions:
         """See `services.queue.prompts.Queue.submit`."""
         _check(submission)
         run_timeout, total_timeout = self._limits.of(submission)
-        digest = content_digest(submission)
-        if submission.prompt_id:
-            known = await self._store.receipt(submission.prompt_id)
-            if known is not None:
-                return _same(known, digest)
+        keyed, digest = keyed_of(submission, self._clock.now()), content_digest(submission)
+        known = await self._known(submission, keyed)
+        if known is not None:
+            return first_answer(known, keyed, digest)
         counted, number = await self._number(submission)
         validated, requirement = await self._validate(submission)
         new = NewPrompt(
@@ -85,10 +82,20 @@ class Submissions:
             requirement=requirement,
             run_timeout=run_timeout,
             total_timeout=total_timeout,
+            keyed=keyed,
         )
         adding = asyncio.ensure_future(self._store.add(new))
         self._scheduler.prompt_comes(requirement)
-        return _same(await adding, digest)
+        return first_answer(await adding, keyed, digest)
+
+    async def _known(self, submission: Submission, keyed: Keyed | None) -> Receipt | None:
+        """What was answered to the submission before, by its key or by its id."""
+        receipt = None
+        if keyed:
+            receipt = await self._store.receipt_of_key(keyed.user_id, keyed.key, self._clock.now())
+        if receipt is None and submission.prompt_id:
+            receipt = await self._store.receipt(submission.prompt_id)
+        return receipt
 
     async def _number(self, submission: Submission) -> tuple[int | None, float]:
         """The counted number, if one was used up, and the place in the queue; rejected prompts use one up, too."""
@@ -110,18 +117,6 @@ class Submissions:
         if obstacles:
             raise PromptRejected.because("no_suitable_executor", "No executor is able to run this prompt", obstacles)
         return validated, requirement
-
-
-def content_digest(submission: Submission) -> bytes:
-    """Of everything in a submission but its id."""
-    return blake3(msgspec.msgpack.encode(msgspec.structs.replace(submission, prompt_id=""))).digest()
-
-
-def _same(receipt: Receipt, digest: bytes) -> Accepted:
-    """The first answer again, to a submission with the same content."""
-    if receipt.content_digest != digest:
-        raise AlreadyExists(f"prompt {receipt.accepted.prompt_id} exists already, and it is a different one")
-    return receipt.accepted
 
 
 def _check(submission: Submission) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 
 from services.errors import ServiceError
-from services.rpc.status import status_of
+from services.rpc.status import particulars_of, status_of
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], method: str, error
     if isinstance(error, grpc.aio.AbortError):
         raise error
     if isinstance(error, ServiceError):
-        await context.abort(status_of(error), error.message)
+        await context.abort(status_of(error), error.message, particulars_of(error))
     log.error("%s failed", method, exc_info=error)
     await context.abort(grpc.StatusCode.INTERNAL, "internal error, see the log of the service")
     raise AssertionError("abort always raises")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import grpc
 
 from services import errors
@@ -31,9 +33,22 @@ _ERROR[grpc.StatusCode.CANCELLED] = errors.Unavailable
 _FAILED_SEND = "Internal error from Core"
 
 
+#: Where the particulars of an error travel; gRPC's own retries heed the second one.
+REASON = "silverprint-reason"
+PUSHBACK = "grpc-retry-pushback-ms"
+
+
 def status_of(error: errors.ServiceError) -> grpc.StatusCode:
     """The status of an error: that of its nearest class in the table."""
     return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+def particulars_of(error: errors.ServiceError) -> tuple[tuple[str, str], ...]:
+    """The trailing metadata that go with an error's status."""
+    found = [(REASON, error.reason)] if error.reason else []
+    if error.retry_after is not None:
+        found.append((PUSHBACK, str(math.ceil(error.retry_after * 1000))))
+    return tuple(found)
 
 
 def error_of(rpc_error: grpc.aio.AioRpcError) -> errors.ServiceError:
@@ -41,4 +56,9 @@ def error_of(rpc_error: grpc.aio.AioRpcError) -> errors.ServiceError:
     if rpc_error.details() == _FAILED_SEND:
         return errors.Unavailable("the call ended while it was being sent")
     cls = _ERROR.get(rpc_error.code(), errors.ServiceError)
-    return cls(rpc_error.details() or None)
+    particulars = {key: value for key, value in rpc_error.trailing_metadata() or () if isinstance(value, str)}
+    return cls(
+        rpc_error.details() or None,
+        reason=particulars.get(REASON, ""),
+        retry_after=int(particulars[PUSHBACK]) / 1000 if particulars.get(PUSHBACK, "").isdecimal() else None,
+    )

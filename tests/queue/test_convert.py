@@ -171,6 +171,7 @@ SUBMISSIONS = [
         workflow_id="w",
         run_timeout=0.0,
         total_timeout=2.5,
+        idempotency_key="k",
     ),
 ]
 

@@ -53,6 +53,19 @@ async def test_the_client_raises_what_the_server_raised(cls: type[ServiceError],
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+async def test_what_an_error_tells_programs_arrives(shape: str) -> None:
+    full = errors.ResourceExhausted("full", reason="queue_full", retry_after=1.2345)
+    async with serve("127.0.0.1:0", [Scripted(full).entry]) as server, open_channel(server.address) as channel:
+        with pytest.raises(errors.ResourceExhausted) as raised:
+            async for _ in answers(channel, shape):
+                pass
+    assert (raised.value.reason, raised.value.retry_after) == ("queue_full", 1.235)
+    cause = raised.value.__cause__
+    assert isinstance(cause, grpc.aio.AioRpcError)
+    assert ("grpc-retry-pushback-ms", "1235") in tuple(cause.trailing_metadata())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 async def test_answers_pass_when_nothing_is_raised(shape: str) -> None:
     async with serve("127.0.0.1:0", [Scripted().entry]) as server, open_channel(server.address) as channel:
         received = [answer async for answer in answers(channel, shape)]

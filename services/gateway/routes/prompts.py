@@ -10,11 +10,15 @@ from starlette.responses import Response
 
 from services.gateway.backends import Backends
 from services.gateway.bodies import whole
-from services.gateway.operations import USER, json, json_body, operation
+from services.gateway.errors import BadRequest
+from services.gateway.operations import USER, Parameter, json, json_body, operation
 from services.gateway.raw_json import members
 from services.gateway.responses import json_response
 from services.gateway.routes.packs import changed_prompt
 from services.gateway.translate.prompt import PromptRequest, PromptResponse, accepted, submission
+
+#: The header with a key that makes it safe to send a prompt again.
+KEY_HEADER = "Idempotency-Key"
 
 #: Below what a gRPC message may hold.
 MAX_PROMPT_BYTES = 30 << 20
@@ -45,21 +49,28 @@ class PromptInfo(TypedDict):
 @operation(
     "executePrompt",
     "workflow",
-    parameters=[USER],
+    parameters=[USER, Parameter(KEY_HEADER, "a submission with the same key is taken once a day", place="header")],
     body=json_body(PromptRequest, EXAMPLE),
     answers={200: json(PromptResponse)},
-    errors=[401, 409, 429],
+    errors=[401, 409, 422, 429],
 )
 async def submit(backends: Backends, request: Request) -> Response:
-    """Queue a prompt; the same prompt under an id that is known already gets the answer that it got then."""
+    """Queue a prompt; the same one again, by its id or its `Idempotency-Key`, gets the answer that it got then."""
     body = await whole(request, MAX_PROMPT_BYTES)
     if (await backends.packs.get()).change_prompts:
         body = await changed_prompt(backends, body)
     asked = submission(members(body))
     user = await backends.users.of_prompt(request)
     address = backends.users.address_of_prompt(user, asked.client_id)
-    asked = msgspec.structs.replace(asked, client_id=address, user_id=user)
+    asked = msgspec.structs.replace(asked, client_id=address, user_id=user, idempotency_key=_key(request))
     return json_response(accepted(await backends.queue.submit(asked), asked))
+
+
+def _key(request: Request) -> str:
+    key = request.headers.get(KEY_HEADER)
+    if key == "":
+        raise BadRequest(f"{KEY_HEADER} is empty", field=KEY_HEADER)
+    return key or ""
 
 
 @operation("getPromptInfo", "workflow", answers={200: json(PromptInfo)})

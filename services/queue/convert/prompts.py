@@ -79,6 +79,7 @@ def submission_to_proto(submission: Submission) -> pb.SubmitRequest:
         device_memory_bytes=submission.device_memory,
         run_timeout_seconds=submission.run_timeout,
         total_timeout_seconds=submission.total_timeout,
+        idempotency_key=submission.idempotency_key,
     )
     if submission.only_outputs is not None:
         request.only_outputs.SetInParent()
@@ -102,6 +103,7 @@ def submission_from_proto(request: pb.SubmitRequest) -> Submission:
         device_memory=request.device_memory_bytes,
         run_timeout=request.run_timeout_seconds if request.HasField("run_timeout_seconds") else None,
         total_timeout=request.total_timeout_seconds if request.HasField("total_timeout_seconds") else None,
+        idempotency_key=request.idempotency_key,
     )
 
 

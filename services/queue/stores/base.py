@@ -12,6 +12,17 @@ from services.queue.life import Life, Step, Transition
 from services.queue.records import Accepted, Batch, Keys, Page, Prompt, PromptIds, PromptState, Search
 
 
+class Keyed(msgspec.Struct, frozen=True, kw_only=True):
+    """A submission that its caller wants to have taken once, however often it is sent."""
+
+    user_id: str
+    key: str
+    #: of all that the caller sent
+    digest: bytes
+    #: seconds since the epoch; from then on the key is a new one
+    expires_at: float
+
+
 class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """A prompt that passed validation."""
 
@@ -35,6 +46,7 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
     requirement: Requirement = Requirement()
     run_timeout: float = 0.0
     total_timeout: float = 0.0
+    keyed: Keyed | None = None
 
     @property
     def life(self) -> Life:
@@ -53,10 +65,13 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What was answered to the submission of a prompt."""
+    """What was answered to a submission."""
 
     accepted: Accepted
+    #: of the prompt, or of the submission with the key
     content_digest: bytes
+    #: the idempotency key that it was found by
+    key: str = ""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +86,9 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     #: times that one which comes earlier may be passed over for that
     window: int = 0
 
+
+#: Expired keys that go with every new one.
+SWEPT_KEYS = 4
 
 #: Whatever comes first.
 ANY = Choice()
@@ -147,11 +165,19 @@ class QueueStore(ABC):
 
     @abstractmethod
     async def add(self, new: NewPrompt) -> Receipt:
-        """Begin a prompt's life, unless the id is taken: the receipt of whoever came first."""
+        """Begin a prompt's life, unless the key or the id is taken: the receipt of whoever came first.
+
+        A key is kept until it expires, whatever becomes of the prompt. Every new key SHOULD take a few with it that
+        have expired, so that they do not pile up.
+        """
 
     @abstractmethod
     async def receipt(self, prompt_id: str) -> Receipt | None:
         """What was answered when this prompt was submitted."""
+
+    @abstractmethod
+    async def receipt_of_key(self, user_id: str, key: str, now: float) -> Receipt | None:
+        """What was answered to a user's submission with this idempotency key, if it has not expired by `now`."""
 
     @abstractmethod
     async def next_number(self) -> int:

@@ -26,9 +26,11 @@ from services.queue.records import (
 )
 from services.queue.stores.base import (
     ANY,
+    SWEPT_KEYS,
     Backlog,
     Choice,
     Claim,
+    Keyed,
     Lives,
     NewPrompt,
     QueueStore,
@@ -61,6 +63,8 @@ class MemoryStore(QueueStore):
         self._positions = itertools.count()
         self._numbers = itertools.count()
         self._catalogue: tuple[str, bytes] | None = None
+        #: by user and key
+        self._keys: dict[tuple[str, str], tuple[Keyed, Accepted]] = {}
         self._requirements: dict[int, Requirement] = {}
         #: by priority
         self._virtual_times: dict[int, float] = {}
@@ -68,16 +72,27 @@ class MemoryStore(QueueStore):
         self._finishes: dict[tuple[int, str], float] = {}
 
     async def add(self, new: NewPrompt) -> Receipt:
+        keyed = new.keyed
+        if keyed and (receipt := await self.receipt_of_key(keyed.user_id, keyed.key, new.submitted_at)):
+            return receipt
         if new.prompt_id not in self._prompts:
             step = lives.submit(new.life)
             self._prompts[new.prompt_id] = _Kept(next(self._positions), new, step.life, [], self._tag(new))
             self._requirements[new.requirement.placement] = new.requirement
+            if keyed:
+                self._keep_key(keyed, _receipt(new).accepted, new.submitted_at)
             self._commit(step)
         return _receipt(self._prompts[new.prompt_id].new)
 
     async def receipt(self, prompt_id: str) -> Receipt | None:
         kept = self._prompts.get(prompt_id)
         return _receipt(kept.new) if kept else None
+
+    async def receipt_of_key(self, user_id: str, key: str, now: float) -> Receipt | None:
+        keyed, accepted = self._keys.get((user_id, key), (None, None))
+        if keyed is None or accepted is None or keyed.expires_at <= now:
+            return None
+        return Receipt(accepted, keyed.digest, key)
 
     async def next_number(self) -> int:
         return next(self._numbers)
@@ -158,6 +173,12 @@ class MemoryStore(QueueStore):
 
     async def close(self) -> None:
         pass
+
+    def _keep_key(self, keyed: Keyed, accepted: Accepted, now: float) -> None:
+        expired = [name for name, (known, _) in self._keys.items() if known.expires_at <= now]
+        for name in expired[:SWEPT_KEYS]:
+            del self._keys[name]
+        self._keys[keyed.user_id, keyed.key] = keyed, accepted
 
     def _tag(self, new: NewPrompt) -> float:
         user = new.priority, new.user_id

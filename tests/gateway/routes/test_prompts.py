@@ -55,6 +55,24 @@ async def test_a_number_that_the_client_chose_is_answered(shared: Gateway, membe
     assert isinstance(answer.json()["number"], float)
 
 
+async def test_a_key_makes_it_safe_to_send_a_prompt_again(shared: Gateway) -> None:
+    headers = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
+    body = {"prompt": GRAPH, "client_id": "me"}
+    first = await shared.http.post("/prompt", json=body, headers=headers)
+    again = await shared.http.post("/api/prompt", json=body, headers=headers)
+    assert (again.status_code, again.json()) == (200, first.json())
+    other = await shared.http.post("/prompt", json=body | {"front": True}, headers=headers)
+    assert (other.status_code, other.json()["error"]["type"]) == (422, "idempotency_key_reuse")
+    assert first.json()["prompt_id"] in other.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256])
+async def test_what_cannot_be_a_key_is_a_bad_request(shared: Gateway, key: str) -> None:
+    answer = await shared.http.post("/prompt", json={"prompt": GRAPH}, headers={"Idempotency-Key": key})
+    assert answer.status_code == 400
+    assert "key" in answer.json()["error"]["message"].lower()
+
+
 @pytest.mark.parametrize("limit", ["run_timeout", "total_timeout"])
 @pytest.mark.parametrize(("value", "complaint"), [("soon", "Expected `float | null`"), (-1, "not negative")])
 async def test_a_time_that_is_none_is_refused(shared: Gateway, limit: str, value: object, complaint: str) -> None:

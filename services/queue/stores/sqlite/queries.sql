@@ -15,6 +15,19 @@ INSERT INTO events (prompt, sequence, happened_at, queue_remaining, body) VALUES
 -- name: receipt
 SELECT number, node_errors_json, content_digest FROM prompts JOIN payloads USING (id) WHERE prompt_id = ?;
 
+-- name: key_receipt
+SELECT prompt_id, number, node_errors_json, digest FROM idempotency_keys
+WHERE user_id = ? AND key = ? AND expires_at > ?;
+
+-- name: keep_key
+INSERT OR REPLACE INTO idempotency_keys (user_id, key, digest, expires_at, prompt_id, number, node_errors_json)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: sweep_keys
+DELETE FROM idempotency_keys WHERE id IN (
+    SELECT id FROM idempotency_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
+);
+
 -- name: life
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
     attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,

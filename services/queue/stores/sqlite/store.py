@@ -29,6 +29,7 @@ from services.queue.stores.base import (
 )
 from services.queue.stores.fairness import share
 from services.queue.stores.sqlite.claims import choose
+from services.queue.stores.sqlite.keys import keep_key, receipt_of_key
 from services.queue.stores.sqlite.reader import PromptReader
 from services.queue.stores.sqlite.sql import MIGRATIONS, NAME, SQL
 
@@ -77,6 +78,9 @@ class SqliteStore(QueueStore):
 
     async def receipt(self, prompt_id: str) -> Receipt | None:
         return await self._reader.run(lambda connection: _receipt(connection, prompt_id))
+
+    async def receipt_of_key(self, user_id: str, key: str, now: float) -> Receipt | None:
+        return await self._reader.run(lambda connection: receipt_of_key(connection, user_id, key, now))
 
     async def next_number(self) -> int:
         return next(self._numbers)
@@ -145,7 +149,9 @@ class SqliteStore(QueueStore):
 
 
 def _add(connection: sqlite3.Connection, new: NewPrompt) -> Outcome[Receipt]:
-    known = _receipt(connection, new.prompt_id)
+    keyed = new.keyed
+    known = receipt_of_key(connection, keyed.user_id, keyed.key, new.submitted_at) if keyed else None
+    known = known or _receipt(connection, new.prompt_id)
     if known is not None:
         return Outcome(known)
     step = lives.submit(new.life)
@@ -161,6 +167,8 @@ def _add(connection: sqlite3.Connection, new: NewPrompt) -> Outcome[Receipt]:
     if new.counted is not None:
         connection.execute(SQL["advance_number"], (new.counted + 1,))
     receipt = Receipt(Accepted(new.prompt_id, new.number, new.node_errors_json), new.content_digest)
+    if keyed:
+        keep_key(connection, keyed, receipt.accepted, new.submitted_at)
     return Outcome(receipt, _keep_events(connection, row, step))
 
 
