@@ -111,6 +111,7 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
             *("--vram-budget", wanted.vram_budget),
             *("--preview-method", wanted.preview_method, "--preview-size", str(wanted.preview_size)),
             *models,
+            *("--model-cache", "none"),  # it has the same folders as the file service
             *_repeated("--custom-nodes", wanted.custom_nodes),
         ],
     }

@@ -71,6 +71,7 @@ class Environment:
 
     def refresh(self) -> bool:
         """Look again at everything that was asked for; returns whether anything is different."""
+        self.models.refresh()
         models = {folder: self.models.names(folder) for folder in self._model_names}
         inputs = sorted(self._list_inputs())
         below = {folder: sorted(self._list_inputs_below(folder)) for folder in self._names_below}

@@ -36,6 +36,10 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     models: tuple[str, ...]
     #: folders of node packs
     custom_nodes: tuple[str, ...]
+    #: a directory for models of the file service, shared by all workers of the host; "" to use none of them
+    model_cache: str = ""
+    #: what models may take there, in bytes
+    model_cache_bytes: int = 0
     #: "auto", "cpu", "mps", "cuda" or "cuda:N"
     device: str
     #: packs not to load, and why: they ended a worker before, while it loaded them

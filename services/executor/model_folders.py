@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from services.errors import InvalidArgument, NotFound
 from services.files.models import kinds
@@ -12,21 +13,43 @@ from services.files.models.kinds import EXTENSIONS
 from services.files.names import parse_model
 
 
-class ModelFolders:
-    """The models under `roots`; of equal names the one under the earlier root counts."""
+class ModelsElsewhere(Protocol):
+    """Models that are not on this host, and can be brought here."""
 
-    def __init__(self, roots: Sequence[Path]) -> None:
+    def names(self, folder: str) -> Sequence[str]:
+        """The models of a kind, as of the latest refresh."""
+        ...
+
+    def refresh(self) -> None:
+        """Look again at what there is."""
+        ...
+
+    def fetch(self, folder: str, name: str) -> Path:
+        """Where a model lies once it is here; raises as `ModelFolders.path`, and for what goes wrong on the way."""
+        ...
+
+
+class ModelFolders:
+    """The models under `roots`, then those elsewhere; of equal names the one under the earlier root counts."""
+
+    def __init__(self, roots: Sequence[Path], elsewhere: ModelsElsewhere | None = None) -> None:
         self._roots = tuple(roots)
+        self._elsewhere = elsewhere
+
+    def refresh(self) -> None:
+        """Look again at what there is elsewhere; what is here is looked at whenever somebody asks."""
+        if self._elsewhere:
+            self._elsewhere.refresh()
 
     def names(self, folder: str) -> list[str]:
         """The models in `folder` ("checkpoints", "vae", ...), sorted, with "/" after subfolders."""
-        found: set[str] = set()
+        found = set(self._elsewhere.names(folder)) if self._elsewhere else set()
         for directory in self.directories(folder):
             found.update(_files_below(directory, "", set()))
         return sorted(name for name in found if self.accepts(folder, name) and _is_model(folder, name))
 
     def path(self, folder: str, name: str) -> Path:
-        """Where the model lies.
+        """Where the model lies; it is brought here first when it is elsewhere only.
 
         Raises:
             InvalidArgument: `name` is none, or leaves the folder.
@@ -40,6 +63,8 @@ class ModelFolders:
             path = directory / inside
             if path.is_file():
                 return path
+        if self._elsewhere:
+            return self._elsewhere.fetch(folder, inside)
         raise NotFound(f"there is no model {name!r} in {folder}")
 
     def accepts(self, folder: str, filename: str) -> bool:

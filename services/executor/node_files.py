@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from services.errors import DataLoss, InvalidArgument, NotFound, Unavailable
-from services.executor.engine.context import Interrupted, raise_if_interrupted
+from services.executor.engine.context import raise_if_interrupted
 from services.files.client import FileClient
 from services.files.records import FileInfo, FileKind, FileName, OnConflict
 
@@ -197,7 +197,25 @@ class RemoteFiles:
             os.unlink(path)
             excess -= size
 
-    def _wait(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    def ask(
+        self, question: Callable[[FileClient], Coroutine[Any, Any, T]], meanwhile: Callable[[], None] | None = None
+    ) -> T:
+        """The answer of the file service to a question, asked again while it is away for a while.
+
+        Args:
+            question: may be asked several times.
+            meanwhile: called again and again until there is an answer; when it raises, nobody waits for one any more.
+
+        Raises:
+            Interrupted: the run that wants it was asked to stop.
+        """
+        return self._wait(lambda: question(self._client), meanwhile)
+
+    def ask_once(self, question: Callable[[FileClient], Coroutine[Any, Any, T]]) -> T:
+        """The same for whoever asks regularly: raises `Unavailable` when the file service is away."""
+        return asyncio.run_coroutine_threadsafe(question(self._client), self._loop).result()
+
+    def _wait(self, work: Callable[[], Coroutine[Any, Any, T]], meanwhile: Callable[[], None] | None = None) -> T:
         """The result of `work`.
 
         Raises:
@@ -212,7 +230,9 @@ class RemoteFiles:
                     raise
             try:
                 raise_if_interrupted()
-            except Interrupted:
+                if meanwhile:
+                    meanwhile()
+            except BaseException:
                 result.cancel()
                 raise
 

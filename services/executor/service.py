@@ -41,6 +41,12 @@ class Settings:
     models: tuple[Path, ...] = setting(
         default=(Path("models"),), help="directory with a folder per kind of model; may be repeated"
     )
+    model_cache: str = setting(
+        default="",
+        help="directory for models that only the file service has, shared by all executors of a host; empty for"
+        " model-cache/ in the data directory, none to use only what is in the models directories",
+    )
+    model_cache_gb: float = setting(default=100.0, help="gigabytes that models may take there")
     custom_nodes: tuple[Path, ...] = setting(default=(), help="directory of node packs; may be repeated")
     device: str = setting(default="auto", help="what to compute on: auto, cpu, mps, cuda or cuda:N")
     cache: str = setting(
@@ -106,9 +112,14 @@ def worker_configuration(settings: Settings) -> Configure:
         raise InvalidArgument(f"interrupt-seconds must be zero or more, not {settings.interrupt_seconds}")
     if not _DEVICE.fullmatch(settings.device):
         raise InvalidArgument(f"device {settings.device!r} is none of auto, cpu, mps, cuda, cuda:N")
+    if not 0 < settings.model_cache_gb < math.inf:
+        raise InvalidArgument(f"model-cache-gb must be more than zero, not {settings.model_cache_gb}")
     cache = settings.data / "executor-cache"
+    models = _model_cache(settings)
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        if models:
+            models.mkdir(parents=True, exist_ok=True)
         for folder in settings.custom_nodes:
             next(folder.iterdir(), None)
     except OSError as error:
@@ -117,6 +128,8 @@ def worker_configuration(settings: Settings) -> Configure:
         files=settings.files,
         cache=str(cache.absolute()),
         models=tuple(str(path.absolute()) for path in settings.models),
+        model_cache=str(models.absolute()) if models else "",
+        model_cache_bytes=round(settings.model_cache_gb * 1e9),
         custom_nodes=tuple(str(path.absolute()) for path in _with_bundled(settings.custom_nodes)),
         device=settings.device,
         results=settings.cache,
@@ -124,6 +137,13 @@ def worker_configuration(settings: Settings) -> Configure:
         preview_method=settings.preview_method,
         preview_size=settings.preview_size,
     )
+
+
+def _model_cache(settings: Settings) -> Path | None:
+    """The directory for models of the file service, None when they are not to be used."""
+    if settings.model_cache == "none":
+        return None
+    return Path(settings.model_cache) if settings.model_cache else settings.data / "model-cache"
 
 
 def _with_bundled(folders: Sequence[Path]) -> Sequence[Path]:

@@ -36,6 +36,9 @@ from services.executor.memory import current as memory
 from services.executor.memory.budget import Budget
 from services.executor.memory.free_memory import free_memory
 from services.executor.memory.out_of_memory import be_ended_first, says_out_of_memory
+from services.executor.model_cache.cache import ModelCache
+from services.executor.model_cache.folder import CacheFolder
+from services.executor.model_cache.remote import RemoteModels
 from services.executor.node_files import RemoteFiles
 from services.executor.previews.choice import asked_for, preview_settings
 from services.executor.shared_state import SharedState
@@ -77,7 +80,8 @@ class Worker:
         memory.install(memory.planner_of(self._device, Budget.parse(configuration.vram_budget)))
         self._files = RemoteFiles(configuration.files, Path(configuration.cache))
         custom_nodes = [Path(folder) for folder in configuration.custom_nodes]
-        models = PackModelFolders([*map(Path, configuration.models), BUNDLED_MODELS], custom_nodes)
+        roots = [*map(Path, configuration.models), BUNDLED_MODELS]
+        models = PackModelFolders(roots, custom_nodes, models_elsewhere(configuration, self._files))
         environment.install(
             environment.Environment(
                 models,
@@ -251,6 +255,14 @@ def main() -> NoReturn:
         log.error("the worker cannot start: %s", error.message)
         end_at_once(MISCONFIGURED)
     worker.serve()
+
+
+def models_elsewhere(configuration: ipc.Configure, files: RemoteFiles) -> RemoteModels | None:
+    """The models of the file service, unless they are not to be used."""
+    if not configuration.model_cache:
+        return None
+    folder = CacheFolder(Path(configuration.model_cache), configuration.model_cache_bytes)
+    return RemoteModels(files, ModelCache(folder))
 
 
 def start_logging() -> None:

@@ -152,12 +152,12 @@ class Platform:
 
 @asynccontextmanager
 async def platform(
-    folder: Path, *, lease_seconds: float = 10.0, interrupt_grace: float = 5.0
+    folder: Path, *, lease_seconds: float = 10.0, interrupt_grace: float = 5.0, files: MemoryStore | None = None
 ) -> AsyncIterator[Platform]:
-    """Start an executor with the test packs and wait until it is ready to run prompts."""
+    """Start an executor with the test packs and wait until it is ready to run prompts; its models may be in `files`."""
     queue = Queue(QueueMemory(), lease_seconds=lease_seconds, max_attempts=2)
     await queue.start()
-    files = MemoryStore()
+    files = files or MemoryStore()
     servicers = [QueueServicer(queue).entry, WorkerServicer(queue).entry, file_servicer(files)]
     async with serve("127.0.0.1:0", servicers) as server:
         models = folder / "models"
@@ -165,6 +165,8 @@ async def platform(
             files=server.address,
             cache=str(folder / "cache"),
             models=(str(models),),
+            model_cache=str(folder / "model-cache"),
+            model_cache_bytes=1 << 30,
             custom_nodes=(str(PACKS),),
             device="cpu",
         )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from services.executor.model_folders import ModelFolders
+from services.executor.model_folders import ModelFolders, ModelsElsewhere
 from services.files.models import kinds
 
 #: Kinds of models that packs know from the start.
@@ -20,8 +20,10 @@ class PackModelFolders(ModelFolders):
         folders: kind to (its directories, the extensions of its files, empty for any); packs change it as they like.
     """
 
-    def __init__(self, roots: Sequence[Path], custom_nodes: Sequence[Path] = ()) -> None:
-        super().__init__(roots)
+    def __init__(
+        self, roots: Sequence[Path], custom_nodes: Sequence[Path] = (), elsewhere: ModelsElsewhere | None = None
+    ) -> None:
+        super().__init__(roots, elsewhere)
         self.folders: dict[str, tuple[list[str], set[str]]] = {
             name: (
                 [str(path) for path in super(PackModelFolders, self).directories(name)],

@@ -198,6 +198,12 @@ def report_progress(value: float, maximum: float) -> None:
         node.progress(value, maximum)
 
 
+def report_text(line: str) -> None:
+    """Show a line of text on the running node; nothing outside of one."""
+    if node := _current.get(None):
+        node.text(line)
+
+
 def enter_context(context: NodeContext) -> Token[NodeContext]:
     """Make `context` the current one until `leave_context`; the engine does this, and tests of nodes."""
     return _current.set(context)
