@@ -33,6 +33,8 @@ class StackSettings:
     queue_port: int = setting(default=8190, help="loopback port of the queue's gRPC service, 0 for a free one")
     files_port: int = setting(default=8191, help="loopback port of the file service, 0 for a free one")
     data: Path = setting(default=Path("data"), help="folder for the queue, input, output and temp")
+    history_max: int = setting(default=10_000, help="finished prompts to keep, the latest ones; 0 for all")
+    history_days: float = setting(default=0.0, help="days to keep finished prompts for; 0 for ever")
     models: tuple[Path, ...] = setting(default=(Path("models"),), help="folder with checkpoints/, loras/ and so on")
     custom_nodes: tuple[Path, ...] = setting(default=(Path("custom_nodes"),), help="folder with node packs")
     device: str = setting(default="auto", help="where models run: auto, cpu, cuda, cuda:1, mps")
@@ -98,7 +100,10 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
     data = str(wanted.data)
     models = _repeated("--models", (*wanted.models, _saved_models(wanted)))
     commands: dict[str, list[str]] = {
-        "queue": ["--listen", queue, "--data", data],
+        "queue": [
+            *("--listen", queue, "--data", data),
+            *("--history-max", str(wanted.history_max), "--history-days", str(wanted.history_days)),
+        ],
         "files": ["--listen", files, "--data", data, *models],
         "gateway": [
             *("--host", wanted.host, "--port", str(port), "--queue", queue, "--files", files),

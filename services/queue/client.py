@@ -11,7 +11,7 @@ import grpc
 import msgspec
 
 from services.graph.errors import PromptRejected
-from services.queue.convert import logs, packs
+from services.queue.convert import logs, packs, webhooks
 from services.queue.convert import prompts as convert
 from services.queue.convert.work import request_to_proto, response_from_proto
 from services.queue.packs import HttpRequest, HttpResponsePart
@@ -19,6 +19,7 @@ from services.queue.records import (
     Accepted,
     Batch,
     Executors,
+    Forgotten,
     Keys,
     Lines,
     Page,
@@ -29,6 +30,7 @@ from services.queue.records import (
     Stats,
     Submission,
 )
+from services.queue.webhooks.records import Deliveries, Delivery, DeliverySearch
 from services.queue.work import ExecutorMessage, QueueMessage
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from silverprint.executor.v1 import worker_pb2, worker_pb2_grpc
@@ -36,6 +38,9 @@ from silverprint.queue.v1 import queue_pb2 as pb
 from silverprint.queue.v1 import queue_pb2_grpc
 
 C = TypeVar("C", bound=grpc.aio.Call)
+
+#: Seconds that a caller waits for a long history to be forgotten; the queue goes on when they leave.
+FORGET_TIMEOUT = 600.0
 
 
 class QueueClient:
@@ -134,7 +139,31 @@ class QueueClient:
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """See `Queue.forget`."""
         request = pb.ForgetPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
-        return list((await call(self._queue.ForgetPrompts(request, timeout=CALL_TIMEOUT))).prompt_ids)
+        timeout = FORGET_TIMEOUT if prompt_ids is None else CALL_TIMEOUT
+        return list((await call(self._queue.ForgetPrompts(request, timeout=timeout))).prompt_ids)
+
+    async def forget_finished(self, before: float) -> Forgotten:
+        """See `Queue.forget_finished`."""
+        request = convert.finished_before_to_proto(before)
+        response = await call(self._queue.ForgetPrompts(request, timeout=FORGET_TIMEOUT))
+        return Forgotten(response.forgotten, list(response.prompt_ids))
+
+    async def export(self, prompt_id: str) -> bytes:
+        """See `Queue.export`."""
+        request = pb.ExportPromptRequest(prompt_id=prompt_id)
+        return (await call(self._queue.ExportPrompt(request, timeout=CALL_TIMEOUT))).document_json
+
+    async def webhook_deliveries(self, search: DeliverySearch) -> Deliveries:
+        """See `Queue.webhook_deliveries`; 500 at most."""
+        request = webhooks.search_to_proto(search)
+        response = await call(self._queue.ListWebhookDeliveries(request, timeout=CALL_TIMEOUT))
+        return list(map(webhooks.delivery_from_proto, response.deliveries))
+
+    async def redeliver_webhook(self, delivery_id: str) -> Delivery:
+        """See `Queue.redeliver_webhook`."""
+        request = pb.RedeliverWebhookRequest(delivery_id=delivery_id)
+        response = await call(self._queue.RedeliverWebhook(request, timeout=CALL_TIMEOUT))
+        return webhooks.delivery_from_proto(response.delivery)
 
     async def release_memory(self, *, results: bool) -> PromptIds:
         """See `Queue.release_memory`."""

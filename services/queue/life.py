@@ -123,6 +123,13 @@ class Step(msgspec.Struct, frozen=True):
     before: PromptState | None
     life: Life
     events: tuple[Event, ...] = ()
+    #: the prompt has ended, and somebody is to be told of it by a webhook
+    has_deliveries: bool = False
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the prompt's life ends with it."""
+        return self.life.state.is_terminal and self.before is not self.life.state
 
     def stamped(self, queue_remaining: int) -> Step:
         """With the number of prompts that wait or run just after it on the events that change the state."""
@@ -181,7 +188,7 @@ def record(
     for timed in events:
         told.append((timed.happened_at, timed.event))
         if isinstance(timed.event, Terminal):
-            after = _finished(life, timed.event, now)
+            after = _finished(life, timed, now)
             break
     return _step(life.state, after, told)
 
@@ -278,9 +285,12 @@ def _interrupted(life: Life, outcome: str, now: float) -> Step:
     return _step(life.state, interrupted, [(now, ExecutionInterrupted("", ""))])
 
 
-def _finished(life: Life, event: Terminal, now: float) -> Life:
-    state, outcome = _OUTCOMES[type(event)]
-    return msgspec.structs.replace(_without_lease(life, outcome, now), state=state, finished_at=now)
+def _finished(life: Life, timed: TimedEvent, now: float) -> Life:
+    assert isinstance(timed.event, Terminal)
+    state, outcome = _OUTCOMES[type(timed.event)]
+    ended = _without_lease(life, outcome, now)
+    last = msgspec.structs.replace(ended.attempts[-1], record=timed.record)
+    return msgspec.structs.replace(ended, attempts=(*ended.attempts[:-1], last), state=state, finished_at=now)
 
 
 def _without_lease(life: Life, outcome: str, now: float) -> Life:

@@ -12,6 +12,7 @@ from services.queue import life as lives
 from services.queue.catalogue import FIRST_CATALOGUE_TIMEOUT, CatalogueKeeper
 from services.queue.clock import Clock, SystemClock
 from services.queue.events import EventHub
+from services.queue.export import export
 from services.queue.fleet import Fleet
 from services.queue.leases import Leases
 from services.queue.life import Life, Step
@@ -25,6 +26,7 @@ from services.queue.records import (
     Accepted,
     Batch,
     Executors,
+    Forgotten,
     Keys,
     Lines,
     Page,
@@ -35,12 +37,15 @@ from services.queue.records import (
     Stats,
     Submission,
 )
+from services.queue.retention import Limits, Retention
 from services.queue.scheduler import Scheduler
 from services.queue.stores.base import QueueStore
 from services.queue.submissions import Submissions
 from services.queue.time_keeping import TimeKeeper
 from services.queue.time_limits import ANY_TIME, TimeLimits
 from services.queue.watching import Watching
+from services.queue.webhooks.records import Deliveries, Delivery, DeliverySearch
+from services.queue.webhooks.webhooks import WebhookRules, Webhooks
 from services.queue.work import ExecutorMessage, Interruption, MemoryRelease, PreviewDemand, QueueMessage
 from services.queue.work_stream import WorkStreams
 
@@ -63,6 +68,8 @@ class Queue:
         time_limits: TimeLimits = ANY_TIME,
         catalogue_timeout: float = FIRST_CATALOGUE_TIMEOUT,
         answer_timeout: float = ANSWER_TIMEOUT,
+        history: Limits | None = None,
+        webhooks: WebhookRules | None = None,
     ) -> None:
         self._store = store
         self._clock = clock or SystemClock()
@@ -75,6 +82,8 @@ class Queue:
         self._placements = Placements(store, self._catalogue)
         self._scheduler = Scheduler(store, self._fleet, self._leases, self._placements, self._hub, self._clock)
         self._questions = Questions(self._fleet, self._catalogue, answer_timeout)
+        self._retention = Retention(store, self._clock, history or Limits())
+        self._webhooks = Webhooks(store.outbox, self._clock, webhooks or WebhookRules())
         self._submissions = Submissions(
             store=store,
             catalogue=self._catalogue,
@@ -84,6 +93,7 @@ class Queue:
             scheduler=self._scheduler,
             clock=self._clock,
             limits=time_limits,
+            webhooks=self._webhooks.rules,
         )
         self._logs = LogKeeper(self._hub, self._clock)
         self._watching = Watching(store, self._hub, self._logs.notices)
@@ -109,7 +119,7 @@ class Queue:
             hub=self._hub,
             catalogue=self._catalogue,
         )
-        self._expiring: asyncio.Task[None] | None = None
+        self._chores: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Take up what the store has: what waits, what runs and under which lease, the catalogue."""
@@ -120,7 +130,11 @@ class Queue:
         await self._catalogue.start()
         await self._scheduler.start()
         self._neighbours.start()
-        self._expiring = asyncio.create_task(self._leases.expire(self._expired))
+        self._webhooks.start()
+        self._chores = [
+            asyncio.create_task(self._leases.expire(self._expired)),
+            asyncio.create_task(self._retention.run()),
+        ]
 
     async def close(self) -> None:
         """End watches and streams; leases go on."""
@@ -129,17 +143,19 @@ class Queue:
         await self._neighbours.stop()
         await self._scheduler.stop()
         await self._times.stop()
-        if self._expiring is not None:
-            self._expiring.cancel()
-            await asyncio.wait([self._expiring])
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._webhooks.stop()
 
     async def submit(self, submission: Submission) -> Accepted:
         """Check a prompt, store it and give it a place; the same one again gets the first answer again.
 
         Raises:
             PromptRejected: it cannot be run; says why.
-            InvalidArgument: the extra data is not a JSON object, the number is not finite, it is too large, or wants
-                more time than is allowed.
+            InvalidArgument: the extra data is not a JSON object, the number is not finite, it is too large, wants more
+                time than is allowed, or the URL of its webhook is not to be called.
+            FailedPrecondition: it comes with a webhook, and there is no secret to sign with.
             AlreadyExists: the idempotency key or the prompt id is taken by a submission that differs.
             Unavailable: no executor has told yet which node classes exist, or the queue is shutting down.
         """
@@ -222,8 +238,39 @@ class Queue:
         return [life.prompt_id for life in stopped]
 
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
-        """Forget finished prompts, None for all; the ids of those that were forgotten."""
+        """Forget finished prompts, None for all; their ids, of more than 10,000 the first."""
+        if prompt_ids is None:
+            return (await self._retention.forget(None)).prompt_ids
         return await self._store.forget(prompt_ids)
+
+    async def forget_finished(self, before: float) -> Forgotten:
+        """Forget prompts that finished before a time."""
+        return await self._retention.forget(before)
+
+    async def export(self, prompt_id: str) -> bytes:
+        """Everything that is known about a prompt as one JSON document, without credentials.
+
+        Raises:
+            NotFound: there is no such prompt.
+        """
+        prompt = await self.get(prompt_id)
+        return await asyncio.to_thread(export, prompt)
+
+    async def webhook_deliveries(self, search: DeliverySearch) -> Deliveries:
+        """What was, or is to be, sent to webhooks, the newest first.
+
+        Raises:
+            InvalidArgument: `limit` or `offset` is negative.
+        """
+        return await self._webhooks.list(search)
+
+    async def redeliver_webhook(self, delivery_id: str) -> Delivery:
+        """Send a message again, whatever became of it.
+
+        Raises:
+            NotFound: there is no such delivery.
+        """
+        return await self._webhooks.redeliver(delivery_id)
 
     async def release_memory(self, *, results: bool) -> PromptIds:
         """Have executors unload models, and forget results of nodes if asked to; the ids of those that were told."""
@@ -301,6 +348,7 @@ class Queue:
         self._hub.publish(step.events)
         self._logs.ended(step)
         self._scheduler.see(step)
+        self._webhooks.see(step)
 
     async def _interrupt(self, life: Life) -> None:
         lease = life.lease

@@ -13,6 +13,7 @@ import msgspec
 from services.graph.events import ExecutionEvent, Terminal, is_durable
 from services.queue.logs import LogFollowers, LogLine, LogLines
 from services.queue.packs import PackMessage, PackReport
+from services.queue.provenance import RunRecord
 
 
 class PromptState(enum.Enum):
@@ -79,6 +80,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total_timeout: float | None = None
     #: chosen by the caller: within a day a user's submission with the same one gets the first answer; empty for none
     idempotency_key: str = ""
+    #: whom to tell when it has ended; empty for nobody
+    webhook_url: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -98,6 +101,8 @@ class Attempt(msgspec.Struct, frozen=True):
     started_at: float
     ended_at: float | None = None
     outcome: str = ""
+    #: what it ran on and used, once its worker has told
+    record: RunRecord | None = None
 
 
 class Submitted(msgspec.Struct, frozen=True, tag=True):
@@ -269,6 +274,13 @@ class Stats(msgspec.Struct, frozen=True):
 
     pending: int
     running: int
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """Prompts that were forgotten: how many, and the ids of the first of them."""
+
+    count: int
+    prompt_ids: list[str]
 
 
 #: What services answer with.

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from services.errors import InvalidArgument
 from services.queue.prompts import Queue
+from services.queue.retention import Limits
 from services.queue.servicer import QueueServicer
 from services.queue.stores.sqlite import SqliteStore
 from services.queue.time_limits import TimeLimits
+from services.queue.webhooks.signature import VARIABLE, configured_signer
+from services.queue.webhooks.webhooks import WebhookRules
 from services.queue.worker_servicer import WorkerServicer
 from services.rpc.server import serve
 from services.settings import setting, settings
@@ -38,6 +41,15 @@ class Settings:
     )
     max_run_timeout: float = setting(default=0.0, help="the most that a prompt may say for an attempt, 0 for any time")
     max_total_timeout: float = setting(default=0.0, help="the most that a prompt may say for all of it, 0 for any time")
+    history_max: int = setting(default=10_000, help="finished prompts to keep, the latest ones; 0 for all")
+    history_days: float = setting(default=0.0, help="days to keep finished prompts for; 0 for ever")
+    webhook_url: str = setting(default="", help="who is told when prompts have ended, beside whom each prompt names")
+    webhook_secret_file: Path | None = setting(
+        default=None, help=f"file with the secret to sign webhooks with, instead of ${VARIABLE}"
+    )
+    webhook_allow_private: bool = setting(
+        default=False, help="whether webhooks may call private, loopback and link-local addresses"
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -50,10 +62,20 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """
     _check(settings)
     limits = _time_limits(settings)
+    webhooks = WebhookRules(
+        configured_signer(settings.webhook_secret_file),
+        url=settings.webhook_url,
+        allow_private=settings.webhook_allow_private,
+    )
     store = await SqliteStore.open(settings.data / DATABASE)
     try:
         queue = Queue(
-            store, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts, time_limits=limits
+            store,
+            lease_seconds=settings.lease_seconds,
+            max_attempts=settings.max_attempts,
+            time_limits=limits,
+            history=Limits(prompts=settings.history_max, days=settings.history_days),
+            webhooks=webhooks,
         )
         await queue.start()
         try:
@@ -81,3 +103,7 @@ def _check(settings: Settings) -> None:
         raise InvalidArgument(f"lease-seconds must be positive, not {settings.lease_seconds}")
     if settings.max_attempts < 1:
         raise InvalidArgument(f"max-attempts must be at least 1, not {settings.max_attempts}")
+    if settings.history_max < 0:
+        raise InvalidArgument(f"history-max must not be negative, it is {settings.history_max}; 0 keeps everything")
+    if not settings.history_days >= 0:
+        raise InvalidArgument(f"history-days must not be negative, it is {settings.history_days}; 0 keeps for ever")

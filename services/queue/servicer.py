@@ -10,7 +10,7 @@ import grpc
 import msgspec
 
 from services.graph.errors import PromptRejected
-from services.queue.convert import logs, packs
+from services.queue.convert import logs, packs, webhooks
 from services.queue.convert import prompts as convert
 from services.queue.logs import LogLines
 from services.queue.prompts import Queue
@@ -80,7 +80,27 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         return pb.StopPromptsResponse(prompt_ids=await self._queue.stop(request.prompt_ids))
 
     async def ForgetPrompts(self, request: pb.ForgetPromptsRequest, context: Context) -> pb.ForgetPromptsResponse:
-        return pb.ForgetPromptsResponse(prompt_ids=await self._queue.forget(_chosen(request)))
+        before = convert.finished_before_from_proto(request)
+        if before is not None:
+            forgotten = await self._queue.forget_finished(before)
+            return pb.ForgetPromptsResponse(prompt_ids=forgotten.prompt_ids, forgotten=forgotten.count)
+        prompt_ids = await self._queue.forget(_chosen(request))
+        return pb.ForgetPromptsResponse(prompt_ids=prompt_ids, forgotten=len(prompt_ids))
+
+    async def ExportPrompt(self, request: pb.ExportPromptRequest, context: Context) -> pb.ExportPromptResponse:
+        return pb.ExportPromptResponse(document_json=await self._queue.export(request.prompt_id))
+
+    async def ListWebhookDeliveries(
+        self, request: pb.ListWebhookDeliveriesRequest, context: Context
+    ) -> pb.ListWebhookDeliveriesResponse:
+        deliveries = await self._queue.webhook_deliveries(webhooks.search_from_proto(request))
+        return pb.ListWebhookDeliveriesResponse(deliveries=map(webhooks.delivery_to_proto, deliveries))
+
+    async def RedeliverWebhook(
+        self, request: pb.RedeliverWebhookRequest, context: Context
+    ) -> pb.RedeliverWebhookResponse:
+        delivery = await self._queue.redeliver_webhook(request.delivery_id)
+        return pb.RedeliverWebhookResponse(delivery=webhooks.delivery_to_proto(delivery))
 
     async def ReleaseMemory(self, request: pb.ReleaseMemoryRequest, context: Context) -> pb.ReleaseMemoryResponse:
         return pb.ReleaseMemoryResponse(executor_ids=await self._queue.release_memory(results=request.results))

@@ -23,6 +23,7 @@ from services.queue.records import Accepted, Submission
 from services.queue.scheduler import Scheduler
 from services.queue.stores.base import Keyed, NewPrompt, QueueStore, Receipt
 from services.queue.time_limits import TimeLimits
+from services.queue.webhooks.webhooks import WebhookRules
 
 #: Bytes of graph and extra data together; with its events a prompt has to fit into one message.
 MAX_PROMPT_BYTES = 24 << 20
@@ -45,6 +46,7 @@ class Submissions:
         scheduler: Scheduler,
         clock: Clock,
         limits: TimeLimits,
+        webhooks: WebhookRules,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -54,11 +56,13 @@ class Submissions:
         self._scheduler = scheduler
         self._clock = clock
         self._limits = limits
+        self._webhooks = webhooks
 
     async def submit(self, submission: Submission) -> Accepted:
         """See `services.queue.prompts.Queue.submit`."""
         _check(submission)
         run_timeout, total_timeout = self._limits.of(submission)
+        webhook_urls = self._webhooks.urls(submission.webhook_url)
         keyed, digest = keyed_of(submission, self._clock.now()), content_digest(submission)
         known = await self._known(submission, keyed)
         if known is not None:
@@ -83,6 +87,7 @@ class Submissions:
             run_timeout=run_timeout,
             total_timeout=total_timeout,
             keyed=keyed,
+            webhook_urls=webhook_urls,
         )
         adding = asyncio.ensure_future(self._store.add(new))
         self._scheduler.prompt_comes(requirement)

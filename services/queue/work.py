@@ -11,6 +11,7 @@ from services.graph.complaints import Complaint
 from services.graph.events import ExecutionEvent
 from services.queue.logs import LogLines
 from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
+from services.queue.provenance import RunRecord
 from services.queue.records import Assignment, Device, HostInfo, Lease
 
 
@@ -53,6 +54,8 @@ class TimedEvent(msgspec.Struct, frozen=True):
 
     happened_at: float
     event: ExecutionEvent
+    #: of the whole run; comes with a terminal event
+    record: RunRecord | None = None
 
 
 class EventBatch(msgspec.Struct, frozen=True):

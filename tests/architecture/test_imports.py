@@ -24,7 +24,8 @@ ALLOWED = {
     "services.files": SHARED,
     "services.queue": SHARED | {"services.graph"},
     "services.gateway": SHARED
-    | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
+    | {"services.queue.client", "services.queue.logs", "services.queue.results", "services.queue.packs"}
+    | {"services.queue.records", "services.queue.provenance", "services.queue.webhooks.records"}
     | {"services.files.client", "services.files.records", "services.files.models.kinds"}
     | {"services.files.models.records", "services.files.names", "services.graph"},
     "services.executor.engine": {"services.errors", "services.graph", "services.files.records", "services.files.names"},

@@ -182,3 +182,19 @@ async def test_finished_prompts_are_listed_by_when_they_finished(store: QueueSto
         await finish(store, prompt_id, finished_at)
     page, total = await store.list([PromptState.SUCCEEDED], limit=2, offset=0, from_end=True)
     assert ([prompt.prompt_id for prompt in page], total) == (["middle", "late"], 3)
+
+
+async def test_the_oldest_are_forgotten_first(store: QueueStore) -> None:
+    for number, prompt_id in enumerate("abcde"):
+        await finish(store, prompt_id, now=10.0 + number)
+    await store.add(new("waiting"))
+    assert await store.forget_oldest(limit=10, beyond=5) == []
+    assert await store.forget_oldest(limit=10, beyond=7) == []
+    assert await store.forget_oldest(limit=10, before=10.0) == []
+    assert await store.forget_oldest(limit=1, beyond=3) == ["a"]
+    assert await store.forget_oldest(limit=10, beyond=3) == ["b"]
+    assert sorted(await store.forget_oldest(limit=10, before=14.0)) == ["c", "d"]
+    assert await store.get("c") is None
+    assert await store.counts() | {PromptState.SUCCEEDED: 1, PromptState.PENDING: 1} == await store.counts()
+    assert await store.forget_oldest(limit=10) == ["e"]
+    assert await store.get("waiting") is not None

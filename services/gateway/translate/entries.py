@@ -16,11 +16,11 @@ from services.graph.events import (
     ExecutionInterrupted,
     ExecutionStarted,
     ExecutionSucceeded,
-    NodeFinished,
     NodeRef,
     NodesCached,
 )
-from services.queue.records import Event, Prompt, PromptState
+from services.queue.records import Prompt, PromptState
+from services.queue.results import last_attempt, shown_nodes
 
 _STATUS_MESSAGES = (ExecutionStarted, NodesCached, ExecutionSucceeded, ExecutionFailed, ExecutionInterrupted)
 
@@ -91,12 +91,6 @@ def history_entry(prompt: Prompt) -> HistoryItem:
     }
 
 
-def shown_nodes(prompt: Prompt) -> list[NodeFinished]:
-    """The nodes that had something to show in the attempt that counted."""
-    events = last_attempt(prompt.events)
-    return [event.body for event in events if isinstance(event.body, NodeFinished) and event.body.output_json]
-
-
 def status(prompt: Prompt) -> ExecutionStatus:
     """How a finished prompt ended, and the messages of the attempt that counted."""
     succeeded = prompt.state is PromptState.SUCCEEDED
@@ -106,12 +100,6 @@ def status(prompt: Prompt) -> ExecutionStatus:
         "completed": succeeded,
         "messages": [lasting_message(event) for event in told],
     }
-
-
-def last_attempt(events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """The events since the last start; what came before was void."""
-    starts = [index for index, event in enumerate(events) if isinstance(event.body, ExecutionStarted)]
-    return events[starts[-1] :] if starts else events
 
 
 def shown_extra_data(prompt: Prompt) -> msgspec.Raw | dict[str, msgspec.Raw]:

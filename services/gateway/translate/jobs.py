@@ -9,11 +9,12 @@ from typing import Any, Literal, NotRequired, TypedDict
 import msgspec
 
 from services.gateway.raw_json import RawObject
-from services.gateway.translate.entries import ExecutionStatus, shown_extra_data, shown_nodes, status
+from services.gateway.translate.entries import ExecutionStatus, shown_extra_data, status
 from services.gateway.translate.messages import lasting_message
 from services.gateway.translate.numbers import milliseconds, plain
 from services.graph.events import ExecutionFailed, ExecutionStarted
 from services.queue.records import Prompt, PromptState
+from services.queue.results import shown_nodes
 
 JobStatus = Literal["pending", "in_progress", "completed", "failed", "cancelled"]
 

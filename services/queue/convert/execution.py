@@ -7,6 +7,7 @@ from typing import Any
 
 from services.graph import events
 from services.graph.events import ExecutionEvent, NodeRef
+from services.queue.convert.provenance import record_from_proto, record_to_proto
 from services.queue.convert.times import from_us, to_us
 from services.queue.work import TimedEvent
 from silverprint.executor.v1 import execution_pb2 as pb
@@ -19,6 +20,8 @@ def event_to_proto(timed: TimedEvent) -> pb.ExecutionEvent:
     body = getattr(message, field)
     body.SetInParent()
     fill(timed.event, body)
+    if timed.record is not None:
+        message.record.CopyFrom(record_to_proto(timed.record))
     return message
 
 
@@ -27,7 +30,9 @@ def event_from_proto(message: pb.ExecutionEvent) -> TimedEvent | None:
     field = message.WhichOneof("body")
     if field is None:
         return None
-    return TimedEvent(from_us(message.happened_at_us), _FROM_PROTO[field](getattr(message, field)))
+    event = _FROM_PROTO[field](getattr(message, field))
+    record = record_from_proto(message.record) if message.HasField("record") else None
+    return TimedEvent(from_us(message.happened_at_us), event, record)
 
 
 def _fill_ref(node: NodeRef, message: pb.NodeRef) -> None:

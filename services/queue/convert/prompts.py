@@ -10,6 +10,7 @@ from services.queue.convert import logs, packs
 from services.queue.convert.execution import event_from_proto as execution_from_proto
 from services.queue.convert.execution import event_to_proto as execution_to_proto
 from services.queue.convert.hosts import device_from_proto, device_to_proto, host_from_proto, host_to_proto
+from services.queue.convert.provenance import record_from_proto, record_to_proto
 from services.queue.convert.times import from_optional_us, from_us, to_us
 from services.queue.logs import LogFollowers, LogLines
 from services.queue.packs import PackMessage
@@ -74,6 +75,7 @@ def submission_to_proto(submission: Submission) -> pb.SubmitRequest:
         number=submission.number,
         front=submission.front,
         workflow_id=submission.workflow_id,
+        webhook_url=submission.webhook_url,
         user_id=submission.user_id,
         priority=submission.priority,
         device_memory_bytes=submission.device_memory,
@@ -98,6 +100,7 @@ def submission_from_proto(request: pb.SubmitRequest) -> Submission:
         front=request.front,
         only_outputs=tuple(request.only_outputs.node_ids) if request.HasField("only_outputs") else None,
         workflow_id=request.workflow_id,
+        webhook_url=request.webhook_url,
         user_id=request.user_id,
         priority=request.priority,
         device_memory=request.device_memory_bytes,
@@ -105,6 +108,24 @@ def submission_from_proto(request: pb.SubmitRequest) -> Submission:
         total_timeout=request.total_timeout_seconds if request.HasField("total_timeout_seconds") else None,
         idempotency_key=request.idempotency_key,
     )
+
+
+def finished_before_to_proto(moment: float) -> pb.ForgetPromptsRequest:
+    """The request to forget what finished before a time."""
+    return pb.ForgetPromptsRequest(finished_before_us=max(1, to_us(moment)))
+
+
+def finished_before_from_proto(request: pb.ForgetPromptsRequest) -> float | None:
+    """The time before which prompts must have finished to be forgotten, None for no such wish.
+
+    Raises:
+        InvalidArgument: it is negative, or something else is wished for as well.
+    """
+    if request.finished_before_us < 0:
+        raise InvalidArgument(f"finished_before_us must not be negative, it is {request.finished_before_us}")
+    if request.finished_before_us and (request.all or request.prompt_ids):
+        raise InvalidArgument("finished_before_us cannot go with prompt_ids or all")
+    return from_optional_us(request.finished_before_us)
 
 
 def search_to_proto(search: Search) -> pb.FindPromptsRequest:
@@ -310,6 +331,7 @@ def _attempt_to_proto(attempt: Attempt) -> pb.Attempt:
         started_at_us=to_us(attempt.started_at),
         ended_at_us=to_us(attempt.ended_at),
         outcome=attempt.outcome,
+        record=record_to_proto(attempt.record) if attempt.record else None,
     )
 
 
@@ -320,4 +342,5 @@ def _attempt_from_proto(message: pb.Attempt) -> Attempt:
         from_us(message.started_at_us),
         from_optional_us(message.ended_at_us),
         message.outcome,
+        record_from_proto(message.record) if message.HasField("record") else None,
     )

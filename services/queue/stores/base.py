@@ -10,6 +10,7 @@ import msgspec
 from services.graph.requirements import Requirement
 from services.queue.life import Life, Step, Transition
 from services.queue.records import Accepted, Batch, Keys, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.webhooks.outbox import Outbox
 
 
 class Keyed(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +48,8 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
     run_timeout: float = 0.0
     total_timeout: float = 0.0
     keyed: Keyed | None = None
+    #: whom to tell when it ends
+    webhook_urls: tuple[str, ...] = ()
 
     @property
     def life(self) -> Life:
@@ -134,6 +137,9 @@ class QueueStore(ABC):
     It MUST stamp the events of a step with the number of prompts that are pending or running after it
     (`Step.stamped`), and keep those events of it that are durable (`Event.is_durable`).
 
+    When a step ends a prompt that has URLs to tell, it MUST put what `deliveries_of` makes of the prompt into the
+    outbox together with the step, and tell the step with `has_deliveries` set.
+
     Every method raises `Unavailable` when the storage fails; the change is then not made.
     """
 
@@ -142,6 +148,11 @@ class QueueStore(ABC):
 
     _listener: Listener | None = None
     _wake_up: WakeUp | None = None
+
+    @property
+    @abstractmethod
+    def outbox(self) -> Outbox:
+        """The deliveries of webhooks."""
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` every committed step; there is one."""
@@ -207,6 +218,14 @@ class QueueStore(ABC):
     @abstractmethod
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """Delete those that have finished, None for all of them; the ids of the deleted."""
+
+    @abstractmethod
+    async def forget_oldest(self, *, limit: int, beyond: int = 0, before: float | None = None) -> PromptIds:
+        """Delete at most `limit` of the prompts that finished first; the ids of the deleted.
+
+        Only so many that `beyond` finished ones stay, and only those that finished before `before`. The time that it
+        takes SHOULD depend on `limit` and on what these prompts hold, but not on the number of others.
+        """
 
     @abstractmethod
     async def get(self, prompt_id: str) -> Prompt | None:

@@ -40,7 +40,9 @@ from services.queue.stores.base import (
     Waiting,
 )
 from services.queue.stores.fairness import share
+from services.queue.stores.memory_outbox import MemoryOutbox
 from services.queue.stores.picking import Candidate, pick
+from services.queue.webhooks.payload import deliveries_of
 
 #: What a search does not answer.
 _LEFT_OUT: dict[str, Any] = {"graph_json": b"", "extra_data_json": b"", "output_node_ids": ()}
@@ -70,6 +72,11 @@ class MemoryStore(QueueStore):
         self._virtual_times: dict[int, float] = {}
         #: by priority and user
         self._finishes: dict[tuple[int, str], float] = {}
+        self._outbox = MemoryOutbox()
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        return self._outbox
 
     async def add(self, new: NewPrompt) -> Receipt:
         keyed = new.keyed
@@ -125,6 +132,12 @@ class MemoryStore(QueueStore):
         for prompt_id in finished:
             del self._prompts[prompt_id]
         return finished
+
+    async def forget_oldest(self, *, limit: int, beyond: int = 0, before: float | None = None) -> PromptIds:
+        finished = self._in_order({state for state in PromptState if state.is_terminal})
+        old = [kept for kept in finished if before is None or (kept.life.finished_at or 0.0) < before]
+        chosen = [kept.new.prompt_id for kept in old[: max(0, min(limit, len(finished) - beyond))]]
+        return await self.forget(chosen)
 
     async def get(self, prompt_id: str) -> Prompt | None:
         kept = self._prompts.get(prompt_id)
@@ -208,6 +221,9 @@ class MemoryStore(QueueStore):
         open_prompts = sum(not other.life.state.is_terminal for other in self._prompts.values())
         stamped = step.stamped(open_prompts)
         kept.events += [event for event in stamped.events if event.is_durable]
+        if stamped.is_end and kept.new.webhook_urls:
+            self._outbox.add(deliveries_of(_prompt(kept), kept.new.webhook_urls))
+            stamped = msgspec.structs.replace(stamped, has_deliveries=True)
         self._tell(stamped)
         return stamped
 

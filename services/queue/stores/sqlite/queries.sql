@@ -6,8 +6,8 @@ INSERT INTO prompts (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payload
-INSERT INTO payloads (id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest)
-VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO payloads (id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, webhook_urls)
+VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_event
 INSERT INTO events (prompt, sequence, happened_at, queue_remaining, body) VALUES (?, ?, ?, ?, ?);
@@ -111,6 +111,15 @@ DELETE FROM prompts WHERE prompt_id = ? AND finished_at IS NOT NULL RETURNING pr
 
 -- name: forget_all
 DELETE FROM prompts WHERE finished_at IS NOT NULL RETURNING prompt_id;
+
+-- name: forget_oldest
+DELETE FROM prompts WHERE id IN (
+    SELECT id FROM prompts INDEXED BY prompts_finished
+    WHERE finished_at IS NOT NULL AND finished_at < ? ORDER BY finished_at, id LIMIT ?
+) RETURNING prompt_id;
+
+-- name: finished_prompts
+SELECT sum(prompts) FROM tallies WHERE state NOT IN ('pending', 'running');
 
 -- name: advance_number
 UPDATE numbers SET next = max(next, ?);

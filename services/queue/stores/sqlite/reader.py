@@ -28,7 +28,7 @@ class PromptReader(Reader):
 
         def read(connection: sqlite3.Connection) -> Prompt | None:
             row = connection.execute(SQL["row_of"], (prompt_id,)).fetchone()
-            return _prompt(connection, row[0]) if row else None
+            return read_prompt(connection, row[0]) if row else None
 
         return await self.run(read)
 
@@ -37,7 +37,7 @@ class PromptReader(Reader):
 
         def read(connection: sqlite3.Connection) -> Page:
             ids, total = _page(connection, states, limit, offset, from_end)
-            return [_prompt(connection, row_id) for row_id in ids], total
+            return [read_prompt(connection, row_id) for row_id in ids], total
 
         return await self.run(read)
 
@@ -55,7 +55,7 @@ class PromptReader(Reader):
 
         def read(connection: sqlite3.Connection) -> Page:
             ids, total = found(connection, search)
-            return [_prompt(connection, row_id, "prompt_alone") for row_id in ids], total
+            return [read_prompt(connection, row_id, "prompt_alone") for row_id in ids], total
 
         return await self.run(read)
 
@@ -107,7 +107,8 @@ def _counts(connection: sqlite3.Connection) -> dict[PromptState, int]:
     return {PromptState(state): prompts for state, prompts in connection.execute(SQL["tallies"])}
 
 
-def _prompt(connection: sqlite3.Connection, row_id: int, query: str = "prompt") -> Prompt:
+def read_prompt(connection: sqlite3.Connection, row_id: int, query: str = "prompt") -> Prompt:
+    """The prompt of a row; with its events when it has finished."""
     row = connection.execute(SQL[query], (row_id,)).fetchone()
     finished = PromptState(row[1]).is_terminal
     events = connection.execute(SQL["events"], (row_id, 0)).fetchall() if finished else []

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
+
+import msgspec
 
 from services.database.sqlite import Writer, lock, open_database
 from services.queue import life as lives
@@ -30,6 +33,7 @@ from services.queue.stores.base import (
 from services.queue.stores.fairness import share
 from services.queue.stores.sqlite.claims import choose
 from services.queue.stores.sqlite.keys import keep_key, receipt_of_key
+from services.queue.stores.sqlite.outbox import SqliteOutbox, keep_deliveries
 from services.queue.stores.sqlite.reader import PromptReader
 from services.queue.stores.sqlite.sql import MIGRATIONS, NAME, SQL
 
@@ -56,6 +60,7 @@ class SqliteStore(QueueStore):
         self._held = held
         self._writer = Writer(connection, NAME)
         self._reader = PromptReader(path)
+        self._outbox = SqliteOutbox(self._writer, self._reader)
 
     @classmethod
     async def open(cls, path: Path) -> SqliteStore:
@@ -72,6 +77,10 @@ class SqliteStore(QueueStore):
         except BaseException:
             held.close()
             raise
+
+    @property
+    def outbox(self) -> SqliteOutbox:
+        return self._outbox
 
     async def add(self, new: NewPrompt) -> Receipt:
         return await self._write(lambda connection: _add(connection, new))
@@ -99,6 +108,9 @@ class SqliteStore(QueueStore):
 
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
         return await self._write(lambda connection: _forget(connection, prompt_ids))
+
+    async def forget_oldest(self, *, limit: int, beyond: int = 0, before: float | None = None) -> PromptIds:
+        return await self._write(lambda connection: _forget_oldest(connection, limit, beyond, before))
 
     async def get(self, prompt_id: str) -> Prompt | None:
         return await self._reader.get(prompt_id)
@@ -161,7 +173,8 @@ def _add(connection: sqlite3.Connection, new: NewPrompt) -> Outcome[Receipt]:
     row = connection.execute(SQL["add_prompt"], columns + place + limits).lastrowid
     assert row is not None
     outputs = rows.names_column(new.output_node_ids)
-    payload = (row, new.graph_json, new.extra_data_json, outputs, new.node_errors_json, new.content_digest)
+    urls = rows.names_column(new.webhook_urls)
+    payload = (row, new.graph_json, new.extra_data_json, outputs, new.node_errors_json, new.content_digest, urls)
     connection.execute(SQL["add_payload"], payload)
     connection.execute(SQL["add_requirement"], (new.requirement.placement, rows.requirement_column(new.requirement)))
     if new.counted is not None:
@@ -222,7 +235,17 @@ def _keep_events(connection: sqlite3.Connection, row_id: int, step: Step) -> Ste
     stamped = step.stamped(open_prompts)
     durable = [(row_id, *rows.event_columns(event)) for event in stamped.events if event.is_durable]
     connection.executemany(SQL["add_event"], durable)
+    if stamped.is_end and keep_deliveries(connection, row_id):
+        return msgspec.structs.replace(stamped, has_deliveries=True)
     return stamped
+
+
+def _forget_oldest(connection: sqlite3.Connection, limit: int, beyond: int, before: float | None) -> Outcome[list[str]]:
+    if beyond:
+        (finished,) = connection.execute(SQL["finished_prompts"]).fetchone()
+        limit = max(0, min(limit, finished - beyond))
+    parameters = (math.inf if before is None else before, limit)
+    return Outcome([prompt_id for (prompt_id,) in connection.execute(SQL["forget_oldest"], parameters)])
 
 
 def _forget(connection: sqlite3.Connection, prompt_ids: Collection[str] | None) -> Outcome[list[str]]:
