@@ -1,0 +1,158 @@
+"""Multipart uploads, one request at a time: what the library for whole objects does not tell of them.
+
+An upload survives the process that began it, its parts are named by their numbers, and nothing is seen of it before it
+is completed. Whoever finds one that nobody continues can abort it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from urllib.parse import quote
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+import httpx
+import msgspec
+
+from services.errors import Unavailable
+from services.files.stores.s3 import failures
+from services.files.stores.s3.location import Location
+from services.files.stores.s3.signing import canonical_query, signed_headers
+
+#: Parts that an upload may have.
+MAX_PARTS = 10_000
+
+#: Seconds before a request is made again for the first time; doubled each time.
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 5.0
+
+_NOTHING = hashlib.sha256(b"").hexdigest()
+
+
+class Unfinished(msgspec.Struct, frozen=True):
+    """An upload that was neither completed nor aborted."""
+
+    #: key in the bucket
+    key: str
+    upload_id: str
+    #: seconds since the epoch
+    began_at: float
+
+
+class Multipart:
+    """The multipart uploads of a bucket.
+
+    Every method makes a request again that fails for the moment, for as long as the location says, and then raises
+    `Unavailable`; other refusals are raised as `failures.refusal` has them.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._http = httpx.AsyncClient(timeout=location.timeout, trust_env=False)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def begin(self, path: str) -> str:
+        """Begin an upload, and answer with its id."""
+        answer = await self._request("POST", path, {"uploads": ""})
+        return _text(ElementTree.fromstring(answer.content), "UploadId")
+
+    async def put(self, path: str, upload_id: str, number: int, part: bytes) -> str:
+        """Upload a part, from number 1 on, and answer with its tag; the store verifies that it came whole."""
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        answer = await self._request("PUT", path, query, part)
+        return answer.headers.get("etag", "")
+
+    async def complete(self, path: str, upload_id: str, tags: Sequence[str]) -> None:
+        """Make the object of all parts in one step.
+
+        Raises:
+            NoSuchUpload: nobody knows the upload (any more): it may have been completed by a request whose answer was lost.
+        """
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(tag)}</ETag></Part>"
+            for number, tag in enumerate(tags, start=1)
+        )
+        body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        answer = await self._request("POST", path, {"uploadId": upload_id}, body)
+        if failures.is_error(answer.content):
+            raise failures.refusal(path, 500, answer.text)
+
+    async def abort(self, path: str, upload_id: str) -> None:
+        """Forget an upload and its parts; one that nobody knows is forgotten already."""
+        try:
+            await self._request("DELETE", path, {"uploadId": upload_id})
+        except failures.NoSuchUpload:
+            return
+
+    async def unfinished(self) -> AsyncIterator[Unfinished]:
+        """All uploads into the location's folder that were neither completed nor aborted."""
+        markers: dict[str, str] = {}
+        prefix = self._location.key("")
+        while True:
+            answer = await self._request("GET", None, {"uploads": "", "prefix": prefix, **markers})
+            root = ElementTree.fromstring(answer.content)
+            for upload in _all(root, "Upload"):
+                began_at = datetime.fromisoformat(_text(upload, "Initiated")).timestamp()
+                yield Unfinished(_text(upload, "Key"), _text(upload, "UploadId"), began_at)
+            if _text(root, "IsTruncated") != "true":
+                return
+            markers = {
+                "key-marker": _text(root, "NextKeyMarker"),
+                "upload-id-marker": _text(root, "NextUploadIdMarker"),
+            }
+
+    async def _request(
+        self, method: str, path: str | None, query: Mapping[str, str], body: bytes = b""
+    ) -> httpx.Response:
+        """Make a request about an object of the location's folder, or about the bucket."""
+        key = "" if path is None else "/" + quote(self._location.key(path))
+        url = f"{self._location.endpoint}/{self._location.bucket}{key}"
+        sha256 = await asyncio.to_thread(_sha256, body) if body else _NOTHING
+        until = time.monotonic() + self._location.retry_for
+        what = path or "the bucket"
+        for delay in _delays():
+            headers = signed_headers(
+                method, url, query, sha256, self._location.credentials, self._location.region, datetime.now(UTC)
+            )
+            try:
+                answer = await self._http.request(
+                    method, f"{url}?{canonical_query(query)}", content=body, headers=headers
+                )
+            except httpx.TransportError as error:
+                problem: Exception = failures.transport_failure(what, error)
+            else:
+                if answer.is_success:
+                    return answer
+                problem = failures.refusal(what, answer.status_code, answer.text)
+            if not isinstance(problem, Unavailable) or time.monotonic() + delay > until:
+                raise problem
+            await asyncio.sleep(delay)
+        raise AssertionError("delays never end")
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _delays() -> Iterator[float]:
+    delay = _FIRST_DELAY
+    while True:
+        yield delay * random.uniform(0.5, 1.0)
+        delay = min(2 * delay, _LONGEST_DELAY)
+
+
+def _all(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+    """The children of this name, in whichever namespace a store puts them."""
+    return [child for child in root if child.tag.rpartition("}")[2] == tag]
+
+
+def _text(root: ElementTree.Element, tag: str) -> str:
+    return next((child.text or "" for child in _all(root, tag)), "")
