@@ -47,8 +47,9 @@ class FileClient(FileStore):
         expected_blake3: str | None = None,
         expected_size: int | None = None,
         replaced_blake3: str | None = None,
+        owner: str = "",
     ) -> FileInfo:
-        target = Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3)
+        target = Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3, owner)
         header = convert.target_to_message(target)
         writing: Any = self._stub.Write()
         try:
@@ -67,6 +68,7 @@ class FileClient(FileStore):
         *,
         numbered_extension: str = "",
         replaced_blake3: str | None = None,
+        owner: str = "",
     ) -> FileInfo:
         """Store a content that is at hand; as `write`, and cheaper when it is small."""
         if len(content) > CHUNK_BYTES:
@@ -76,8 +78,9 @@ class FileClient(FileStore):
                 on_conflict,
                 numbered_extension=numbered_extension,
                 replaced_blake3=replaced_blake3,
+                owner=owner,
             )
-        target = Target(name, on_conflict, numbered_extension, replaced_blake3=replaced_blake3)
+        target = Target(name, on_conflict, numbered_extension, replaced_blake3=replaced_blake3, owner=owner)
         header = convert.target_to_message(target)
         response = await call(self._stub.Put(pb.PutRequest(header=header, data=content), timeout=CALL_TIMEOUT))
         return convert.info_from_message(response.file)
@@ -189,13 +192,20 @@ class FileClient(FileStore):
         return convert.info_from_message(response.file)
 
     async def copy(
-        self, source: FileName | str, target: FileName, on_conflict: OnConflict, *, numbered_extension: str = ""
+        self,
+        source: FileName | str,
+        target: FileName,
+        on_conflict: OnConflict,
+        *,
+        numbered_extension: str = "",
+        owner: str = "",
     ) -> FileInfo:
         with convert.message_errors():
             request = pb.CopyRequest(
                 target=convert.name_to_message(target),
                 on_conflict=convert.policy_to_message(on_conflict),
                 numbered_extension=numbered_extension,
+                owner=owner,
             )
             _name_source(request, source)
         response = await call(self._stub.Copy(request, timeout=HASH_TIMEOUT))

@@ -128,6 +128,7 @@ def target_to_message(target: Target) -> pb.WriteHeader:
             numbered_extension=target.numbered_extension,
             expected=expected_to_message(target.expected_blake3, target.expected_size),
             replaced_blake3=target.replaced_blake3 or "",
+            owner=target.owner,
         )
 
 
@@ -141,6 +142,7 @@ def target_from_message(header: pb.WriteHeader) -> Target:
         blake3,
         size,
         header.replaced_blake3 or None,
+        header.owner,
     )
 
 

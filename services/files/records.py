@@ -77,6 +77,8 @@ class Target(msgspec.Struct, frozen=True):
     expected_size: int | None = None
     #: with OVERWRITE: replace the file only while its content has this digest
     replaced_blake3: str | None = None
+    #: whose quota it counts towards; nobody's when empty
+    owner: str = ""
 
 
 class Upload(msgspec.Struct, frozen=True):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 from services.files.models.stored import StoredModels
 from services.files.servicer import file_servicer
-from services.files.stores.disk import DiskStore
+from services.files.stores.opening import StoreSettings, store_of
 from services.rpc.server import serve
 from services.settings import setting, settings
 
@@ -16,14 +15,10 @@ log = logging.getLogger(__name__)
 
 
 @settings
-class Settings:
+class Settings(StoreSettings):
     """What can be set about the file service."""
 
     listen: str = setting(default="127.0.0.1:8191", help="address to serve gRPC on, port 0 for a free one")
-    data: Path = setting(default=Path("data"), help="directory of input/, output/, temp/ and user/")
-    models: tuple[Path, ...] = setting(
-        default=(Path("models"),), help="directory with a folder per kind of model; may be repeated"
-    )
     allow_pickles: bool = setting(
         default=False, help="take uploads of pickled models (.ckpt, .pt, .pth, .bin), a format that can hold code"
     )
@@ -33,12 +28,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set.
 
     Raises:
-        InvalidArgument: a directory cannot be read.
-        FailedPrecondition: another file service uses the data directory.
-        Unavailable: the address cannot be listened on.
+        InvalidArgument: a directory cannot be read, or the settings do not go together.
+        FailedPrecondition: another file service uses the data directory, or the bucket cannot be used.
+        Unavailable: the address cannot be listened on, or the object store or the database does not answer.
     """
     async with (
-        DiskStore(settings.data, settings.models) as store,
+        store_of(settings) as store,
         serve(
             settings.listen, [file_servicer(store, StoredModels(store, allow_pickles=settings.allow_pickles))]
         ) as server,

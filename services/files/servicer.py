@@ -51,6 +51,7 @@ class FileServicer(ModelCalls):
             expected_blake3=target.expected_blake3,
             expected_size=target.expected_size,
             replaced_blake3=target.replaced_blake3,
+            owner=target.owner,
         )
 
     async def BeginUpload(self, request: pb.BeginUploadRequest, context: Context) -> pb.BeginUploadResponse:
@@ -128,6 +129,7 @@ class FileServicer(ModelCalls):
             convert.name_from_message(request.target),
             convert.policy_from_message(request.on_conflict),
             numbered_extension=request.numbered_extension,
+            owner=request.owner,
         )
         return pb.CopyResponse(file=convert.info_to_message(info))
 

@@ -1,11 +1,11 @@
-"""A few connections for reading; each read sees one moment."""
+"""A few connections, for reads that see one moment each and for changes that are transactions."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import asyncpg
 
@@ -26,7 +26,7 @@ SIZE = 4
 class Pool:
     """Connections that are made when they are needed, and again when they broke.
 
-    Nothing is reset between reads, which would take longer than most of them do: reads leave nothing behind.
+    Nothing is reset between two uses, which would take longer than most of them do: they leave nothing behind.
     """
 
     def __init__(self, address: Address, first: Connection, name: str, size: int) -> None:
@@ -73,6 +73,29 @@ class Pool:
                     if is_new or not is_lost(error):
                         raise Unavailable(f"the {self._name} cannot be read: {reason(error)}") from error
 
+    async def change(self, write: Read[T]) -> T:
+        """What `write` answers in a transaction, once that is committed; it may be carried out anew from its beginning.
+
+        What `write` raises undoes it and passes through, also the errors of the driver that speak of other
+        transactions (`asyncpg.TransactionRollbackError`).
+
+        Raises:
+            Unavailable: the database cannot be written, or whether it was is not known.
+        """
+        async with self._places:
+            while True:
+                connection, is_new = await self._take()
+                attempt = _Attempt(write)
+                try:
+                    await self._use(connection, attempt.run)
+                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                    if attempt.is_committing:
+                        raise Unavailable(f"whether the {self._name} changed is not known: {reason(error)}") from error
+                    if is_new or not is_lost(error):
+                        raise Unavailable(f"the {self._name} cannot be written: {reason(error)}") from error
+                else:
+                    return attempt.answer()
+
     async def close(self) -> None:
         """Close the connections; reads under way end by themselves."""
         self._closed = True
@@ -105,3 +128,34 @@ class Pool:
         else:
             self._idle.append(connection)
         return found
+
+
+class _Attempt(Generic[T]):
+    """One transaction: what `write` raises is kept while it is undone, for it says nothing against the connection."""
+
+    def __init__(self, write: Read[T]) -> None:
+        self._write = write
+        self._answers: list[T] = []
+        self._error: Exception | None = None
+        self.is_committing = False
+
+    async def run(self, connection: Connection) -> None:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            self._answers.append(await self._write(connection))
+        except Exception as error:
+            if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError) and not isinstance(
+                error, asyncpg.TransactionRollbackError
+            ):
+                raise
+            self._error = error
+            await transaction.rollback()
+        else:
+            self.is_committing = True
+            await transaction.commit()
+
+    def answer(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._answers[0]

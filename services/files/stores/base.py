@@ -70,20 +70,22 @@ class FileStore(ABC):
         expected_blake3: str | None = None,
         expected_size: int | None = None,
         replaced_blake3: str | None = None,
+        owner: str = "",
     ) -> FileInfo:
         """Store a content and answer with the name it got and its digest; durable on return.
 
         With NUMBER the name's filename is a prefix and `numbered_extension` (such as ".png") follows the
         counter; numbers only go up, and no two writers get the same. With RENAME a file of the same
         content under one of the candidate names is the answer. With OVERWRITE and `replaced_blake3` the file is
-        replaced only while its content has that digest. An error that `chunks` raises passes through.
+        replaced only while its content has that digest. The file counts towards the quota of `owner`, if that is set.
+        An error that `chunks` raises passes through.
 
         Raises:
             InvalidArgument: the kind is read-only, a part of the subfolder is a file, or OVERWRITE meets a folder.
             AlreadyExists: FAIL, and the name is taken.
             Aborted: the file has not the content that was to be replaced, or is gone.
             DataLoss: the content is not what `expected_blake3` or `expected_size` (bytes) promised.
-            ResourceExhausted: there is no space left.
+            ResourceExhausted: there is no space left, or the owner's quota is used up.
         """
 
     async def write_model(self, target: Target, chunks: AsyncIterable[bytes]) -> FileInfo:
@@ -230,7 +232,13 @@ class FileStore(ABC):
 
     @abstractmethod
     async def copy(
-        self, source: FileName | str, target: FileName, on_conflict: OnConflict, *, numbered_extension: str = ""
+        self,
+        source: FileName | str,
+        target: FileName,
+        on_conflict: OnConflict,
+        *,
+        numbered_extension: str = "",
+        owner: str = "",
     ) -> FileInfo:
         """Give a content one more name, and describe it under that; durable on return.
 

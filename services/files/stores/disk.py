@@ -71,9 +71,10 @@ class DiskStore(base.FileStore):
         expected_blake3: str | None = None,
         expected_size: int | None = None,
         replaced_blake3: str | None = None,
+        owner: str = "",
     ) -> FileInfo:
         base.check_target(name, on_conflict, numbered_extension, replaced_blake3)
-        target = Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3)
+        target = Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3, owner)
         return await self._write(target, chunks, Spool(str(self._folder.incoming)))
 
     async def write_model(self, target: Target, chunks: AsyncIterable[bytes]) -> FileInfo:
@@ -206,10 +207,16 @@ class DiskStore(base.FileStore):
         return await self._in_thread(rename)
 
     async def copy(
-        self, source: FileName | str, target: FileName, on_conflict: OnConflict, *, numbered_extension: str = ""
+        self,
+        source: FileName | str,
+        target: FileName,
+        on_conflict: OnConflict,
+        *,
+        numbered_extension: str = "",
+        owner: str = "",
     ) -> FileInfo:
         base.check_target(target, on_conflict, numbered_extension)
-        wanted = Target(target, on_conflict, numbered_extension)
+        wanted = Target(target, on_conflict, numbered_extension, owner=owner)
 
         def duplicate() -> FileInfo:
             info, reading = self._start_reading(source)

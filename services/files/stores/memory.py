@@ -47,11 +47,13 @@ class MemoryStore(base.FileStore):
         expected_blake3: str | None = None,
         expected_size: int | None = None,
         replaced_blake3: str | None = None,
+        owner: str = "",
     ) -> FileInfo:
         base.check_target(name, on_conflict, numbered_extension, replaced_blake3)
         content = b"".join([chunk async for chunk in chunks])
         return self._place(
-            Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3), content
+            Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3, owner),
+            content,
         )
 
     async def write_model(self, target: Target, chunks: AsyncIterable[bytes]) -> FileInfo:
@@ -126,10 +128,16 @@ class MemoryStore(base.FileStore):
         return info
 
     async def copy(
-        self, source: FileName | str, target: FileName, on_conflict: OnConflict, *, numbered_extension: str = ""
+        self,
+        source: FileName | str,
+        target: FileName,
+        on_conflict: OnConflict,
+        *,
+        numbered_extension: str = "",
+        owner: str = "",
     ) -> FileInfo:
         base.check_target(target, on_conflict, numbered_extension)
-        return self._place(Target(target, on_conflict, numbered_extension), self._find(source).content)
+        return self._place(Target(target, on_conflict, numbered_extension, owner=owner), self._find(source).content)
 
     def _place(self, target: Target, content: bytes, expected_blake3: str | None = None) -> FileInfo:
         shelf = _Shelf(self._files, content)

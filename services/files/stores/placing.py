@@ -79,7 +79,7 @@ def place(
         shelf.replace(name, replaced_blake3)
         return name
     if on_conflict is OnConflict.RENAME:
-        return next(it for it in _renamed(name) if shelf.put(it) or shelf.holds(it))
+        return next(it for it in renamed(name) if shelf.put(it) or shelf.holds(it))
     if on_conflict is OnConflict.NUMBER:
         return next(it for it in _numbered(shelf, counters, name, numbered_extension) if shelf.put(it))
     if not shelf.put(name):
@@ -87,7 +87,7 @@ def place(
     return name
 
 
-def _renamed(name: FileName) -> Iterator[FileName]:
+def renamed(name: FileName) -> Iterator[FileName]:
     yield name
     stem, extension = posixpath.splitext(name.filename)
     for number in count(1):

@@ -1,11 +1,12 @@
-"""Every file store: in memory, on disk, and behind gRPC."""
+"""Every file store: in memory, on disk, in buckets of S3 servers with names in databases, and behind gRPC."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from services.files.client import FileClient
@@ -13,34 +14,102 @@ from services.files.servicer import file_servicer
 from services.files.stores.base import FileStore
 from services.files.stores.disk import DiskStore
 from services.files.stores.memory import MemoryStore
+from services.files.stores.names.postgres import PostgresNames
+from services.files.stores.names.sqlite import SqliteNames
+from services.files.stores.names.store import Names
+from services.files.stores.s3 import bucket
+from services.files.stores.s3.bucket import Bucket
+from services.files.stores.s3.store import S3Store
+from services.files.stores.with_local_models import WithLocalModels
 from services.rpc.server import serve
 from tests.contract.files.operations import MODEL, WEIGHTS
+from tests.object_servers import ObjectServer
+from tests.object_servers import moto as moto
+from tests.object_servers import seaweed as seaweed
+from tests.postgres import PostgresServer
+from tests.postgres import postgres as postgres
 
 
-async def memory(stack: AsyncExitStack, folder: Path) -> FileStore:
-    return await stack.enter_async_context(MemoryStore({MODEL: WEIGHTS}))
+class Ground:
+    """What a store of one test is built on; servers are started when they are asked for."""
+
+    def __init__(self, stack: AsyncExitStack, folder: Path, request: pytest.FixtureRequest) -> None:
+        self.stack = stack
+        self.folder = folder
+        self._request = request
+
+    def server(self, name: str) -> ObjectServer:
+        server: ObjectServer = self._request.getfixturevalue(name)
+        return server
+
+    def postgres(self) -> PostgresServer:
+        server: PostgresServer = self._request.getfixturevalue("postgres")
+        return server
 
 
-async def disk(stack: AsyncExitStack, folder: Path) -> FileStore:
+async def memory(ground: Ground) -> FileStore:
+    return await ground.stack.enter_async_context(MemoryStore({MODEL: WEIGHTS}))
+
+
+async def disk(ground: Ground) -> FileStore:
+    return await ground.stack.enter_async_context(on_disk(ground.folder))
+
+
+async def moto_sqlite(ground: Ground) -> FileStore:
+    return await in_bucket(ground, "moto", SqliteNames(ground.folder / "data" / "names.sqlite3"))
+
+
+async def remote(ground: Ground) -> FileStore:
+    return await behind_grpc(ground, await disk(ground))
+
+
+async def remote_seaweed_postgres(ground: Ground) -> FileStore:
+    names = PostgresNames(await emptied(ground.postgres()))
+    return await behind_grpc(ground, await in_bucket(ground, "seaweed", names))
+
+
+async def in_bucket(ground: Ground, server: str, names: Names) -> FileStore:
+    files = S3Store(Bucket(ground.server(server).location()), names)
+    return await ground.stack.enter_async_context(WithLocalModels(files, on_disk(ground.folder)))
+
+
+async def behind_grpc(ground: Ground, store: FileStore) -> FileStore:
+    server = await ground.stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(store)]))
+    return await ground.stack.enter_async_context(FileClient(server.address))
+
+
+async def emptied(server: PostgresServer) -> str:
+    """The URL of a database without names: one for all tests, since making one takes longer than a test."""
+    try:
+        await server.execute("CREATE DATABASE names")
+    except asyncpg.DuplicateDatabaseError:
+        tables = "file_names, file_blobs, file_counters, file_owners, file_uploads, file_store"
+        with suppress(asyncpg.UndefinedTableError):
+            await server.execute(f"TRUNCATE {tables}", "names")
+    return server.url("names")
+
+
+def on_disk(folder: Path) -> DiskStore:
     model = folder / "models" / MODEL.path
     model.parent.mkdir(parents=True)
     model.write_bytes(WEIGHTS)
-    return await stack.enter_async_context(DiskStore(folder / "data", (folder / "models",)))
+    return DiskStore(folder / "data", (folder / "models",))
 
 
-async def remote(stack: AsyncExitStack, folder: Path) -> FileStore:
-    server = await stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(await disk(stack, folder))]))
-    return await stack.enter_async_context(FileClient(server.address))
-
-
-BUILD: dict[str, Callable[[AsyncExitStack, Path], Awaitable[FileStore]]] = {
+BUILD: dict[str, Callable[[Ground], Awaitable[FileStore]]] = {
     "memory": memory,
     "disk": disk,
+    "moto_sqlite": moto_sqlite,
     "remote": remote,
+    "remote_seaweed_postgres": remote_seaweed_postgres,
 }
 
 
 @pytest.fixture(params=BUILD)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[FileStore]:
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[FileStore]:
+    # Interpreters that end are what the wait is for.
+    monkeypatch.setattr(bucket, "DRAIN", 0.0)
     async with AsyncExitStack() as stack:
-        yield await BUILD[request.param](stack, tmp_path)
+        yield await BUILD[request.param](Ground(stack, tmp_path, request))

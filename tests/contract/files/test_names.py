@@ -15,7 +15,7 @@ from services.errors import InvalidArgument
 from services.files.chunks import one_chunk
 from services.files.records import FileKind, FileName, OnConflict, Target
 from services.files.stores.base import FileStore
-from tests.contract.files.conftest import BUILD
+from tests.contract.files.conftest import BUILD, Ground
 from tests.contract.files.operations import get, output, put
 from tests.hostile_names import HONEST_PARTS, HOSTILE_PARTS, HOSTILE_SUBFOLDERS, PARTS, SPELLINGS
 
@@ -100,7 +100,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         folder = tmp_path_factory.mktemp("fuzzed")
 
         async def build() -> FileStore:
-            return await BUILD[request.param](stack, folder)
+            return await BUILD[request.param](Ground(stack, folder, request))
 
         store = runner.run(build())
         try:

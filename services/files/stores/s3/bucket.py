@@ -11,11 +11,12 @@ from typing import Any, Self
 
 import msgspec
 import obstore
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
 from services.errors import FailedPrecondition, Unavailable
 from services.files.stores.s3.failures import store_failures
-from services.files.stores.s3.location import Location
+from services.files.stores.s3.location import Credentials, Location
 from services.files.stores.s3.multipart import Multipart
 
 #: Seconds that obstore's threads get to end their work before the interpreter does: one that hands over a result while
@@ -55,9 +56,7 @@ class Bucket:
             prefix=location.prefix or None,
             endpoint=location.endpoint,
             region=location.region,
-            access_key_id=location.credentials.key_id,
-            secret_access_key=location.credentials.secret,
-            **({"session_token": location.credentials.token} if location.credentials.token else {}),
+            config=_identity(location.credentials),
             virtual_hosted_style_request=False,
             client_options=options,
             retry_config=retry,
@@ -88,6 +87,25 @@ class Bucket:
         with store_failures(path):
             await obstore.put_async(self._store, path, content, use_multipart=False)
 
+    async def put_new(self, path: str, content: bytes) -> bool:
+        """Make an object unless there is one, and say whether it was made."""
+        with store_failures(path):
+            try:
+                await obstore.put_async(self._store, path, content, use_multipart=False, mode="create")
+            except AlreadyExistsError:
+                return False
+        return True
+
+    async def get(self, path: str) -> bytes | None:
+        """A small object, None when there is none."""
+        with store_failures(path):
+            try:
+                return bytes(await (await obstore.get_async(self._store, path)).bytes_async())
+            except FileNotFoundError as error:
+                if "NoSuchBucket" in str(error):
+                    raise
+                return None
+
     async def read(self, path: str, start: int, end: int) -> memoryview:
         """The bytes of an object from start to end, at least one."""
         with store_failures(path):
@@ -113,6 +131,11 @@ class Bucket:
             if page is None:
                 return
             yield [Object(it["path"], it["size"], it["last_modified"].timestamp()) for it in page]
+
+
+def _identity(credentials: Credentials) -> Any:
+    identity = {"access_key_id": credentials.key_id, "secret_access_key": credentials.secret}
+    return identity | ({"session_token": credentials.token} if credentials.token else {})
 
 
 def _drain_at_exit() -> None:
