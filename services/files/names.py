@@ -34,6 +34,8 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # What turns the direction of the text around it, so that "cat\u202egnp.exe" is shown as a picture. Marks that concern
 # their neighbours alone are in names that people and messengers give.
 _TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+# Most names: what no other rule here has anything to say about.
+_PLAIN = re.compile(r"(?!(con|prn|aux|nul|com|lpt))[a-z0-9_][a-z0-9_ .()-]{0,254}", re.IGNORECASE | re.ASCII)
 _DRIVE = re.compile(r"[A-Za-z]:")
 # Windows opens a device for these, whatever extension follows.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$) *(\..*)?", re.IGNORECASE)
@@ -81,6 +83,11 @@ def is_valid(name: FileName) -> bool:
     except InvalidArgument:
         return False
     return True
+
+
+def is_filename(name: FileName) -> bool:
+    """Whether a file can have this name in a subfolder that can have files."""
+    return _complaint(name.filename) is None and (name.kind is not FileKind.MODELS or bool(name.subfolder))
 
 
 def parse(kind: FileKind, subfolder: str, filename: str) -> FileName:
@@ -180,6 +187,8 @@ def _validate_part(part: str, what: str) -> None:
 
 
 def _complaint(part: str) -> str | None:
+    if _PLAIN.fullmatch(part):
+        return None
     if part in ("", ".", ".."):
         return "is not a name"
     if "/" in part or "\\" in part:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -63,6 +65,12 @@ class DigestIndex:
         rows = self._run(query, path, version.size, version.mtime_ns)
         return rows[0][0] if rows else None
 
+    def get_all(self, paths: Sequence[str]) -> dict[str, tuple[Version, str]]:
+        """What is known about those of some paths of which anything is known: the version, and its digest."""
+        query = "SELECT path, size, mtime_ns, blake3 FROM digests WHERE path IN (SELECT value FROM json_each(?))"
+        rows = self._run(query, json.dumps(paths))
+        return {path: (Version(size, mtime_ns), digest) for path, size, mtime_ns, digest in rows}
+
     def put(self, path: str, version: Version, blake3: str) -> None:
         """Remember the digest of a path's content instead of what was known about it."""
         query = "INSERT OR REPLACE INTO digests (path, size, mtime_ns, blake3) VALUES (?, ?, ?, ?)"
@@ -77,7 +85,7 @@ class DigestIndex:
         """Know nothing about a path."""
         self._run("DELETE FROM digests WHERE path = ?", path)
 
-    def _run(self, query: str, *values: str | int) -> list[tuple[str, int, int]]:
+    def _run(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
         try:
             with self._lock:
                 return self._database.execute(query, values).fetchall()

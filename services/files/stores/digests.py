@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from blake3 import blake3
 
@@ -24,6 +25,16 @@ class Digests:
     def known(self, name: FileName, version: Version) -> str | None:
         """The digest of a file, when it was computed for this version."""
         return self._index.get(str(name), version)
+
+    def all_known(self, versions: Mapping[FileName, Version]) -> dict[FileName, str]:
+        """The digests of those files whose digests were computed for these versions."""
+        known = self._index.get_all([str(name) for name in versions])
+        found: dict[FileName, str] = {}
+        for name, version in versions.items():
+            known_version, digest = known.get(str(name), (None, ""))
+            if known_version == version:
+                found[name] = digest
+        return found
 
     def remember(self, name: FileName, version: Version, digest: str) -> None:
         """Keep a digest that was computed while the file was written."""

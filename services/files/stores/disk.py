@@ -20,6 +20,7 @@ from services.files.stores.data_folder import DataFolder, readable_folders
 from services.files.stores.digest_index import DigestIndex, Version
 from services.files.stores.digests import Digests
 from services.files.stores.disk_errors import disk_errors
+from services.files.stores.places import Place
 from services.files.stores.reading import Reading
 from services.files.stores.shelf import Shelves, file_info, outlives_power
 from services.files.stores.spool import Spool
@@ -233,10 +234,10 @@ class DiskStore(base.FileStore):
         return await asyncio.get_running_loop().run_in_executor(self._hashers, duplicate)
 
     def _open(self) -> None:
-        models = readable_folders(self._models)
+        models = [Place.of(folder, is_open=True) for folder in readable_folders(self._models)]
         self._folder = DataFolder.open(self._data)
-        folders = {kind: [str(self._folder.folder(kind))] for kind in FileKind if not kind.is_read_only}
-        self._tree = Tree({**folders, FileKind.MODELS: models})
+        places = {kind: [Place.of(str(self._folder.folder(kind)))] for kind in FileKind if not kind.is_read_only}
+        self._tree = Tree({**places, FileKind.MODELS: models})
         self._index = DigestIndex(self._folder.index)
         self._digests = Digests(self._tree, self._index)
         self._shelves = Shelves(self._tree, self._digests)
@@ -337,17 +338,15 @@ class DiskStore(base.FileStore):
 
     def _page(self, kind: FileKind, subfolder: str, recursive: bool, limit: int, page_token: str) -> base.FilePage:
         start = paging.position(page_token, subfolder)
-        page: list[FileInfo] = []
-        for entry in self._tree.walk(kind, subfolder, recursive):
-            if paging.sort_key(entry.name) <= start:
-                continue
+        page: dict[FileName, Version] = {}
+        for entry in self._tree.walk(kind, subfolder, recursive, start):
             status = self._tree.look(entry)
             if status is None:
                 continue
             if len(page) == limit:
-                return page, paging.token_after(page[-1].name)
-            page.append(self._info(entry.name, Version.of(status)))
-        return page, ""
+                return self._shelves.describe_all(page), paging.token_after(next(reversed(page)))
+            page[entry.name] = Version.of(status)
+        return self._shelves.describe_all(page), ""
 
     def _info(self, name: FileName, version: Version) -> FileInfo:
         return file_info(name, version, self._digests.known(name, version))

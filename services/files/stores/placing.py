@@ -34,7 +34,7 @@ class Shelf(Protocol):
         """Whether this very content is found under a name."""
 
     def filenames(self, beside: FileName) -> Iterable[str]:
-        """All filenames in the folder that a name is in."""
+        """The filenames in the folder that a name is in; those that do not begin with its own may be left out."""
 
 
 class Counters:

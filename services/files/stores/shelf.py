@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from services.errors import Aborted, InvalidArgument, NotFound
 from services.files.records import FileInfo, FileKind, FileName, Target
@@ -34,6 +34,11 @@ class Shelves:
         version = Version.of(status)
         return file_info(name, version, self.digests.known(name, version))
 
+    def describe_all(self, versions: Mapping[FileName, Version]) -> list[FileInfo]:
+        """What is known about files whose versions were just seen."""
+        known = self.digests.all_known(versions)
+        return [file_info(name, version, known.get(name)) for name, version in versions.items()]
+
 
 class DiskShelf:
     """A finished content that waits for its name; implements `placing.Shelf`. Blocking."""
@@ -57,7 +62,8 @@ class DiskShelf:
     def put(self, name: FileName) -> bool:
         path = self._path(name)
         try:
-            self._content.link(path)
+            with self._shelves.tree.adding(path):
+                self._content.link(path)
         except FileExistsError:
             return False
         self._placed(name, path)
@@ -79,7 +85,7 @@ class DiskShelf:
             return False
 
     def filenames(self, beside: FileName) -> list[str]:
-        return self._shelves.tree.filenames(beside.kind, beside.subfolder)
+        return self._shelves.tree.filenames(beside)
 
     def _path(self, name: FileName) -> str:
         path = self._shelves.tree.path_to_write(name)

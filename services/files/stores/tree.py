@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import heapq
 import os
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-
-import msgspec
+from contextlib import AbstractContextManager
 
 from services.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from services.files import names
 from services.files.records import FileKind, FileName
 from services.files.stores.disk_errors import disk_errors
-from services.files.stores.paging import sort_key
+from services.files.stores.listings import Listings
+from services.files.stores.paging import SortKey
+from services.files.stores.places import Place
+from services.files.stores.walking import Entry, walk
 
 # NONBLOCK: opening a pipe that somebody put there must not wait for its other end.
 _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -26,24 +26,15 @@ _OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 SWEPT_AFTER = 24 * 3600.0
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """A file that a walk came across; it may be gone, or a link to no file, by the time it is looked at."""
-
-    name: FileName
-    #: absolute
-    path: str
-    is_link: bool
-
-
 class Tree:
-    """The folders of each kind; the first one that has a file wins, and is the one that is written to.
+    """The places of each kind; the first one that has a file wins, and is the one that is written to.
 
-    Links are followed as long as they stay in their kind's folder. Blocking; raises our own errors.
+    Links are followed as long as they stay in their place, and anywhere in open ones. Blocking; raises our own errors.
     """
 
-    def __init__(self, folders: Mapping[FileKind, Sequence[str]]) -> None:
-        """A tree of absolute folders, which may be links themselves."""
-        self._tops = {kind: [os.path.realpath(folder) for folder in all_] for kind, all_ in folders.items()}
+    def __init__(self, places: Mapping[FileKind, Sequence[Place]]) -> None:
+        self._places = places
+        self._listings = Listings()
 
     def find(self, name: FileName) -> tuple[str, os.stat_result]:
         """Where a regular file is, free of links, and its status.
@@ -53,9 +44,11 @@ class Tree:
             InvalidArgument: this is not a name, or a link leads out of the kind's folder.
         """
         names.validate(name)
-        for top in self._tops.get(name.kind, ()):
+        for place in self._places.get(name.kind, ()):
             with disk_errors(name):
-                path = names.resolve(top, name.path)
+                path = place.resolve(name.path)
+                if path is None:
+                    continue
                 try:
                     status = os.lstat(path)
                 except (FileNotFoundError, NotADirectoryError):
@@ -76,7 +69,7 @@ class Tree:
         Raises:
             InvalidArgument: a part of the subfolder is a file, or a link leads out of the kind's folder.
         """
-        folder = names.resolve(self._tops[name.kind][0], name.subfolder)
+        folder = self._folder(name)
         try:
             if not os.path.isdir(folder):
                 _make_folders(folder)
@@ -93,8 +86,6 @@ class Tree:
             FailedPrecondition: there is no folder of models.
             InvalidArgument: a part of the path is a file, or a link leads out of the kind's folder.
         """
-        if not self._tops[model.kind]:
-            raise FailedPrecondition("there is no folder of models")
         folder = self.path_to_write(FileName(model.kind, model.subfolder.partition("/")[0], names.INCOMING))
         with disk_errors(model):
             os.makedirs(folder, exist_ok=True)
@@ -104,7 +95,7 @@ class Tree:
     def remove(self, name: FileName) -> None:
         """Remove a file durably, or the link that is found under its name; raises as `find`."""
         self.find(name)
-        folder = names.resolve(self._tops[name.kind][0], name.subfolder)
+        folder = self._folder(name)
         with disk_errors(name):
             os.unlink(os.path.join(folder, name.filename))
             sync_folder(folder)
@@ -117,7 +108,7 @@ class Tree:
             NotFound, InvalidArgument: as `find` and `path_to_write`; or the target is a folder.
         """
         self.find(source)
-        old = os.path.join(names.resolve(self._tops[source.kind][0], source.subfolder), source.filename)
+        old = os.path.join(self._folder(source), source.filename)
         new = self.path_to_write(target)
         with disk_errors(target):
             if replace:
@@ -127,41 +118,59 @@ class Tree:
             for folder in {os.path.dirname(old), os.path.dirname(new)}:
                 sync_folder(folder)
 
-    def filenames(self, kind: FileKind, subfolder: str) -> list[str]:
-        """Everything in a folder."""
+    def filenames(self, prefix: FileName) -> list[str]:
+        """What is in a folder and has a name that begins with another."""
         try:
-            return os.listdir(names.resolve(self._tops[kind][0], subfolder))
+            return self._listings.beginning_with(self._folder(prefix), prefix.filename)
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def walk(self, kind: FileKind, subfolder: str, recursive: bool) -> Iterator[Entry]:
-        """The files of a folder in the order of `paging.sort_key`; links to folders are not descended into."""
-        walks = [_walk(top, kind, subfolder, recursive) for top in self._tops.get(kind, ())]
-        if len(walks) == 1:
-            return walks[0]
-        merged = heapq.merge(*walks, key=lambda entry: sort_key(entry.name))
-        return (next(same) for _, same in groupby(merged, key=lambda entry: entry.name))
+    def adding(self, path: str) -> AbstractContextManager[None]:
+        """Around giving a file its path."""
+        return self._listings.adding(path)
+
+    def walk(self, kind: FileKind, subfolder: str, recursive: bool, after: SortKey) -> Iterator[Entry]:
+        """The files of a folder behind `after`, in the order of `paging.sort_key`."""
+        return walk(self._listings, self._places.get(kind, ()), kind, subfolder, recursive, after)
 
     def folders(self, kind: FileKind, subfolder: str) -> list[str]:
-        """The folders in a folder that files can have names in, in order; links to folders are none."""
-        found: set[str] = set()
-        for top in self._tops.get(kind, ()):
-            try:
-                with os.scandir(names.resolve(top, subfolder)) as entries:
-                    found |= {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
-            except (FileNotFoundError, NotADirectoryError):
-                continue
+        """The folders in a folder that files can have names in, in order; links to folders only in open places."""
         inside = f"{subfolder}/" if subfolder else ""
+        found: set[str] = set()
+        for place in self._places.get(kind, ()):
+            if place.inside != subfolder and place.inside.startswith(inside) and os.path.isdir(place.top):
+                found.add(place.inside.removeprefix(inside).partition("/")[0])
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                folder = place.resolve(subfolder)
+                if folder is not None:
+                    listing = self._listings.get(folder)
+                    found.update(listing.folders, listing.linked_folders if place.is_open else ())
         return sorted(name for name in found if names.is_valid(FileName(kind, inside + name, "file")))
 
     def look(self, entry: Entry) -> os.stat_result | None:
         """The status of the file that a walk came across, None when it is not one that can be read."""
         try:
-            if entry.is_link or not names.is_valid(entry.name):
+            if entry.is_link:
                 return self.find(entry.name)[1]
-            return os.lstat(entry.path)
+            if not names.is_filename(entry.name):
+                return None
+            status = os.lstat(entry.path)
+            return status if stat.S_ISREG(status.st_mode) else None
         except (OSError, InvalidArgument, NotFound):
             return None
+
+    def _folder(self, name: FileName) -> str:
+        """The folder to write a file to.
+
+        Raises:
+            FailedPrecondition: there is no place for files of this kind.
+            InvalidArgument: a link leads out of it.
+        """
+        for place in self._places.get(name.kind, ()):
+            folder = place.resolve(name.subfolder)
+            if folder is not None:
+                return folder
+        raise FailedPrecondition(f"there is no folder of {name.kind.value}")
 
 
 def _sweep(folder: str, before: float) -> None:
@@ -187,26 +196,6 @@ def _rename_to_free(old: str, new: str, target: FileName) -> None:
     except FileExistsError as error:
         raise AlreadyExists(f"{target} exists") from error
     os.unlink(old)
-
-
-def _walk(top: str, kind: FileKind, subfolder: str, recursive: bool) -> Iterator[Entry]:
-    folders: list[str] = []
-    try:
-        with os.scandir(names.resolve(top, subfolder)) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            folders.append(entry.name)
-        elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
-            yield Entry(FileName(kind, subfolder, entry.name), entry.path, entry.is_symlink())
-    if not recursive:
-        return
-    for folder in folders:
-        below = f"{subfolder}/{folder}" if subfolder else folder
-        if below.count("/") < names.MAX_SUBFOLDER_PARTS:
-            yield from _walk(top, kind, below, recursive)
 
 
 def _make_folders(folder: str) -> None:

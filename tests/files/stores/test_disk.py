@@ -219,6 +219,21 @@ async def test_no_link_leads_out_of_a_kind(store: DiskStore, data: Path, tmp_pat
     assert [file.name.path for file in listed] == ["cat.png", "inside"]
 
 
+async def test_models_may_be_links_to_where_there_is_room(data: Path, tmp_path: Path) -> None:
+    models, big = tmp_path / "models", tmp_path / "big disk"
+    for folder in (models / "vae", big / "loras"):
+        folder.mkdir(parents=True)
+    (big / "loras" / "a").write_bytes(b"a")
+    (big / "b").write_bytes(b"b")
+    (models / "loras").symlink_to(big / "loras")
+    (models / "vae" / "b").symlink_to(big / "b")
+    async with DiskStore(data, (models,)) as store:
+        files, _ = await store.list(FileKind.MODELS, recursive=True)
+        assert [file.name.path for file in files] == ["loras/a", "vae/b"]
+        assert [await get(store, file.name) for file in files] == [b"a", b"b"]
+        assert await store.list_folders(FileKind.MODELS) == ["loras", "vae"]
+
+
 async def test_overwriting_or_deleting_a_link_leaves_alone_what_it_leads_to(
     store: DiskStore, data: Path, tmp_path: Path
 ) -> None:
