@@ -55,6 +55,11 @@ class Session:
         """Whether what is sent has a chance to arrive."""
         return not self._ended
 
+    @property
+    def device(self) -> str:
+        """What it runs prompts on, by name; empty where it has not said."""
+        return ", ".join(device.name for device in self._devices)
+
     def send(self, message: QueueMessage) -> None:
         """Put a message on its way."""
         if isinstance(message, Assignment):

@@ -148,8 +148,10 @@ def submit(life: Life) -> Step:
     return _step(None, life, [(life.submitted_at, Submitted())])
 
 
-def assign(life: Life, *, executor_id: str, token: str, now: float, lease_until: float) -> Step | None:
-    """Lease a waiting prompt to an executor."""
+def assign(
+    life: Life, *, executor_id: str, token: str, now: float, lease_until: float, device: str = ""
+) -> Step | None:
+    """Lease a waiting prompt to an executor, which will run it on a device of this name."""
     if life.state is not PromptState.PENDING:
         return None
     number = len(life.attempts) + 1
@@ -157,7 +159,7 @@ def assign(life: Life, *, executor_id: str, token: str, now: float, lease_until:
         life,
         state=PromptState.RUNNING,
         started_at=now,
-        attempts=(*life.attempts, Attempt(number, executor_id, now)),
+        attempts=(*life.attempts, Attempt(number, executor_id, now, device=device)),
         attempt_sequence=life.sequence + 1,
         lease_token=token,
         lease_until=lease_until,
@@ -201,20 +203,24 @@ def lose(
     counts: bool,
     max_attempts: int,
     now: float,
+    worker_lost: bool = False,
+    max_workers_lost: int | None = None,
     node_id: str = "",
     node_type: str = "",
 ) -> Step | None:
     """End an attempt that came to nothing: back into the queue, unless its attempts are used up or it was to stop.
 
-    The node is the one that ran at the end, as far as anybody knows; a prompt that is given up fails there.
+    Those with which a worker ended have a cap of their own, None for the same. The node is the one that ran at the end, as far as anybody knows; a prompt that is given up fails there.
     """
     if life.lease_token != token:
         return None
     if life.interrupt_requested:
         return _interrupted(life, reason, now)
-    ended = msgspec.structs.replace(_without_lease(life, reason, now), failures=life.failures + counts)
-    if counts and ended.failures >= max_attempts:
-        failure = ExecutionFailed(node_id, node_type, WORKER_LOST, _obituary(ended.attempts))
+    ended = _without_lease(life, reason, now, worker_lost=worker_lost)
+    ended = msgspec.structs.replace(ended, failures=life.failures + counts)
+    given_up = _why_given_up(ended, max_attempts, max_workers_lost or max_attempts) if counts else ""
+    if given_up:
+        failure = ExecutionFailed(node_id, node_type, WORKER_LOST, given_up)
         failed = msgspec.structs.replace(ended, state=PromptState.FAILED, finished_at=now)
         return _step(life.state, failed, [(now, failure)])
     waiting = msgspec.structs.replace(ended, state=PromptState.PENDING, started_at=None)
@@ -293,8 +299,8 @@ def _finished(life: Life, timed: TimedEvent, now: float) -> Life:
     return msgspec.structs.replace(ended, attempts=(*ended.attempts[:-1], last), state=state, finished_at=now)
 
 
-def _without_lease(life: Life, outcome: str, now: float) -> Life:
-    last = msgspec.structs.replace(life.attempts[-1], ended_at=now, outcome=outcome)
+def _without_lease(life: Life, outcome: str, now: float, *, worker_lost: bool = False) -> Life:
+    last = msgspec.structs.replace(life.attempts[-1], ended_at=now, outcome=outcome, worker_lost=worker_lost)
     return msgspec.structs.replace(life, attempts=(*life.attempts[:-1], last), lease_token=None, lease_until=None)
 
 
@@ -306,16 +312,25 @@ def _late(life: Life, deadline: Deadline) -> str:
     return f"{late}, {_history(life.attempts)}" if life.attempts else late
 
 
-def _obituary(attempts: Sequence[Attempt]) -> str:
-    return f"the prompt was given up {_history(attempts)}"
+def _why_given_up(life: Life, max_attempts: int, max_workers_lost: int) -> str:
+    """Why a prompt is not run again, for people; empty where it is."""
+    workers = sum(attempt.worker_lost for attempt in life.attempts)
+    if workers >= max_workers_lost:
+        return f"the prompt ended its worker {_count(workers, 'time')} and is given up {_history(life.attempts)}"
+    if life.failures >= max_attempts:
+        return f"the prompt was given up {_history(life.attempts)}"
+    return ""
 
 
 def _history(attempts: Sequence[Attempt]) -> str:
     tries = "; ".join(
         f"attempt {attempt.number} on {attempt.executor_id}: {attempt.outcome or 'under way'}" for attempt in attempts
     )
-    count = "1 attempt" if len(attempts) == 1 else f"{len(attempts)} attempts"
-    return f"after {count} ({tries})"
+    return f"after {_count(len(attempts), 'attempt')} ({tries})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _step(

@@ -64,6 +64,7 @@ class Queue:
         *,
         lease_seconds: float = 30.0,
         max_attempts: int = 3,
+        max_worker_losses: int = 0,
         clock: Clock | None = None,
         time_limits: TimeLimits = ANY_TIME,
         catalogue_timeout: float = FIRST_CATALOGUE_TIMEOUT,
@@ -110,6 +111,7 @@ class Queue:
             logs=self._logs,
             clock=self._clock,
             max_attempts=max_attempts,
+            max_worker_losses=max_worker_losses,
         )
         self._neighbours = Neighbours(
             store,

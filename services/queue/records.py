@@ -103,6 +103,10 @@ class Attempt(msgspec.Struct, frozen=True):
     outcome: str = ""
     #: what it ran on and used, once its worker has told
     record: RunRecord | None = None
+    #: what it runs on, as its executor calls it; empty where it has not said
+    device: str = ""
+    #: its worker ended in the middle of it
+    worker_lost: bool = False
 
 
 class Submitted(msgspec.Struct, frozen=True, tag=True):

@@ -144,6 +144,7 @@ class Scheduler:
         assign = partial(
             lives.assign,
             executor_id=session.executor_id,
+            device=session.device,
             token=secrets.token_urlsafe(TOKEN_BYTES),
             now=self._clock.now(),
             lease_until=self._leases.until(),

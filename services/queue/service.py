@@ -33,6 +33,9 @@ class Settings:
     max_attempts: int = setting(
         default=3, help="times that a prompt is begun before it fails, when executors are lost over it"
     )
+    max_worker_losses: int = setting(
+        default=0, help="times that a prompt may end its worker before it fails, 0 for as many as max-attempts"
+    )
     run_timeout: float = setting(
         default=0.0, help="seconds that an attempt may take where a prompt does not say, 0 for any time"
     )
@@ -76,6 +79,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             time_limits=limits,
             history=Limits(prompts=settings.history_max, days=settings.history_days),
             webhooks=webhooks,
+            max_worker_losses=settings.max_worker_losses,
         )
         await queue.start()
         try:
@@ -107,3 +111,5 @@ def _check(settings: Settings) -> None:
         raise InvalidArgument(f"history-max must not be negative, it is {settings.history_max}; 0 keeps everything")
     if not settings.history_days >= 0:
         raise InvalidArgument(f"history-days must not be negative, it is {settings.history_days}; 0 keeps for ever")
+    if settings.max_worker_losses < 0:
+        raise InvalidArgument(f"max-worker-losses must not be negative, it is {settings.max_worker_losses}")

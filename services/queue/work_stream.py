@@ -62,6 +62,7 @@ class WorkStreams:
         logs: LogKeeper,
         clock: Clock,
         max_attempts: int,
+        max_worker_losses: int,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -74,6 +75,8 @@ class WorkStreams:
         self._logs = logs
         self._clock = clock
         self._max_attempts = max_attempts
+        #: 0 for as many as attempts
+        self._max_worker_losses = max_worker_losses
 
     async def serve(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
         """One stream, from `Hello` until one end leaves."""
@@ -128,7 +131,7 @@ class WorkStreams:
         for life in await self._held_by(session.executor_id):
             assert life.lease is not None
             if life.lease not in held:
-                await self._lose(LeaseRelease(life.lease, _CAME_WITHOUT, _counts(life)))
+                await self._lose(LeaseRelease(life.lease, _CAME_WITHOUT, _counts(life)), worker_lost=False)
             elif life.interrupt_requested:
                 session.send(Interruption(life.lease))
         await self._renew(session, held)
@@ -209,16 +212,18 @@ class WorkStreams:
 
     async def _release(self, session: Session, release: LeaseRelease) -> None:
         session.released()
-        if not await self._lose(release):
+        if not await self._lose(release, worker_lost=release.counts_as_attempt):
             session.send(LeaseLost(release.lease, _NOT_YOURS))
 
-    async def _lose(self, lost: LeaseRelease) -> bool:
+    async def _lose(self, lost: LeaseRelease, *, worker_lost: bool) -> bool:
         transition = partial(
             lives.lose,
             token=lost.lease.token,
             reason=lost.reason,
             counts=lost.counts_as_attempt,
             max_attempts=self._max_attempts,
+            worker_lost=worker_lost,
+            max_workers_lost=self._max_worker_losses or None,
             now=self._clock.now(),
             node_id=lost.node_id,
             node_type=lost.node_type,

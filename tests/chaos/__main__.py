@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32), help="draws the faults and the load")
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--prompts", type=int, default=1000)
+    parser.add_argument("--poisons", type=int, default=5, help="prompts that kill their workers")
     parser.add_argument("--executors", type=int, default=3)
     parser.add_argument("--lease", type=float, default=3.0, help="seconds")
     parser.add_argument("--short", action="store_true", help="every kind of fault at one target instead of at all")
@@ -32,7 +33,7 @@ async def _run(chosen: argparse.Namespace) -> int:
     _say(f"seed {chosen.seed}, logs in {folder / 'system' / 'logs'}")
     async with running(folder / "system", Size(executors=chosen.executors, lease=chosen.lease)) as system:
         _say(f"started in {time.monotonic() - began:.1f} s")
-        storm = Storm(system, Load(chosen.clients, chosen.prompts), chosen.seed, _say)
+        storm = Storm(system, Load(chosen.clients, chosen.prompts, poisons=chosen.poisons), chosen.seed, _say)
         problems = await storm.run(everywhere=not chosen.short)
     for line in storm.report():
         _say(line)

@@ -34,6 +34,8 @@ class Load:
     prompts: int
     #: seconds of a prompt at most
     longest: float = 0.6
+    #: prompts that kill whoever runs them
+    poisons: int = 1
     #: prompts of a client that are under way at a time
     at_once: int = 3
 
@@ -146,7 +148,11 @@ class Storm:
 
 
 def _tasks(load: Load, chance: random.Random) -> Iterator[Task]:
-    for _ in range(load.prompts):
+    poisoned = set(chance.sample(range(load.prompts), load.poisons))
+    for number in range(load.prompts):
+        if number in poisoned:
+            yield Task(seconds=0.0, class_type="ChaosPoison")
+            continue
         is_stopped = chance.randrange(ONE_IS_STOPPED) == 0
         yield Task(
             seconds=chance.uniform(0.0, load.longest), stop_after=chance.uniform(0.0, 2.0) if is_stopped else None

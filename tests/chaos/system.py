@@ -32,6 +32,7 @@ class Size:
     lease: float = 3.0
     #: high: a prompt that fails because executors were lost over it would be lost to whoever waits for it
     max_attempts: int = 25
+    max_worker_losses: int = 3
 
 
 @dataclass
@@ -119,6 +120,7 @@ def _commands(
 ) -> dict[str, list[str]]:
     data = str(folder / "data")
     limits = ["--lease-seconds", str(size.lease), "--max-attempts", str(size.max_attempts)]
+    limits += ["--max-worker-losses", str(size.max_worker_losses)]
     commands = {
         "queue": ["queue", "--listen", f"127.0.0.1:{queue}", "--data", data, *limits],
         "files": ["files", "--listen", f"127.0.0.1:{files}", "--data", data, "--models", str(folder / "models")],

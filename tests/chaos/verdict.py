@@ -64,6 +64,8 @@ def read_ledger(system: System) -> dict[str, Counter[str]]:
 def _of_task(task: Task, prompt: Prompt, written: Counter[str]) -> Iterator[str]:
     yield from _of_prompt(prompt)
     expected = {PromptState.FAILED} if task.class_type == "ChaosPoison" else {PromptState.SUCCEEDED}
+    if task.class_type == "ChaosPoison" and "ended its worker" not in str(prompt.events[-1].body):
+        yield f"it killed its workers, and its end is {prompt.events[-1].body}"
     if task.stop_after is not None:
         expected |= {PromptState.CANCELLED, PromptState.INTERRUPTED}
     if prompt.state not in expected:

@@ -65,7 +65,8 @@ async def test_a_prompt_whose_worker_dies_is_tried_again_and_then_given_up(queue
     assert failure.exception_type == WORKER_LOST
     assert failure.exception_message.count("worker killed by signal 9") == 3
     prompt = await queue.get(prompt_id)
-    assert (prompt.state, len(prompt.attempts)) == (PromptState.FAILED, 3)
+    assert prompt.state is PromptState.FAILED
+    assert [(attempt.device, attempt.worker_lost) for attempt in prompt.attempts] == [("cpu", True)] * 3
 
 
 async def test_a_prompt_that_is_given_back_unharmed_loses_no_attempt(queue: Queue) -> None:

@@ -54,7 +54,7 @@ def test_a_prompt_that_kills_its_worker_is_given_up_and_the_next_one_runs(tmp_pa
         name, data = entry["status"]["messages"][-1]
         assert (name, data["node_id"], data["node_type"]) == ("execution_error", "2", "TestCrash")
         message = data["exception_message"]
-        assert message.startswith("the prompt was given up after 3 attempts (attempt 1 on ")
+        assert message.startswith("the prompt ended its worker 3 times and is given up after 3 attempts (attempt 1 on ")
         how = "worker killed by signal 9 (as the system does when memory runs out) while node 2 (TestCrash) ran"
         assert message.count(how) == 3
         errors = [frame["data"] for frame in frames if isinstance(frame, dict) and frame["type"] == "execution_error"]

@@ -23,13 +23,16 @@ from services.graph.events import (
 )
 from services.queue import life as lives
 from services.queue.leases import Leases
-from services.queue.life import Life, Step, Transition
+from services.queue.life import Deadline, Life, Step, Transition
 from services.queue.records import PromptState
 from services.queue.work import TimedEvent
 from tests.queue.clock import ManualClock
 
 #: Two moments at which a lease may end: one is earlier than the other, more does not matter.
 DEADLINES = (1.0, 2.0)
+
+#: Seconds that prompts may take; when a deadline has come, is somebody else's to know.
+TIMEOUTS = {"run_timeout": 3.0, "total_timeout": 9.0}
 
 #: A token that nobody was ever given.
 FORGED = "forged"
@@ -79,13 +82,14 @@ class Model:
     prompts: int
     executors: int
     max_attempts: int
+    max_workers_lost: int = 1
     #: times that a prompt may be given back without an attempt being counted
     returns: int = 1
 
     def first(self) -> World:
         """All prompts wait."""
         waiting = (
-            Life(prompt_id=f"p{n}", client_id="", state=PromptState.PENDING, submitted_at=0.0)
+            Life(prompt_id=f"p{n}", client_id="", state=PromptState.PENDING, submitted_at=0.0, **TIMEOUTS)
             for n in range(self.prompts)
         )
         return World(tuple(lives.submit(life).life for life in waiting))
@@ -106,6 +110,8 @@ class Model:
             yield Action("cancel", index, partial(lives.cancel, now=0.0))
             yield Action("ask to stop", index, lives.request_interrupt)
             yield Action("stop", index, partial(lives.stop, now=0.0))
+            whole = Deadline(0.0, TIMEOUTS["total_timeout"])
+            yield Action("time out", index, partial(lives.time_out, deadline=whole, now=0.0))
             for token in (FORGED, *(_token(life, number + 1) for number in range(attempts))):
                 yield from self._under_lease(index, life, token)
 
@@ -119,11 +125,15 @@ class Model:
             record = partial(lives.record, token=token, events=events, durable_before=0, now=0.0)
             yield Action(name, index, record, token)
         yield Action("lose", index, capped(lives.lose, token=token, reason="lost", counts=True), token)
+        workers_lost = partial(lives.lose, worker_lost=True, max_workers_lost=self.max_workers_lost)
+        yield Action("lose worker of", index, capped(workers_lost, token=token, reason="lost", counts=True), token)
         if len(life.attempts) - life.failures <= self.returns:
             yield Action("give back", index, capped(lives.lose, token=token, reason="lost", counts=False), token)
             # As the scheduler does where an executor leaves before it is told.
             back = partial(lives.lose, token=token, reason="lost", counts=False, max_attempts=1, now=0.0)
             yield Action("take back", index, back, token)
+        attempt = Deadline(0.0, TIMEOUTS["run_timeout"], token)
+        yield Action("time out", index, partial(lives.time_out, deadline=attempt, now=0.0), token)
         yield Action("interrupt", index, partial(lives.interrupt, token=token, reason="lost", now=0.0), token)
 
 
@@ -226,12 +236,17 @@ def _essence(life: Life) -> Essence:
         life.state,
         len(life.attempts),
         life.failures,
+        _workers_lost(life),
         life.executor_id if life.lease else None,
         life.lease,
         life.lease_until,
         life.interrupt_requested,
         life.sequence - life.attempt_sequence,
     )
+
+
+def _workers_lost(life: Life) -> int:
+    return sum(attempt.worker_lost for attempt in life.attempts)
 
 
 def _token(life: Life, number: int) -> str:
@@ -247,7 +262,7 @@ def _problem(world: World, life: Life, action: Action, step: Step | None, model:
         lambda: "a stale token changed something" if action.token and action.token != life.lease_token else "",
         lambda: "an unwanted prompt runs" if action.name == "assign" and life.prompt_id in world.unwanted else "",
         lambda: _renewed(life, action),
-        lambda: _wrong_events(life, step),
+        lambda: _wrong_events(life, step, model),
         lambda: _wrong_life(step.life, model),
         lambda: _wrong_leases(world, life, step.life),
     )
@@ -259,13 +274,19 @@ def _renewed(life: Life, action: Action) -> str:
     return "a lease ended that had been renewed" if stale else ""
 
 
-def _wrong_events(life: Life, step: Step) -> str:
+def _wrong_events(life: Life, step: Step, model: Model) -> str:
     durable = [event.sequence for event in step.events if event.is_durable]
     if durable != list(range(life.sequence + 1, step.life.sequence + 1)):
         return f"durable events are numbered {durable} after {life.sequence}, and the life says {step.life.sequence}"
     has_begun = life.state is PromptState.RUNNING and life.sequence > life.attempt_sequence
     if has_begun and any(isinstance(event.body, ExecutionStarted) for event in step.events):
         return "what was sent twice is kept twice"
+    gave_up = any(
+        isinstance(event.body, ExecutionFailed) and event.body.exception_type == lives.WORKER_LOST
+        for event in step.events
+    )
+    if gave_up and step.life.failures < model.max_attempts and _workers_lost(step.life) < model.max_workers_lost:
+        return f"the prompt was given up after {step.life.failures} attempts that count"
     ends = [event.is_terminal for event in step.events]
     if sum(ends) != step.life.state.is_terminal or any(ends[:-1]):
         return f"{sum(ends)} terminal events, and the prompt is {step.life.state.value}"
@@ -280,9 +301,9 @@ def _wrong_life(life: Life, model: Model) -> str:
         return f"the prompt is {life.state.value} and its attempts are {life.attempts}"
     if life.failures > model.max_attempts - (not life.state.is_terminal):
         return f"the prompt is {life.state.value} after {life.failures} attempts"
-    gave_up = life.state is PromptState.FAILED and life.attempts[-1].outcome != "failed"
-    if gave_up and life.failures < model.max_attempts:
-        return f"the prompt was given up after {life.failures} attempts that count"
+    workers = _workers_lost(life)
+    if workers >= model.max_workers_lost and not life.state.is_terminal:
+        return f"the prompt is {life.state.value} after it ended {workers} workers"
     if len(life.attempts) > model.max_attempts + model.returns:
         return f"the prompt was begun {len(life.attempts)} times"
     return ""

@@ -231,7 +231,7 @@ def test_prompts_arrive(state: PromptState) -> None:
         submitted_at=1.25,
         started_at=2.5 if state is not PromptState.PENDING else None,
         finished_at=3.75 if state.is_terminal else None,
-        attempts=(Attempt(1, "e", 2.5, 3.0, "lost"), Attempt(2, "f", 3.5)),
+        attempts=(Attempt(1, "e", 2.5, 3.0, "lost", device="cpu", worker_lost=True), Attempt(2, "f", 3.5)),
         events=(event,) if state.is_terminal else (),
         run_timeout=1.5,
         total_timeout=2.5,

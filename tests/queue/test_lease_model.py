@@ -12,14 +12,14 @@ import pytest
 
 from services.queue import life as lives
 from services.queue.leases import Leases
-from services.queue.life import Life, Step
+from services.queue.life import Deadline, Life, Step
 from services.queue.records import PromptState
 from services.queue.stores.base import NewPrompt, QueueStore
 from services.queue.stores.memory import MemoryStore
 from services.queue.stores.sqlite import SqliteStore
-from tests.queue.lease_model import Action, Exploration, Model, Violation, World
+from tests.queue.lease_model import TIMEOUTS, Action, Exploration, Model, Violation, World
 
-ONE = Model(prompts=1, executors=2, max_attempts=3, returns=2)
+ONE = Model(prompts=1, executors=2, max_attempts=3, max_workers_lost=2, returns=2)
 TWO = Model(prompts=2, executors=2, max_attempts=1)
 
 #: Ways into the model that are gone by the stores as well.
@@ -99,6 +99,7 @@ def _new(prompt_id: str, number: int) -> NewPrompt:
         node_errors_json=b"{}",
         content_digest=b"",
         submitted_at=0.0,
+        **TIMEOUTS,
     )
 
 
@@ -144,9 +145,16 @@ def taking_all_as_new(original: Worse) -> Worse:
     return worse
 
 
+def late_for_any_attempt(original: Worse) -> Worse:
+    def worse(life: Life, deadline: Deadline, **more: Any) -> Step | None:
+        return original(life, msgspec.structs.replace(deadline, lease_token=life.lease_token), **more)
+
+    return worse
+
+
 def keeping_the_lease(original: Callable[..., Life]) -> Callable[..., Life]:
-    def worse(life: Life, *more: Any) -> Life:
-        return msgspec.structs.replace(original(life, *more), lease_token=life.lease_token)
+    def worse(life: Life, *more: Any, **further: Any) -> Life:
+        return msgspec.structs.replace(original(life, *more, **further), lease_token=life.lease_token)
 
     return worse
 
@@ -173,10 +181,11 @@ WORSE: list[tuple[str, Callable[[Any], Any], str]] = [
     ("assign", in_any_state, "an end was not the end|an unwanted prompt runs|attempts are"),
     ("cancel", in_any_state, "the prompt is cancelled and its lease is|an end was not the end"),
     ("lose", forgetting_that_it_was_to_stop, "an unwanted prompt runs"),
-    ("lose", never_counting, "the prompt was begun 5 times"),
+    ("lose", never_counting, "is pending after it ended 1 workers"),
     ("lose", giving_up_never, "the prompt is pending after 3 attempts"),
     ("expire", not_asking_when_it_was_renewed, "a lease ended that had been renewed"),
     ("record", taking_all_as_new, "what was sent twice is kept twice"),
+    ("time_out", late_for_any_attempt, "a stale token changed something"),
     ("_without_lease", keeping_the_lease, "its lease is"),
     ("_finished", keeping_the_lease, "its lease is"),
     ("_step", skipping_a_number, "durable events are numbered"),

@@ -208,6 +208,40 @@ def test_a_prompt_that_was_to_stop_is_interrupted_when_its_time_is_over() -> Non
     assert step is not None and step.life.state is PromptState.INTERRUPTED
 
 
+def test_a_prompt_that_ends_its_workers_has_a_cap_of_its_own() -> None:
+    life = running()
+    for attempt in (1, 2):
+        step = lives.lose(
+            life,
+            token="token",
+            reason="worker killed by signal 11 while node 7 (Segfault) ran",
+            counts=True,
+            max_attempts=9,
+            worker_lost=True,
+            max_workers_lost=2,
+            now=5.0,
+            node_id="7",
+            node_type="Segfault",
+        )
+        assert step is not None
+        if attempt == 1:
+            between = lives.assign(step.life, executor_id="e", token="between", now=6.0, lease_until=36.0)
+            assert between is not None
+            expired = lose(between.life, "between")
+            assert expired is not None, "which counts, and is no worker's end"
+            again = lives.assign(expired.life, executor_id="f", token="token", now=6.0, lease_until=36.0)
+            assert again is not None
+            life = again.life
+    failure = step.events[-1].body
+    assert isinstance(failure, ExecutionFailed)
+    assert (failure.node_id, failure.exception_type) == ("7", lives.WORKER_LOST)
+    told = "worker killed by signal 11 while node 7 (Segfault) ran"
+    assert failure.exception_message == (
+        "the prompt ended its worker 2 times and is given up after 3 attempts"
+        f" (attempt 1 on e: {told}; attempt 2 on e: it died; attempt 3 on f: {told})"
+    )
+
+
 class Lifetime(RuleBasedStateMachine):
     """One prompt, with executors that report in any order, some with tokens that are no longer good."""
 

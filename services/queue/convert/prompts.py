@@ -332,6 +332,8 @@ def _attempt_to_proto(attempt: Attempt) -> pb.Attempt:
         ended_at_us=to_us(attempt.ended_at),
         outcome=attempt.outcome,
         record=record_to_proto(attempt.record) if attempt.record else None,
+        device=attempt.device,
+        worker_lost=attempt.worker_lost,
     )
 
 
@@ -343,4 +345,6 @@ def _attempt_from_proto(message: pb.Attempt) -> Attempt:
         from_optional_us(message.ended_at_us),
         message.outcome,
         record_from_proto(message.record) if message.HasField("record") else None,
+        device=message.device,
+        worker_lost=message.worker_lost,
     )
