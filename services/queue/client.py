@@ -170,6 +170,11 @@ class QueueClient:
         request = pb.ReleaseMemoryRequest(results=results)
         return list((await call(self._queue.ReleaseMemory(request, timeout=CALL_TIMEOUT))).executor_ids)
 
+    async def drain_executor(self, executor_id: str, *, undo: bool = False) -> None:
+        """See `Queue.drain_executor`."""
+        request = pb.DrainExecutorRequest(executor_id=executor_id, undo=undo)
+        await call(self._queue.DrainExecutor(request, timeout=CALL_TIMEOUT))
+
     async def watch(
         self, prompt_id: str = "", *, after_sequence: int = 0, previews: bool = False
     ) -> AsyncGenerator[Batch, None]:

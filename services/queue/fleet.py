@@ -10,7 +10,7 @@ from services.queue.clock import Clock
 from services.queue.leases import Leases
 from services.queue.packs import PackReport
 from services.queue.records import Assignment, Device, Executor, HostInfo
-from services.queue.work import Heartbeat, Hello, PreviewDemand, QueueMessage
+from services.queue.work import Drain, Drained, Heartbeat, Hello, PreviewDemand, QueueMessage
 
 
 class Session:
@@ -31,6 +31,9 @@ class Session:
         self.reserved = 0
         #: another replica of the queue is its home
         self.is_standby = hello.standby
+        #: takes no more prompts
+        self.is_draining = False
+        self._knows_drained = False
         #: counts up over the fleet; who was served longest ago comes first among equals
         self.last_served = 0
         self._hello = hello
@@ -80,6 +83,11 @@ class Session:
         # An assignment may be under way that it does not know of yet: what it is able to run counts, not what is free.
         self.capacity = heartbeat.free_slots + len(heartbeat.leases)
         self.is_standby = heartbeat.standby
+        self.is_draining = heartbeat.draining
+        if heartbeat.draining is not self._knows_drained:
+            self._knows_drained = heartbeat.draining
+            if heartbeat.draining:
+                self.send(Drained())
         self._free_slots = heartbeat.free_slots
         self._devices = heartbeat.devices
         self.warm_models = _files(heartbeat.devices)
@@ -90,6 +98,11 @@ class Session:
     def released(self) -> None:
         """It gave a prompt back: its place is not free before it says so, it may be restarting or about to leave."""
         self.capacity = max(0, self.capacity - 1)
+
+    def drain(self, *, undo: bool) -> None:
+        """Have it take no more prompts, or take some again once it says so."""
+        self.is_draining = self.is_draining or not undo
+        self.send(Drain(undo))
 
     def end(self, error: ServiceError | None = None) -> None:
         """Send what is under way, then end the stream, with an error if there is one."""
@@ -117,6 +130,7 @@ class Session:
             host_info=self._host_info,
             connected_at=self.connected_at,
             packs=self.packs,
+            draining=self.is_draining,
         )
 
 
@@ -160,9 +174,10 @@ class Fleet:
     def free(self, session: Session, *, ending: int = 0) -> int:
         """How many more prompts a session may be given, now or when so many of its prompts have ended.
 
-        None when it has been silent for a lease's duration, or another replica is its home.
+        None when it takes none, has been silent for a lease's duration, or another replica is its home.
         """
-        if session.is_standby or self._clock.monotonic() - session.heard_at >= self._leases.duration:
+        is_out = session.is_standby or session.is_draining
+        if is_out or self._clock.monotonic() - session.heard_at >= self._leases.duration:
             return 0
         return max(0, session.capacity - session.reserved - self._leases.count(session.executor_id) + ending)
 

@@ -210,7 +210,8 @@ def lose(
 ) -> Step | None:
     """End an attempt that came to nothing: back into the queue, unless its attempts are used up or it was to stop.
 
-    Those with which a worker ended have a cap of their own, None for the same. The node is the one that ran at the end, as far as anybody knows; a prompt that is given up fails there.
+    Those with which a worker ended have a cap of their own, None for the same. The node is the one that ran at the end,
+    as far as anybody knows; a prompt that is given up fails there.
     """
     if life.lease_token != token:
         return None

@@ -281,6 +281,17 @@ class Queue:
             session.send(MemoryRelease(results))
         return [session.executor_id for session in sessions]
 
+    async def drain_executor(self, executor_id: str, *, undo: bool = False) -> None:
+        """Have an executor take no more prompts, or take some again; it goes on with what it runs.
+
+        Raises:
+            NotFound: no executor with this id is connected.
+        """
+        session = self._fleet.get(executor_id)
+        if session is None:
+            raise NotFound(f"no executor {executor_id} is connected")
+        session.drain(undo=undo)
+
     def watch(
         self, prompt_id: str = "", *, after_sequence: int = 0, previews: bool = False
     ) -> AsyncGenerator[Batch, None]:

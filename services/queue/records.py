@@ -271,6 +271,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
     connected_at: float
     #: the node packs that it found, and what they brought
     packs: PackReport = PackReport()
+    #: takes no more prompts
+    draining: bool = False
 
 
 class Stats(msgspec.Struct, frozen=True):

@@ -164,6 +164,8 @@ class Scheduler:
             await self._placements.load([claim.life.placement])
             if not session.is_open:
                 await self._take_back(claim, "the executor left before it was told")
+            elif session.is_draining:
+                await self._take_back(claim, "the executor takes no more prompts")
             elif not self._placements.fits(session, claim.life.placement):
                 await self._take_back(claim, "it was meant for another executor")
             else:

@@ -105,6 +105,10 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
     async def ReleaseMemory(self, request: pb.ReleaseMemoryRequest, context: Context) -> pb.ReleaseMemoryResponse:
         return pb.ReleaseMemoryResponse(executor_ids=await self._queue.release_memory(results=request.results))
 
+    async def DrainExecutor(self, request: pb.DrainExecutorRequest, context: Context) -> pb.DrainExecutorResponse:
+        await self._queue.drain_executor(request.executor_id, undo=request.undo)
+        return pb.DrainExecutorResponse()
+
     async def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
         batches = self._queue.watch(request.prompt_id, after_sequence=request.after_sequence, previews=request.previews)
         async with aclosing(batches):

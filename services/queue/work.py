@@ -47,6 +47,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     host_info: HostInfo
     #: another replica of the queue is its home: nothing is to be assigned here
     standby: bool = False
+    #: takes no more prompts
+    draining: bool = False
 
 
 class TimedEvent(msgspec.Struct, frozen=True):
@@ -135,10 +137,31 @@ class PreviewDemand(msgspec.Struct, frozen=True):
     wanted: bool
 
 
+class Drain(msgspec.Struct, frozen=True):
+    """Go on with what runs and take nothing more; or, undone, take prompts again."""
+
+    undo: bool = False
+
+
+class Drained(msgspec.Struct, frozen=True):
+    """Nothing is assigned any more, as heartbeats say that the executor is draining."""
+
+
 class MemoryRelease(msgspec.Struct, frozen=True):
     """Unload models once the prompt that runs has ended, and forget the results of nodes if asked to."""
 
     results: bool
 
 
-QueueMessage = Welcome | Assignment | LeaseLost | Interruption | Validation | PreviewDemand | MemoryRelease | PackOrder
+QueueMessage = (
+    Welcome
+    | Assignment
+    | LeaseLost
+    | Interruption
+    | Validation
+    | PreviewDemand
+    | Drain
+    | Drained
+    | MemoryRelease
+    | PackOrder
+)

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.errors import Aborted, InvalidArgument
+from services.errors import Aborted, InvalidArgument, NotFound
 from services.graph.events import ExecutionFailed, ExecutionInterrupted, ExecutionStarted
 from services.queue.life import WORKER_LOST
 from services.queue.prompts import Queue
 from services.queue.records import Assigned, Prompt, PromptState, Requeued, Submission
-from services.queue.work import Interruption, LeaseLost, MemoryRelease
+from services.queue.work import Drain, Drained, Interruption, LeaseLost, MemoryRelease
 from tests.queue.clock import ManualClock
 from tests.queue.executor import FakeExecutor, finished
 from tests.queue.nodes import CLASSES, publication, submission
@@ -38,6 +38,33 @@ async def test_every_connected_executor_is_told_to_give_memory_back(queue: Queue
     async with FakeExecutor(queue, "one") as one, FakeExecutor(queue, "two") as two:
         assert sorted(await queue.release_memory(results=True)) == ["one", "two"]
         assert [await executor.next(MemoryRelease) for executor in (one, two)] == [MemoryRelease(True)] * 2
+
+
+async def test_an_executor_that_drains_is_given_nothing_until_that_is_undone(queue: Queue) -> None:
+    async with FakeExecutor(queue) as executor:
+        await queue.submit(submission(1))
+        running = await executor.assignment()
+        await queue.drain_executor("executor")
+        assert await executor.next(Drain) == Drain()
+        [described] = await queue.executors()
+        assert described.draining and described.free_slots == 0
+        executor.beat(running.lease, free_slots=0, draining=True)
+        await executor.next(Drained)
+        waiting = (await queue.submit(submission(2))).prompt_id
+        executor.succeed(running.lease)
+        await story(queue, running.lease.prompt_id)
+        executor.beat(draining=True)
+        await queue.drain_executor("executor", undo=True)
+        assert await executor.next(Drain) == Drain(undo=True)
+        assert executor.nothing_more()
+        executor.beat()
+        assert (await executor.assignment()).lease.prompt_id == waiting
+        assert not (await queue.executors())[0].draining
+
+
+async def test_only_an_executor_that_is_here_can_be_drained(queue: Queue) -> None:
+    with pytest.raises(NotFound, match="no executor nobody is connected"):
+        await queue.drain_executor("nobody")
 
 
 async def test_a_prompt_whose_executor_is_gone_is_interrupted_at_once(queue: Queue) -> None:

@@ -131,8 +131,22 @@ class FakeExecutor:
     def say(self, message: ExecutorMessage) -> None:
         self._outbox.put_nowait(message)
 
-    def beat(self, *leases: Lease, free_slots: int = 1, standby: bool = False, device: Device = DEVICE) -> None:
-        beat = Heartbeat(free_slots=free_slots, leases=leases, devices=(device,), host_info=HOST, standby=standby)
+    def beat(
+        self,
+        *leases: Lease,
+        free_slots: int = 1,
+        standby: bool = False,
+        draining: bool = False,
+        device: Device = DEVICE,
+    ) -> None:
+        beat = Heartbeat(
+            free_slots=free_slots,
+            leases=leases,
+            devices=(device,),
+            host_info=HOST,
+            standby=standby,
+            draining=draining,
+        )
         self.say(beat)
 
     def tell(self, lease: Lease, *events: ExecutionEvent) -> None:

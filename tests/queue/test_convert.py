@@ -58,6 +58,8 @@ from services.queue.records import (
 )
 from services.queue.work import (
     CataloguePublication,
+    Drain,
+    Drained,
     EventBatch,
     ExecutorMessage,
     Heartbeat,
@@ -121,7 +123,7 @@ FROM_EXECUTOR: list[ExecutorMessage] = [
         held_leases=(LEASE,),
     ),
     CataloguePublication("abc", b'{"A": {}}'),
-    Heartbeat(free_slots=1, leases=(LEASE,), devices=(GPU,), host_info=HOST),
+    Heartbeat(free_slots=1, leases=(LEASE,), devices=(GPU,), host_info=HOST, draining=True),
     EventBatch(LEASE, tuple(TimedEvent(1_700_000_000.000001, event) for event in EXECUTION)),
     LeaseRelease(LEASE, "worker killed by signal 9", True, "7", "KSampler"),
     ValidationAnswer("r", {"1": [Complaint(None, "no", None), Complaint("x", "", "ValueError")]}),
@@ -139,6 +141,9 @@ FROM_EXECUTOR: list[ExecutorMessage] = [
 FROM_QUEUE: list[QueueMessage] = [
     MemoryRelease(True),
     MemoryRelease(False),
+    Drain(),
+    Drain(undo=True),
+    Drained(),
     Welcome(True, 30.0),
     Assignment(
         lease=LEASE,
@@ -252,6 +257,7 @@ def test_answers_and_executors_arrive() -> None:
         host_info=HOST,
         connected_at=1.5,
         packs=REPORT,
+        draining=True,
     )
     assert prompts.accepted_from_proto(prompts.accepted_to_proto(accepted)) == accepted
     assert prompts.executor_from_proto(prompts.executor_to_proto(executor)) == executor

@@ -270,6 +270,7 @@ def executor_to_proto(executor: Executor) -> pb.Executor:
         host_info=host_to_proto(executor.host_info),
         connected_at_us=to_us(executor.connected_at),
         packs=packs.report_to_proto(executor.packs),
+        draining=executor.draining,
     )
 
 
@@ -285,6 +286,7 @@ def executor_from_proto(message: pb.Executor) -> Executor:
         host_info=host_from_proto(message.host_info),
         connected_at=from_us(message.connected_at_us),
         packs=packs.report_from_proto(message.packs),
+        draining=message.draining,
     )
 
 

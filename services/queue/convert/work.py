@@ -14,6 +14,8 @@ from services.queue.packs import PackCancellation, PackFlow, PackMessage, PackRe
 from services.queue.records import Assignment, Lease
 from services.queue.work import (
     CataloguePublication,
+    Drain,
+    Drained,
     EventBatch,
     ExecutorMessage,
     Heartbeat,
@@ -125,6 +127,10 @@ def response_to_proto(message: QueueMessage) -> pb.WorkResponse:
             return pb.WorkResponse(preview_demand=pb.PreviewDemand(lease=_lease_to_proto(lease), wanted=wanted))
         case MemoryRelease(results):
             return pb.WorkResponse(memory_release=pb.MemoryRelease(results=results))
+        case Drain(undo):
+            return pb.WorkResponse(drain=pb.Drain(undo=undo))
+        case Drained():
+            return pb.WorkResponse(drained=pb.Drained())
         case PackRequest(call_id, request):
             asked = pb.PackRequest(call_id=call_id, request=packs.http_request_to_proto(request))
             return pb.WorkResponse(pack_request=asked)
@@ -152,6 +158,10 @@ def response_from_proto(response: pb.WorkResponse) -> QueueMessage | None:
             return PreviewDemand(_lease_from_proto(response.preview_demand.lease), response.preview_demand.wanted)
         case "memory_release":
             return MemoryRelease(response.memory_release.results)
+        case "drain":
+            return Drain(response.drain.undo)
+        case "drained":
+            return Drained()
         case "pack_request":
             request = packs.http_request_from_proto(response.pack_request.request)
             return PackRequest(response.pack_request.call_id, request)
@@ -220,6 +230,7 @@ def _heartbeat_to_proto(heartbeat: Heartbeat) -> pb.Heartbeat:
         leases=map(_lease_to_proto, heartbeat.leases),
         host_info=host_to_proto(heartbeat.host_info),
         standby=heartbeat.standby,
+        draining=heartbeat.draining,
     )
 
 
@@ -230,6 +241,7 @@ def _heartbeat_from_proto(message: pb.Heartbeat) -> Heartbeat:
         devices=tuple(map(device_from_proto, message.devices)),
         host_info=host_from_proto(message.host_info),
         standby=message.standby,
+        draining=message.draining,
     )
 
 
