@@ -32,7 +32,8 @@ from tests.queue.clock import ManualClock
 DEADLINES = (1.0, 2.0)
 
 #: Seconds that prompts may take; when a deadline has come, is somebody else's to know.
-TIMEOUTS = {"run_timeout": 3.0, "total_timeout": 9.0}
+RUN_TIMEOUT = 3.0
+TOTAL_TIMEOUT = 9.0
 
 #: A token that nobody was ever given.
 FORGED = "forged"
@@ -89,7 +90,14 @@ class Model:
     def first(self) -> World:
         """All prompts wait."""
         waiting = (
-            Life(prompt_id=f"p{n}", client_id="", state=PromptState.PENDING, submitted_at=0.0, **TIMEOUTS)
+            Life(
+                prompt_id=f"p{n}",
+                client_id="",
+                state=PromptState.PENDING,
+                submitted_at=0.0,
+                run_timeout=RUN_TIMEOUT,
+                total_timeout=TOTAL_TIMEOUT,
+            )
             for n in range(self.prompts)
         )
         return World(tuple(lives.submit(life).life for life in waiting))
@@ -110,7 +118,7 @@ class Model:
             yield Action("cancel", index, partial(lives.cancel, now=0.0))
             yield Action("ask to stop", index, lives.request_interrupt)
             yield Action("stop", index, partial(lives.stop, now=0.0))
-            whole = Deadline(0.0, TIMEOUTS["total_timeout"])
+            whole = Deadline(0.0, TOTAL_TIMEOUT)
             yield Action("time out", index, partial(lives.time_out, deadline=whole, now=0.0))
             for token in (FORGED, *(_token(life, number + 1) for number in range(attempts))):
                 yield from self._under_lease(index, life, token)
@@ -132,7 +140,7 @@ class Model:
             # As the scheduler does where an executor leaves before it is told.
             back = partial(lives.lose, token=token, reason="lost", counts=False, max_attempts=1, now=0.0)
             yield Action("take back", index, back, token)
-        attempt = Deadline(0.0, TIMEOUTS["run_timeout"], token)
+        attempt = Deadline(0.0, RUN_TIMEOUT, token)
         yield Action("time out", index, partial(lives.time_out, deadline=attempt, now=0.0), token)
         yield Action("interrupt", index, partial(lives.interrupt, token=token, reason="lost", now=0.0), token)
 

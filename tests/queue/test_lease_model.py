@@ -17,7 +17,7 @@ from services.queue.records import PromptState
 from services.queue.stores.base import NewPrompt, QueueStore
 from services.queue.stores.memory import MemoryStore
 from services.queue.stores.sqlite import SqliteStore
-from tests.queue.lease_model import TIMEOUTS, Action, Exploration, Model, Violation, World
+from tests.queue.lease_model import RUN_TIMEOUT, TOTAL_TIMEOUT, Action, Exploration, Model, Violation, World
 
 ONE = Model(prompts=1, executors=2, max_attempts=3, max_workers_lost=2, returns=2)
 TWO = Model(prompts=2, executors=2, max_attempts=1)
@@ -99,7 +99,8 @@ def _new(prompt_id: str, number: int) -> NewPrompt:
         node_errors_json=b"{}",
         content_digest=b"",
         submitted_at=0.0,
-        **TIMEOUTS,
+        run_timeout=RUN_TIMEOUT,
+        total_timeout=TOTAL_TIMEOUT,
     )
 
 

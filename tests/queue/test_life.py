@@ -43,8 +43,19 @@ def running(token: str = "token") -> Life:
     return step.life
 
 
-def lose(life: Life, token: str = "token", *, counts: bool = True, **node: str) -> Step | None:
-    return lives.lose(life, token=token, reason="it died", counts=counts, max_attempts=MAX_ATTEMPTS, now=5.0, **node)
+def lose(
+    life: Life, token: str = "token", *, counts: bool = True, node_id: str = "", node_type: str = ""
+) -> Step | None:
+    return lives.lose(
+        life,
+        token=token,
+        reason="it died",
+        counts=counts,
+        max_attempts=MAX_ATTEMPTS,
+        now=5.0,
+        node_id=node_id,
+        node_type=node_type,
+    )
 
 
 def told(*events: object) -> tuple[TimedEvent, ...]:
@@ -232,6 +243,7 @@ def test_a_prompt_that_ends_its_workers_has_a_cap_of_its_own() -> None:
             again = lives.assign(expired.life, executor_id="f", token="token", now=6.0, lease_until=36.0)
             assert again is not None
             life = again.life
+    assert step is not None
     failure = step.events[-1].body
     assert isinstance(failure, ExecutionFailed)
     assert (failure.node_id, failure.exception_type) == ("7", lives.WORKER_LOST)
