@@ -12,6 +12,7 @@ from services.queue import life as lives
 from services.queue.catalogue import FIRST_CATALOGUE_TIMEOUT, CatalogueKeeper
 from services.queue.clock import Clock, SystemClock
 from services.queue.events import EventHub
+from services.queue.expiry import Expiry
 from services.queue.export import export
 from services.queue.fleet import Fleet
 from services.queue.leases import Leases
@@ -74,9 +75,9 @@ class Queue:
     ) -> None:
         self._store = store
         self._clock = clock or SystemClock()
-        self._max_attempts = max_attempts
         self._leases = Leases(self._clock, lease_seconds)
         self._fleet = Fleet(self._leases, self._clock)
+        self._expiry = Expiry(store, self._leases, self._clock, max_attempts)
         self._hub = EventHub(self._previews_demanded)
         self._catalogue = CatalogueKeeper(store, catalogue_timeout)
         self._times = TimeKeeper(store, self._fleet, self._hub, self._clock)
@@ -134,7 +135,7 @@ class Queue:
         self._neighbours.start()
         self._webhooks.start()
         self._chores = [
-            asyncio.create_task(self._leases.expire(self._expired)),
+            asyncio.create_task(self._expiry.run()),
             asyncio.create_task(self._retention.run()),
         ]
 
@@ -375,21 +376,6 @@ class Queue:
         reason = "its executor is not connected"
         interrupt = partial(lives.interrupt, token=lease.token, reason=reason, now=self._clock.now())
         await self._store.apply(life.prompt_id, interrupt)
-
-    async def _expired(self, life: Life) -> None:
-        assert life.lease_token is not None and life.lease_until is not None
-        log.warning("the lease of prompt %s on executor %s expired", life.prompt_id, life.executor_id)
-        expire = partial(
-            lives.expire,
-            token=life.lease_token,
-            lease_until=life.lease_until,
-            max_attempts=self._max_attempts,
-            now=self._clock.now(),
-        )
-        try:
-            await self._store.apply(life.prompt_id, expire)
-        except Exception:  # whatever it was, other leases must go on expiring, and this one is tried again
-            log.exception("an expired lease could not be ended")
 
     def _previews_demanded(self, prompt_id: str | None) -> None:
         running = self._leases.all() if prompt_id is None else [self._leases.of_prompt(prompt_id)]
