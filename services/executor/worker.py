@@ -81,7 +81,9 @@ class Worker:
         self._files = RemoteFiles(configuration.files, Path(configuration.cache))
         custom_nodes = [Path(folder) for folder in configuration.custom_nodes]
         roots = [*map(Path, configuration.models), BUNDLED_MODELS]
-        models = PackModelFolders(roots, custom_nodes, models_elsewhere(configuration, self._files))
+        models = PackModelFolders(
+            roots, custom_nodes, models_elsewhere(configuration, self._files), configuration.extra_models
+        )
         environment.install(
             environment.Environment(
                 models,

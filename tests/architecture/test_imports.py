@@ -34,7 +34,7 @@ ALLOWED = {
     | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
     | {"services.queue.work"}
     | {"services.files.client", "services.files.records", "services.files.names", "services.graph"}
-    | {"services.files.models.kinds", "services.files.models.records"},
+    | {"services.files.models.extra_paths", "services.files.models.kinds", "services.files.models.records"},
 }
 
 #: Package → libraries that it must not import.
