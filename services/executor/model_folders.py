@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -42,6 +42,8 @@ class ModelFolders:
         self._roots = tuple(roots)
         self._extra = tuple(extra)
         self._elsewhere = elsewhere
+        #: told the kind, the name and the place of every model that is asked for
+        self.opened: Callable[[str, str, Path], None] = _nobody
 
     def refresh(self) -> None:
         """Look again at what there is elsewhere; what is here is looked at whenever somebody asks."""
@@ -66,13 +68,18 @@ class ModelFolders:
             inside = parse_model(folder, name).path.removeprefix(f"{folder}/")
         except InvalidArgument as error:
             raise InvalidArgument(f"{name[:200]!r} is not the name of a model in {folder}: {error.message}") from error
+        path = self._find(folder, inside)
+        if path is None:
+            raise NotFound(f"there is no model {name!r} in {folder}")
+        self.opened(kinds.ALIASES.get(folder, folder), inside, path)
+        return path
+
+    def _find(self, folder: str, inside: str) -> Path | None:
         for directory in self.directories(folder):
             path = directory / inside
             if path.is_file():
                 return path
-        if self._elsewhere:
-            return self._elsewhere.fetch(folder, inside)
-        raise NotFound(f"there is no model {name!r} in {folder}")
+        return self._elsewhere.fetch(folder, inside) if self._elsewhere else None
 
     def accepts(self, folder: str, filename: str) -> bool:
         """Whether a file of this name may be a model of the kind."""
@@ -84,6 +91,10 @@ class ModelFolders:
         yield from (Path(it.path) for it in self._extra if it.folder in known and it.is_default)
         yield from (root / name for root in self._roots for name in known)
         yield from (Path(it.path) for it in self._extra if it.folder in known and not it.is_default)
+
+
+def _nobody(folder: str, name: str, path: Path) -> None:
+    pass
 
 
 def _is_model(folder: str, name: str) -> bool:
