@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from services.files import convert
+from services.files.assets.client import AssetClient
 from services.files.chunks import CHUNK_BYTES, one_chunk
 from services.files.locations import FileLocation
 from services.files.models.client import ModelClient
@@ -33,6 +34,8 @@ class FileClient(FileStore):
         self._stub: files_pb2_grpc.FileServiceAsyncStub = files_pb2_grpc.FileServiceStub(self._channel)
         #: what the service says about models
         self.models = ModelClient(self._stub)
+        #: what users know about contents
+        self.assets = AssetClient(self._stub)
 
     async def __aexit__(self, *_: object) -> None:
         await self._channel.close()

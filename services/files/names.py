@@ -150,6 +150,21 @@ def parse_model(folder: str, name: str) -> FileName:
     return model
 
 
+def file_name(text: str) -> FileName:
+    """The file whose name is written as kind and path, such as "input/holiday/cat.png".
+
+    Raises:
+        InvalidArgument: there is no such kind, or this is not a name.
+    """
+    kind, _, path = text.partition("/")
+    if kind not in {it.value for it in FileKind}:
+        raise InvalidArgument(f"{_shortened(text)} begins with no kind of file")
+    subfolder, _, filename = path.rpartition("/")
+    name = FileName(FileKind(kind), subfolder, filename)
+    validate(name)
+    return name
+
+
 def numbered(prefix: FileName, number: int, extension: str) -> FileName:
     """The name with ComfyUI's counter: "cat" becomes "cat_00001_.png"."""
     return FileName(prefix.kind, prefix.subfolder, f"{prefix.filename}_{number:05}_{extension}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from services.files.assets.stored import StoredAssets
+from services.files.assets.stores.opening import asset_database
 from services.files.models.stored import StoredModels
 from services.files.servicer import file_servicer
-from services.files.stores.opening import StoreSettings, store_of
+from services.files.stores.opening import StoreSettings, shared_names, store_of
 from services.rpc.server import serve
 from services.settings import setting, settings
 
@@ -22,20 +24,27 @@ class Settings(StoreSettings):
     allow_pickles: bool = setting(
         default=False, help="take uploads of pickled models (.ckpt, .pt, .pth, .bin), a format that can hold code"
     )
+    assets: str = setting(
+        default="",
+        help="where assets are kept: a file of SQLite, or postgresql://user@host/name for several services; empty for"
+        " where names are, if that is PostgreSQL, or assets.sqlite3 in the data directory",
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set.
 
     Raises:
-        InvalidArgument: a directory cannot be read, or the settings do not go together.
-        FailedPrecondition: another file service uses the data directory, or the bucket cannot be used.
-        Unavailable: the address cannot be listened on, or the object store or the database does not answer.
+        InvalidArgument: a directory or the database of assets cannot be read, or the settings do not go together.
+        FailedPrecondition: another file service uses the data directory or the database, or the bucket cannot be used.
+        Unavailable: the address cannot be listened on, or the object store or a database does not answer.
     """
+    database = asset_database(settings.assets or shared_names(settings), settings.data)
     async with (
         store_of(settings) as store,
+        StoredAssets(store, database) as assets,
         serve(
-            settings.listen, [file_servicer(store, StoredModels(store, allow_pickles=settings.allow_pickles))]
+            settings.listen, [file_servicer(store, StoredModels(store, allow_pickles=settings.allow_pickles), assets)]
         ) as server,
     ):
         log.info("listening on %s", server.address)

@@ -9,6 +9,8 @@ import grpc
 
 from services.errors import InvalidArgument
 from services.files import convert
+from services.files.assets.library import AssetLibrary
+from services.files.assets.servicer import AssetCalls
 from services.files.chunks import MAX_CHUNK_BYTES, one_chunk
 from services.files.models.library import ModelLibrary
 from services.files.models.servicer import ModelCalls
@@ -23,12 +25,13 @@ from silverprint.files.v1 import files_pb2_grpc
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class FileServicer(ModelCalls):
-    """Serves a store, and the models in it."""
+class FileServicer(ModelCalls, AssetCalls):
+    """Serves a store, the models in it, and what is known about its contents."""
 
-    def __init__(self, store: FileStore, models: ModelLibrary) -> None:
-        super().__init__(models)
+    def __init__(self, store: FileStore, models: ModelLibrary, assets: AssetLibrary | None) -> None:
         self._store = store
+        self._models = models
+        self._library = assets
 
     async def Write(self, request_iterator: AsyncIterator[pb.WriteRequest], context: Context) -> pb.WriteResponse:
         requests = aiter(request_iterator)
@@ -134,10 +137,15 @@ class FileServicer(ModelCalls):
         return pb.CopyResponse(file=convert.info_to_message(info))
 
 
-def file_servicer(store: FileStore, models: ModelLibrary | None = None) -> Servicer:
-    """The servicer of a store, ready to be served; of its models as they are unless others are given."""
+def file_servicer(store: FileStore, models: ModelLibrary | None = None, assets: AssetLibrary | None = None) -> Servicer:
+    """The servicer of a store, ready to be served.
+
+    Args:
+        models: what is told about models, those in the store as they are when it is left out.
+        assets: what is known about contents; without it calls about assets raise `Unimplemented`.
+    """
     service = pb.DESCRIPTOR.services_by_name["FileService"].full_name
-    served = FileServicer(store, models or StoredModels(store))
+    served = FileServicer(store, models or StoredModels(store), assets)
     return Servicer(service, lambda server: files_pb2_grpc.add_FileServiceServicer_to_server(served, server))
 
 

@@ -85,6 +85,10 @@ class TooSlow(errors.DeadlineExceeded):
     """The client takes too long to send its request."""
 
 
+class UnsupportedContent(errors.FailedPrecondition):
+    """Files of this kind are not taken."""
+
+
 class StorageFull(errors.ResourceExhausted):
     """There is no room for the file."""
 
@@ -103,6 +107,8 @@ def error_response(error: Exception) -> Response:
             return _answer(431, "head_too_large", error.message)
         case TooSlow():
             return _answer(408, "too_slow", error.message)
+        case UnsupportedContent():
+            return _answer(415, "unsupported_content", error.message)
         case StorageFull():
             return _answer(507, "storage_full", error.message)
         case errors.ServiceError():

@@ -34,6 +34,8 @@ class Form:
     """What a form holds; of equal names the first one counts."""
 
     fields: dict[str, str] = field(default_factory=dict)
+    #: all fields of a name, in their order
+    repeated: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, UploadedFile] = field(default_factory=dict)
 
 
@@ -139,7 +141,9 @@ class _Reader:
         if part.file is not None:
             self._form.files.setdefault(str(name), part.file)
         else:
-            self._form.fields.setdefault(str(name), part.text.decode(errors="replace"))
+            text = part.text.decode(errors="replace")
+            self._form.fields.setdefault(str(name), text)
+            self._form.repeated.setdefault(str(name), []).append(text)
 
     def _begin(self) -> None:
         if len(self._parts) >= MAX_PARTS:

@@ -20,7 +20,7 @@ from services.gateway.errors import ErrorResponse
 from services.gateway.resource import Handler
 from services.gateway.users import HEADER as USER_HEADER
 
-Tag = Literal["workflow", "queue", "image", "node", "model", "user", "system", "internal"]
+Tag = Literal["workflow", "queue", "image", "node", "model", "asset", "user", "system", "internal"]
 
 JSON = "application/json"
 FORM = "multipart/form-data"

@@ -27,14 +27,15 @@ ALLOWED = {
     | {"services.queue.client", "services.queue.logs", "services.queue.results", "services.queue.packs"}
     | {"services.queue.records", "services.queue.provenance", "services.queue.webhooks.records"}
     | {"services.files.client", "services.files.records", "services.files.models.kinds"}
-    | {"services.files.models.records", "services.files.names", "services.graph"},
+    | {"services.files.models.records", "services.files.assets.checks", "services.files.assets.records"}
+    | {"services.files.names", "services.graph"},
     "services.executor.engine": {"services.errors", "services.graph", "services.files.records", "services.files.names"},
     "services.executor.diffusion": {"services.errors", "services.safetensors_header"},
     "services.executor": SHARED
     | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
-    | {"services.queue.work", "services.queue.provenance", "services.queue.results"}
+    | {"services.queue.work"}
     | {"services.files.client", "services.files.records", "services.files.names", "services.graph"}
-    | {"services.files.models.extra_paths", "services.files.models.kinds", "services.files.models.records"},
+    | {"services.files.models.kinds", "services.files.models.records"},
 }
 
 #: Package → libraries that it must not import.

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from services.files.assets.stored import StoredAssets
+from services.files.assets.stores.sqlite import SqliteAssets
 from services.files.servicer import file_servicer
 from services.files.stores.disk import DiskStore
 from services.gateway.service import Settings, serving
@@ -21,7 +23,9 @@ async def gateways(folder: Path, count: int = 1, **settings: Any) -> AsyncIterat
     """A client of each of several gateways to one file service, whose data and models lie in `folder`."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(DiskStore(folder / "data", (folder / "models",)))
-        server = await stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(store)]))
+        database = SqliteAssets(folder / "data" / "assets.sqlite3")
+        assets = await stack.enter_async_context(StoredAssets(store, database))
+        server = await stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(store, None, assets)]))
         clients = []
         for _ in range(count):
             wanted = Settings(port=0, queue="127.0.0.1:1", files=server.address, **settings)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from services.executor.model_folders import ModelFolders, ModelsElsewhere
 from services.files.models import kinds
-from services.files.models.records import ExtraFolder
 
 #: Kinds of models that packs know from the start.
 KNOWN_FOLDERS = (*kinds.FOLDERS, "latent_upscale_models")
@@ -22,20 +21,15 @@ class PackModelFolders(ModelFolders):
     """
 
     def __init__(
-        self,
-        roots: Sequence[Path],
-        custom_nodes: Sequence[Path] = (),
-        elsewhere: ModelsElsewhere | None = None,
-        extra: Sequence[ExtraFolder] = (),
+        self, roots: Sequence[Path], custom_nodes: Sequence[Path] = (), elsewhere: ModelsElsewhere | None = None
     ) -> None:
-        super().__init__(roots, elsewhere, extra)
-        named = (kinds.ALIASES.get(it.folder, it.folder) for it in extra)
+        super().__init__(roots, elsewhere)
         self.folders: dict[str, tuple[list[str], set[str]]] = {
             name: (
                 [str(path) for path in super(PackModelFolders, self).directories(name)],
                 set(kinds.extensions(name)),
             )
-            for name in dict.fromkeys((*KNOWN_FOLDERS, *named))
+            for name in KNOWN_FOLDERS
         }
         self.folders["custom_nodes"] = ([str(path) for path in custom_nodes], set())
 

@@ -22,8 +22,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ModelCalls(files_pb2_grpc.FileServiceServicer):
     """Serves a library of models."""
 
-    def __init__(self, models: ModelLibrary) -> None:
-        self._models = models
+    _models: ModelLibrary
 
     async def ListModelFolders(
         self, request: pb.ListModelFoldersRequest, context: Context

@@ -5,6 +5,8 @@ from __future__ import annotations
 from services.gateway.openapi import build_document
 from services.gateway.resource import Endpoint
 from services.gateway.routes import (
+    asset_tags,
+    assets,
     extensions,
     free,
     history,
@@ -35,6 +37,13 @@ SOCKET_PATH = "/ws"
 
 ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/", {"GET": web_ui.show_page}),
+    Endpoint("/assets", {"GET": assets.show, "POST": assets.upload}),
+    Endpoint("/assets/from-hash", {"POST": assets.create_from_hash}),
+    Endpoint("/assets/hash/{hash}", {"GET": assets.check_hash}),
+    Endpoint("/assets/tags/refine", {"GET": asset_tags.count}),
+    Endpoint("/assets/{id}", {"GET": assets.show_one, "PUT": assets.change, "DELETE": assets.delete}),
+    Endpoint("/assets/{id}/content", {"GET": assets.show_content}),
+    Endpoint("/assets/{id}/tags", {"POST": asset_tags.add, "DELETE": asset_tags.remove}),
     Endpoint("/embeddings", {"GET": models.list_embeddings}),
     Endpoint("/experiment/models", {"GET": models.describe_folders}),
     Endpoint("/experiment/models/preview/{folder}/{path_index}/{filename:path}", {"GET": models.show_picture}),
@@ -54,7 +63,6 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/jobs", {"GET": jobs.show}),
     Endpoint("/jobs/cancel", {"POST": jobs.cancel}),
     Endpoint("/jobs/{job_id:path}/cancel", {"POST": jobs.cancel_one}),
-    Endpoint("/jobs/{job_id:path}/export", {"GET": jobs.export}),
     Endpoint("/jobs/{job_id:path}", {"GET": jobs.show_one}),
     Endpoint("/metrics", {"GET": system.show_metrics}),
     Endpoint("/models", {"GET": models.list_folders}),
@@ -69,6 +77,7 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/settings", {"GET": settings.show, "POST": settings.change}),
     Endpoint("/settings/{id}", {"GET": settings.show_one, "POST": settings.change_one}),
     Endpoint("/system_stats", {"GET": system.show_stats}),
+    Endpoint("/tags", {"GET": asset_tags.show}),
     Endpoint("/upload/image", {"POST": uploads.upload_image}),
     Endpoint("/upload/mask", {"POST": uploads.upload_mask}),
     Endpoint("/userdata", {"GET": userdata.show_folder}),
