@@ -32,6 +32,16 @@ max_connections = 60
 listen_addresses = ''
 log_min_messages = fatal
 """
+#: Deletes every row but the version of the schema, and begins to count anew.
+_EMPTY = """DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'silverprint_schemas' LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+    FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' LOOP
+        EXECUTE format('ALTER SEQUENCE %I RESTART', name);
+    END LOOP;
+END $$"""
+
 _ACCESS = "local all guest scram-sha-256\nlocal all all trust\n"
 
 
@@ -48,6 +58,7 @@ class PostgresServer:
             configuration.write(f"{_CONFIGURATION}unix_socket_directories = '{self._data}'\n")
         (self._data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
         self._names = (f"test_{number}" for number in itertools.count())
+        self._reused: set[str] = set()
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = "postgres", user: str = "postgres", password: str = "") -> str:
@@ -91,6 +102,17 @@ class PostgresServer:
             yield self.url(name)
         finally:
             await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @asynccontextmanager
+    async def reused(self, name: str) -> AsyncIterator[str]:
+        """The URL of a database that tests use one after another, and leave with empty tables: that is faster."""
+        if name not in self._reused:
+            await self.execute(f"CREATE DATABASE {name}")
+            self._reused.add(name)
+        try:
+            yield self.url(name)
+        finally:
+            await self.execute(_EMPTY, name)
 
     async def execute(self, statement: str, database: str = "postgres") -> None:
         """Carry out a statement as the superuser."""

@@ -34,6 +34,7 @@ class Subcommand:
 SUBCOMMANDS = [
     Subcommand("up", "run the whole local stack until Ctrl-C", "services.command.up"),
     Subcommand("run", "submit a workflow to a running stack and save its pictures", "services.command.run"),
+    Subcommand("export", "print everything that is known about a prompt", "services.command.export"),
     Subcommand("demo", "start a stack, make one picture, stop", "services.command.demo"),
     *(
         Subcommand(name, f"run the {name} service alone", f"services.{name}.service")

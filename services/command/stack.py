@@ -36,6 +36,10 @@ class StackSettings:
     history_max: int = setting(default=10_000, help="finished prompts to keep, the latest ones; 0 for all")
     history_days: float = setting(default=0.0, help="days to keep finished prompts for; 0 for ever")
     models: tuple[Path, ...] = setting(default=(Path("models"),), help="folder with checkpoints/, loras/ and so on")
+    extra_model_paths: tuple[Path, ...] = setting(
+        default=(),
+        help="more directories of models, in the format of ComfyUI's extra_model_paths.yaml; may be repeated",
+    )
     custom_nodes: tuple[Path, ...] = setting(default=(Path("custom_nodes"),), help="folder with node packs")
     device: str = setting(default="auto", help="where models run: auto, cpu, cuda, cuda:1, mps")
     cache: str = setting(default="classic", help="results to keep between prompts: classic, lru:N, ram:GB or none")
@@ -98,7 +102,10 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
         f"127.0.0.1:{_claim_port('127.0.0.1', port)}" for port in (wanted.queue_port, wanted.files_port, 0)
     )
     data = str(wanted.data)
-    models = _repeated("--models", (*wanted.models, _saved_models(wanted)))
+    models = [
+        *_repeated("--models", (*wanted.models, _saved_models(wanted))),
+        *_repeated("--extra-model-paths", wanted.extra_model_paths),
+    ]
     commands: dict[str, list[str]] = {
         "queue": [
             *("--listen", queue, "--data", data),

@@ -14,6 +14,7 @@ import threading
 import msgspec
 
 from services.errors import DataLoss, ResourceExhausted
+from services.files.models.records import ExtraFolder
 from services.graph.complaints import Complaint
 from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
 from services.queue.records import Device
@@ -34,6 +35,8 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     cache: str
     #: roots of model folders
     models: tuple[str, ...]
+    #: directories that hold one kind of model each
+    extra_models: tuple[ExtraFolder, ...] = ()
     #: folders of node packs
     custom_nodes: tuple[str, ...]
     #: a directory for models of the file service, shared by all workers of the host; "" to use none of them

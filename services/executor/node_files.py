@@ -7,6 +7,7 @@ import contextlib
 import os
 import tempfile
 import threading
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -28,6 +29,9 @@ CACHE_BYTES = 2 << 30
 OUTAGE_PATIENCE = 30.0
 #: Seconds between tries.
 RETRY_INTERVAL = 0.2
+#: Files whose digests are remembered after they were saved.
+REMEMBERED_FILES = 4096
+
 #: Seconds between looks at whether the run was asked to stop.
 LOOK_INTERVAL = 0.1
 
@@ -44,6 +48,7 @@ class RemoteFiles:
         self._cache = cache
         self._cache_bytes = cache_bytes
         self._outage_patience = outage_patience
+        self._saved: OrderedDict[FileName, FileInfo] = OrderedDict()
         cache.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="files", daemon=True)
@@ -97,15 +102,17 @@ class RemoteFiles:
         """
         prefix = FileName(kind, subfolder, filename_prefix)
         numbered = OnConflict.NUMBER
-        return self._wait(lambda: self._client.put(prefix, data, numbered, numbered_extension=extension)).name
+        return self._remembered(
+            self._wait(lambda: self._client.put(prefix, data, numbered, numbered_extension=extension))
+        )
 
     def save_file(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, source: Path) -> FileName:
         """As `save`, with the content of a local file, which need not fit into memory."""
         prefix = FileName(kind, subfolder, filename_prefix)
         numbered = OnConflict.NUMBER
-        return self._wait(
-            lambda: self._client.write(prefix, _content(source), numbered, numbered_extension=extension)
-        ).name
+        return self._remembered(
+            self._wait(lambda: self._client.write(prefix, _content(source), numbered, numbered_extension=extension))
+        )
 
     def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
         """Send a file under a name.
@@ -115,7 +122,17 @@ class RemoteFiles:
             InvalidArgument: this cannot be a name.
             ResourceExhausted: the disk is full.
         """
-        self._wait(lambda: self._client.write(name, _content(source), on_conflict))
+        self._remembered(self._wait(lambda: self._client.write(name, _content(source), on_conflict)))
+
+    def saved(self, name: FileName) -> FileInfo | None:
+        """A file that was saved by way of this, as it was then; None for all but the latest ones."""
+        return self._saved.get(name)
+
+    def _remembered(self, info: FileInfo) -> FileName:
+        self._saved[info.name] = info
+        if len(self._saved) > REMEMBERED_FILES:
+            self._saved.popitem(last=False)
+        return info.name
 
     def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
         """The names of the files in a folder, without those in folders in it; none when there is no such folder."""

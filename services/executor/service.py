@@ -19,6 +19,7 @@ from services.executor.ipc import Configure
 from services.executor.memory.budget import Budget
 from services.executor.previews.choice import preview_settings
 from services.executor.worker_process import WorkerProcess
+from services.files.models.extra_paths import read_extra_paths
 from services.queue.client import QueueClient
 from services.rpc.server import serve
 from services.settings import setting, settings
@@ -47,6 +48,10 @@ class Settings:
         " model-cache/ in the data directory, none to use only what is in the models directories",
     )
     model_cache_gb: float = setting(default=100.0, help="gigabytes that models may take there")
+    extra_model_paths: tuple[Path, ...] = setting(
+        default=(),
+        help="more directories of models, in the format of ComfyUI's extra_model_paths.yaml; may be repeated",
+    )
     custom_nodes: tuple[Path, ...] = setting(default=(), help="directory of node packs; may be repeated")
     device: str = setting(default="auto", help="what to compute on: auto, cpu, mps, cuda or cuda:N")
     cache: str = setting(
@@ -103,7 +108,7 @@ def worker_configuration(settings: Settings) -> Configure:
 
     Raises:
         InvalidArgument: the device, the budget, the cache or the kind of previews is not one, a time is none, or a
-            directory cannot be read.
+            directory or a file of extra model paths cannot be read.
     """
     chosen_cache(settings.cache, lambda: 0)
     Budget.parse(settings.vram_budget)
@@ -115,12 +120,14 @@ def worker_configuration(settings: Settings) -> Configure:
     if not 0 < settings.model_cache_gb < math.inf:
         raise InvalidArgument(f"model-cache-gb must be more than zero, not {settings.model_cache_gb}")
     cache = settings.data / "executor-cache"
+    extra = read_extra_paths(settings.extra_model_paths)
+    custom_nodes = (*settings.custom_nodes, *map(Path, extra.custom_nodes))
     models = _model_cache(settings)
     try:
         cache.mkdir(parents=True, exist_ok=True)
         if models:
             models.mkdir(parents=True, exist_ok=True)
-        for folder in settings.custom_nodes:
+        for folder in custom_nodes:
             next(folder.iterdir(), None)
     except OSError as error:
         raise InvalidArgument(f"{error.filename} cannot be read: {error.strerror}") from error
@@ -128,9 +135,10 @@ def worker_configuration(settings: Settings) -> Configure:
         files=settings.files,
         cache=str(cache.absolute()),
         models=tuple(str(path.absolute()) for path in settings.models),
+        extra_models=extra.folders,
         model_cache=str(models.absolute()) if models else "",
         model_cache_bytes=round(settings.model_cache_gb * 1e9),
-        custom_nodes=tuple(str(path.absolute()) for path in _with_bundled(settings.custom_nodes)),
+        custom_nodes=tuple(str(path.absolute()) for path in _with_bundled(custom_nodes)),
         device=settings.device,
         results=settings.cache,
         vram_budget=settings.vram_budget,

@@ -39,8 +39,10 @@ from services.executor.memory.out_of_memory import be_ended_first, says_out_of_m
 from services.executor.model_cache.cache import ModelCache
 from services.executor.model_cache.folder import CacheFolder
 from services.executor.model_cache.remote import RemoteModels
+from services.executor.model_digests import ModelDigests, known_to
 from services.executor.node_files import RemoteFiles
 from services.executor.previews.choice import asked_for, preview_settings
+from services.executor.provenance import Provenance
 from services.executor.shared_state import SharedState
 from services.executor.upkeep import Upkeep
 from services.executor.worker_process import MISCONFIGURED
@@ -81,7 +83,9 @@ class Worker:
         self._files = RemoteFiles(configuration.files, Path(configuration.cache))
         custom_nodes = [Path(folder) for folder in configuration.custom_nodes]
         roots = [*map(Path, configuration.models), BUNDLED_MODELS]
-        models = PackModelFolders(roots, custom_nodes, models_elsewhere(configuration, self._files))
+        models = PackModelFolders(
+            roots, custom_nodes, models_elsewhere(configuration, self._files), configuration.extra_models
+        )
         environment.install(
             environment.Environment(
                 models,
@@ -106,6 +110,9 @@ class Worker:
         results = chosen_cache(configuration.results, free_memory)
         self._engine = Engine(classes, results)
         memory.shortage().caches += [results.clear, environment.environment().let_go]
+        digests = ModelDigests(known_to(self._files), Path(configuration.cache).with_name("model-digests.json"))
+        self._provenance = Provenance(self._device, classes, self._packs.loaded.versions, digests, self._files.saved)
+        models.opened = self._provenance.opened
         self._upkeep = Upkeep(self._say, classes, self._packs.display_names, self._files, self._device)
         self._requests: queue.SimpleQueue[ipc.RunPrompt | ipc.ReleaseMemory] = queue.SimpleQueue()
         self._contexts: dict[int, RunContext] = {}
@@ -116,6 +123,7 @@ class Worker:
         """Run prompts until the agent is gone."""
         threading.Thread(target=self._listen, name="agent", daemon=True).start()
         self._upkeep.start()
+        self._provenance.start()
         self._packs.publish_files()
         gc.collect()
         gc.freeze()  # what torch and packs are made of stays: looking through it again would take 90 ms each time
@@ -137,12 +145,16 @@ class Worker:
                 return
             _check_size(event)
             self._packs.publish(event)
-            self._say(ipc.RunEvent(request.run, TimedEvent(time.time(), event)))
+            self._provenance.note(event)
+            record = self._provenance.record() if isinstance(event, Terminal) else None
+            self._say(ipc.RunEvent(request.run, TimedEvent(time.time(), event, record)))
             terminal = event if isinstance(event, Terminal) else terminal
 
         context = self._contexts[request.run]
+        self._provenance.begin()
         try:
             graph, extra_data = parse_graph(request.graph_json), json.loads(request.extra_data_json)
+            self._provenance.runs(graph)
             asked = asked_for(extra_data.get("preview_method"))
             with in_run(context), asked, pausing(context.raise_if_interrupted):
                 self._packs.prepare(graph)
@@ -156,6 +168,7 @@ class Worker:
         finally:
             del self._contexts[request.run]
             self._shared.restore()
+            self._provenance.end()
         if isinstance(terminal, ExecutionFailed):
             self._recover(request.prompt_id, terminal)
 

@@ -25,7 +25,7 @@ class OutputFile(msgspec.Struct, frozen=True, kw_only=True):
 
 def output_files(prompt: Prompt) -> list[OutputFile]:
     """The files that a finished prompt shows, in the order in which its nodes ended."""
-    return [file for body in shown_nodes(prompt) for file in _files(body)]
+    return [file for body in shown_nodes(prompt) for file in files_of(body)]
 
 
 def failure(prompt: Prompt) -> ExecutionFailed | None:
@@ -46,7 +46,8 @@ def last_attempt(events: Sequence[Event]) -> Sequence[Event]:
     return events[starts[-1] :] if starts else events
 
 
-def _files(body: NodeFinished) -> Iterator[OutputFile]:
+def files_of(body: NodeFinished) -> Iterator[OutputFile]:
+    """The files that a node shows."""
     try:
         output = json.loads(body.output_json)
     except ValueError:  # a pack's own words: whoever asks for files must not fail over them

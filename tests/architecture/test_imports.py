@@ -33,9 +33,9 @@ ALLOWED = {
     "services.executor.diffusion": {"services.errors", "services.safetensors_header"},
     "services.executor": SHARED
     | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
-    | {"services.queue.work"}
+    | {"services.queue.work", "services.queue.provenance", "services.queue.results"}
     | {"services.files.client", "services.files.records", "services.files.names", "services.graph"}
-    | {"services.files.models.kinds", "services.files.models.records"},
+    | {"services.files.models.extra_paths", "services.files.models.kinds", "services.files.models.records"},
 }
 
 #: Package → libraries that it must not import.

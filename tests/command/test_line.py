@@ -102,3 +102,11 @@ def test_a_change_that_fits_nothing_is_named(change: str, tmp_path: Path) -> Non
     ended = silverprint("run", str(workflow), "--set", change)
     assert ended.returncode == USAGE_ERROR
     assert repr(change) in ended.stderr
+
+
+def test_exporting_from_a_queue_that_is_not_there_is_one_line_and_exit_code_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    ended = silverprint("export", "some-prompt", "--queue", f"127.0.0.1:{port}")
+    assert ended.returncode == USAGE_ERROR
+    assert ended.stderr.startswith("silverprint export: ") and ended.stderr.count("\n") == 1

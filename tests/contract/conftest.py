@@ -1,4 +1,4 @@
-"""Every queue there is: over the memory store, over SQLite, and from the other end of a connection."""
+"""Every queue there is: over each kind of store, and from the other end of a connection."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from services.queue.client import QueueClient
 from services.queue.prompts import Queue
 from services.queue.servicer import QueueServicer
 from services.queue.stores.base import QueueStore
-from services.queue.stores.memory import MemoryStore
-from services.queue.stores.sqlite import SqliteStore
 from services.queue.worker_servicer import WorkerServicer
 from services.rpc.server import serve
+from tests.contract.stores import ALONE, KINDS, opened
 from tests.queue.clock import ManualClock
 
 
@@ -25,19 +24,19 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=KINDS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[QueueStore]:
-    store = MemoryStore() if request.param == "memory" else await SqliteStore.open(tmp_path / "queue.sqlite3")
-    yield store
-    await store.close()
+    async with opened(request.param, tmp_path, request) as store:
+        yield store
 
 
-@pytest.fixture(params=["memory", "sqlite", "remote"])
+@pytest.fixture(params=[*KINDS, "remote"])
 async def queue(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Queue]:
+    kind = "sqlite" if request.param == "remote" else request.param
     async with AsyncExitStack() as stack:
-        store = MemoryStore() if request.param == "memory" else await SqliteStore.open(tmp_path / "queue.sqlite3")
-        stack.push_async_callback(store.close)
-        queue = Queue(store, lease_seconds=30.0, clock=clock, catalogue_timeout=0.2)
+        store = await stack.enter_async_context(opened(kind, tmp_path, request))
+        patience = 0.2 if kind in ALONE else 2.0  # a catalogue is published in between
+        queue = Queue(store, lease_seconds=30.0, clock=clock, catalogue_timeout=patience)
         await queue.start()
         stack.push_async_callback(queue.close)
         if request.param != "remote":

@@ -13,6 +13,7 @@ from services.queue.life import WORKER_LOST
 from services.queue.prompts import Queue
 from services.queue.records import Assigned, Prompt, PromptState, Requeued, Submission
 from services.queue.work import Drain, Drained, Interruption, LeaseLost, MemoryRelease
+from tests.contract.stores import ALONE
 from tests.queue.clock import ManualClock
 from tests.queue.executor import FakeExecutor, finished
 from tests.queue.nodes import CLASSES, publication, submission
@@ -67,6 +68,7 @@ async def test_only_an_executor_that_is_here_can_be_drained(queue: Queue) -> Non
         await queue.drain_executor("nobody")
 
 
+@pytest.mark.parametrize("queue", [*ALONE, "remote"], indirect=True)  # elsewhere another replica may have its executor
 async def test_a_prompt_whose_executor_is_gone_is_interrupted_at_once(queue: Queue) -> None:
     async with FakeExecutor(queue) as executor:
         prompt_id = (await queue.submit(submission(1))).prompt_id

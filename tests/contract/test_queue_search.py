@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,8 +14,6 @@ from services.graph.events import ExecutionFailed, ExecutionInterrupted, Executi
 from services.queue import life as lives
 from services.queue.records import Prompt, PromptOrder, PromptState, Search
 from services.queue.stores.base import QueueStore
-from services.queue.stores.memory import MemoryStore
-from services.queue.stores.sqlite import SqliteStore
 from tests.contract.prompts import new
 from tests.contract.test_queue_store import assign, record
 
@@ -25,24 +22,27 @@ COUNT = 60
 ENDS = (ExecutionSucceeded(), ExecutionFailed("1", "A", "ValueError", "boom"), ExecutionInterrupted("1", "A"))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[QueueStore]:
+@pytest.fixture
+async def store(store: QueueStore) -> QueueStore:
     """A store with prompts in every state, of several workflows, many of which took equally long."""
-    store = MemoryStore() if request.param == "memory" else await SqliteStore.open(tmp_path / "queue.sqlite3")
     chance = random.Random(7)
-    for index in range(COUNT):
-        prompt_id = f"p{index:02}"
-        workflow_id = chance.choice(["", "wf-1", "wf-2"])
-        await store.add(msgspec.structs.replace(new(prompt_id, index), workflow_id=workflow_id))
-        fate = chance.randrange(6)
-        if fate == 1:
-            await store.apply(prompt_id, partial(lives.cancel, now=90.0))
-        if fate >= 2:
-            await store.apply(prompt_id, partial(assign, now=2.0 + chance.randrange(2)))
-        if fate >= 3:
-            await store.apply(prompt_id, record(ENDS[fate - 3], now=8.0 + chance.randrange(3)))
-    yield store
-    await store.close()
+    ids = [f"p{index:02}" for index in range(COUNT)]
+    workflows = [chance.choice(["", "wf-1", "wf-2"]) for _ in ids]
+    fates = {prompt_id: chance.randrange(6) for prompt_id in ids}
+    prompts = [
+        msgspec.structs.replace(new(id_), workflow_id=workflow) for id_, workflow in zip(ids, workflows, strict=True)
+    ]
+    await asyncio.gather(*(store.add(prompt) for prompt in prompts))
+    cancelled = [id_ for id_, fate in fates.items() if fate == 1]
+    run = [id_ for id_, fate in fates.items() if fate >= 2]
+    ended = [id_ for id_, fate in fates.items() if fate >= 3]
+    await asyncio.gather(
+        *(store.apply(id_, partial(lives.cancel, now=90.0)) for id_ in cancelled),
+        *(store.apply(id_, partial(assign, now=2.0 + chance.randrange(2))) for id_ in run),
+    )
+    ends = {id_: record(ENDS[fates[id_] - 3], now=8.0 + chance.randrange(3)) for id_ in ended}
+    await asyncio.gather(*(store.apply(id_, end) for id_, end in ends.items()))
+    return store
 
 
 def looked_up(prompts: list[Prompt], search: Search) -> list[str]:

@@ -13,11 +13,25 @@ from tests.e2e.stack import Stack, running
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "services" / "command" / "examples" / "red_circle.json"
 
+#: Models of other programs that the shared stack looks at, beside its data.
+EXTRA_MODEL_PATHS = """
+webui:
+    base_path: webui
+    checkpoints: models/Stable-diffusion
+    loras: |
+        models/Lora
+        models/LyCORIS
+    ipadapter: ipadapter
+"""
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all tests that leave it whole."""
-    with running(tmp_path_factory.mktemp("stack")) as stack:
+    data = tmp_path_factory.mktemp("stack")
+    extra = data / "extra_model_paths.yaml"
+    extra.write_text(EXTRA_MODEL_PATHS)
+    with running(data, extra_model_paths=str(extra)) as stack:
         yield stack
 
 

@@ -143,11 +143,15 @@ class Platform:
         """Place a file."""
         await self.files.write(FileName(kind, "", filename), _once(content), OnConflict.OVERWRITE)
 
-    async def picture(self, image: dict[str, str]) -> Image.Image:
-        """A saved picture, as a node's output names it."""
+    async def content(self, image: dict[str, str]) -> bytes:
+        """A saved file, as a node's output names it."""
         name = FileName(FileKind(image["type"]), image["subfolder"], image["filename"])
         async with self.files.open(name) as file:
-            return Image.open(io.BytesIO(await file.read()))
+            return await file.read()
+
+    async def picture(self, image: dict[str, str]) -> Image.Image:
+        """A saved picture."""
+        return Image.open(io.BytesIO(await self.content(image)))
 
 
 @asynccontextmanager

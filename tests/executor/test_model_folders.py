@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from services.errors import InvalidArgument, NotFound
+from services.executor.custom.pack_models import PackModelFolders
 from services.executor.model_folders import ModelFolders
+from services.files.models.records import ExtraFolder
 
 
 def touch(path: Path) -> Path:
@@ -59,3 +61,29 @@ def test_a_name_that_leaves_the_folder_is_refused(name: str, tmp_path: Path) -> 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="nope.safetensors"):
         ModelFolders([tmp_path]).path("checkpoints", "nope.safetensors")
+
+
+def test_extra_folders_come_before_or_after_those_under_the_roots(tmp_path: Path) -> None:
+    first = touch(tmp_path / "first" / "x.safetensors")
+    mine = touch(tmp_path / "mine" / "unet" / "x.safetensors")
+    last = touch(tmp_path / "last" / "x.safetensors")
+    for extra, expected in (
+        ([ExtraFolder("unet", str(tmp_path / "last"), False, "")], mine),
+        ([ExtraFolder("diffusion_models", str(tmp_path / "first"), True, "")], first),
+        ([ExtraFolder("vae", str(tmp_path / "first"), True, "")], mine),
+    ):
+        folders = ModelFolders([tmp_path / "mine"], extra=extra)
+        assert folders.path("diffusion_models", "x.safetensors") == expected
+    assert ModelFolders([], extra=[ExtraFolder("ipadapter", str(last.parent), False, "")]).names("ipadapter") == [
+        "x.safetensors"
+    ]
+
+
+def test_packs_see_extra_kinds_and_their_directories(tmp_path: Path) -> None:
+    extra = [
+        ExtraFolder("clip", str(tmp_path / "clip"), True, ""),
+        ExtraFolder("ipadapter", str(tmp_path / "ip"), False, ""),
+    ]
+    folders = PackModelFolders([tmp_path / "models"], extra=extra).folders
+    assert folders["ipadapter"][0][-1] == str(tmp_path / "ip")
+    assert folders["text_encoders"][0][0] == str(tmp_path / "clip")

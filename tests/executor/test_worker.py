@@ -8,11 +8,14 @@ import json
 import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import pytest_asyncio
+import torch
+from blake3 import blake3
 from PIL import Image
 
 from services.graph.errors import PromptRejected
@@ -89,6 +92,24 @@ async def test_the_memory_of_the_device_is_told(here: Platform) -> None:
     assert device.memory.steps == {}
 
 
+def checkpoint_graph(name: str) -> dict[str, Any]:
+    """What the autoencoder of a checkpoint makes of nothing."""
+    graph = image_graph()
+    graph["1"] = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": name}}
+    graph["2"] = {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}
+    graph["3"] = {"class_type": "VAEDecode", "inputs": {"samples": ["2", 0], "vae": ["1", 2]}}
+    graph["9"]["inputs"]["images"] = ["3", 0]
+    return graph
+
+
+def copied(here: Platform, name: str) -> Path:
+    """A small checkpoint among the models."""
+    path = here.models / "checkpoints" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors", path)
+    return path
+
+
 async def until_mapped(here: Platform, condition: Callable[[int], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -100,19 +121,37 @@ async def until_mapped(here: Platform, condition: Callable[[int], bool]) -> None
 
 
 async def test_weights_are_mapped_until_memory_is_to_be_given_back(here: Platform) -> None:
-    path = here.models / "checkpoints" / "small.safetensors"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors", path)
+    path = copied(here, "small.safetensors")
     await here.catalogue_with("CheckpointLoaderSimple", "ckpt_name", path.name)
-    graph = image_graph()
-    graph["1"] = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": path.name}}
-    graph["2"] = {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}
-    graph["3"] = {"class_type": "VAEDecode", "inputs": {"samples": ["2", 0], "vae": ["1", 2]}}
-    graph["9"]["inputs"]["images"] = ["3", 0]
+    graph = checkpoint_graph(path.name)
     assert (await here.run(graph)).state is PromptState.SUCCEEDED
     await until_mapped(here, lambda size: size > 0)
     await here.queue.release_memory(results=True)
     await until_mapped(here, lambda size: size == 0)
+
+
+async def test_what_a_run_used_is_told_also_when_its_results_were_at_hand(here: Platform) -> None:
+    path = copied(here, "told.safetensors")
+    await here.catalogue_with("CheckpointLoaderSimple", "ckpt_name", path.name)
+    graph = checkpoint_graph(path.name)
+    content = path.read_bytes()
+    digest = ""
+    async with asyncio.timeout(PATIENCE):
+        while not digest:  # which is found while nothing runs
+            prompt = await here.run(graph)
+            record = prompt.attempts[-1].record
+            assert record
+            (model,) = record.models
+            assert (model.folder, model.name, model.size) == ("checkpoints", path.name, len(content))
+            digest = model.blake3
+    assert record
+    assert digest == blake3(content).hexdigest()
+    assert (record.device, record.torch_version) == ("cpu", torch.__version__)
+    (image,) = outputs_of(prompt)["9"]["images"]
+    (file,) = record.files
+    assert (file.kind, file.filename) == (image["type"], image["filename"])
+    picture = await here.content(image)
+    assert (file.size, file.blake3) == (len(picture), blake3(picture).hexdigest())
 
 
 async def test_an_uploaded_picture_can_be_used_at_once(here: Platform) -> None:

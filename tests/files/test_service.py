@@ -130,6 +130,20 @@ async def test_a_directory_that_cannot_be_read_is_one_line_and_exit_code_2(tmp_p
     assert "file cannot be read" in errors.decode()
 
 
+async def test_extra_model_paths_that_are_none_are_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    file = tmp_path / "extra.yaml"
+    file.write_text("a:\n  vae: x\n b: y\n")
+    process = await asyncio.create_subprocess_exec(
+        *[sys.executable, "-m", "services.files", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data")],
+        *["--extra-model-paths", str(file)],
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert errors.decode().count("\n") == 1
+    assert f"{file} line 3" in errors.decode()
+
+
 async def test_memory_stays_flat_and_small(tmp_path: Path) -> None:
     async with service(tmp_path) as (process, client):
         written = await client.write(FILM, film(500), OnConflict.FAIL)

@@ -66,4 +66,5 @@ def is_lost(error: BaseException) -> bool:
     """Whether an error means that the connection is of no more use."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_LOST_STATES)
-    return isinstance(error, OSError | asyncpg.InterfaceError)
+    is_about_arguments = isinstance(error, ValueError)
+    return isinstance(error, OSError | asyncpg.InterfaceError) and not is_about_arguments

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.executor.model_folders import ModelFolders, ModelsElsewhere
 from services.files.models import kinds
+from services.files.models.records import ExtraFolder
 
 #: Kinds of models that packs know from the start.
 KNOWN_FOLDERS = (*kinds.FOLDERS, "latent_upscale_models")
@@ -21,15 +22,20 @@ class PackModelFolders(ModelFolders):
     """
 
     def __init__(
-        self, roots: Sequence[Path], custom_nodes: Sequence[Path] = (), elsewhere: ModelsElsewhere | None = None
+        self,
+        roots: Sequence[Path],
+        custom_nodes: Sequence[Path] = (),
+        elsewhere: ModelsElsewhere | None = None,
+        extra: Sequence[ExtraFolder] = (),
     ) -> None:
-        super().__init__(roots, elsewhere)
+        super().__init__(roots, elsewhere, extra)
+        named = (kinds.ALIASES.get(it.folder, it.folder) for it in extra)
         self.folders: dict[str, tuple[list[str], set[str]]] = {
             name: (
                 [str(path) for path in super(PackModelFolders, self).directories(name)],
                 set(kinds.extensions(name)),
             )
-            for name in KNOWN_FOLDERS
+            for name in dict.fromkeys((*KNOWN_FOLDERS, *named))
         }
         self.folders["custom_nodes"] = ([str(path) for path in custom_nodes], set())
 

@@ -18,6 +18,7 @@ from services.executor.custom.documents import document_folders
 from services.executor.custom.modules.comfy_config_parser import extract_node_configuration
 from services.executor.custom.offered import explain
 from services.executor.custom.v3.extension import ComfyExtension
+from services.executor.custom.versions import version_of
 from services.executor.engine.failure import without_paths
 from services.queue.packs import NodePack
 
@@ -40,6 +41,8 @@ class LoadedPacks:
     web_directories: dict[str, str] = field(default_factory=dict)
     #: pack to the folders that its documents for front ends are in, by what they are
     document_folders: dict[str, dict[str, Path]] = field(default_factory=dict)
+    #: empty for a pack that does not tell
+    versions: dict[str, str] = field(default_factory=dict)
 
     @property
     def failures(self) -> dict[str, str]:
@@ -107,6 +110,7 @@ def _add(pack: _Pack, path: Path, loaded: LoadedPacks) -> None:
     for name in pack.display_names.keys() - pack.classes.keys():
         loaded.display_names.setdefault(name, pack.display_names[name])
     loaded.web_directories.update((name, str(folder)) for name, folder in pack.web_directories.items())
+    loaded.versions[_name_of(path)] = version_of(path)
     loaded.document_folders[_name_of(path)] = document_folders(path)
 
 

@@ -61,3 +61,16 @@ class ModelPage(msgspec.Struct, frozen=True):
     models: Sequence[Model]
     #: of the page that follows, "" on the last one
     next_page_token: str
+
+
+class ExtraFolder(msgspec.Struct, frozen=True):
+    """One more directory that holds models of a kind."""
+
+    #: the kind's own name or an older one, such as "checkpoints"
+    folder: str
+    #: absolute
+    path: str
+    #: whether it comes before all others
+    is_default: bool
+    #: where the file says so, for messages
+    said_in: str

@@ -6,12 +6,13 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from services.errors import FailedPrecondition, InvalidArgument
+from services.files.models.records import ExtraFolder
 from services.files.records import FileKind
 from services.files.stores.tree import sync_folder
 
@@ -106,6 +107,18 @@ def readable_folders(folders: tuple[Path, ...]) -> list[str]:
         with _readable(folder), os.scandir(folder):
             pass
     return [str(folder) for folder in folders]
+
+
+def readable_extra_folders(folders: Sequence[ExtraFolder]) -> Sequence[ExtraFolder]:
+    """The same folders; as `readable_folders`."""
+    for folder in folders:
+        path = Path(folder.path)
+        if not path.exists():
+            log.warning("there is no folder %s (yet), of which %s speaks", folder.path, folder.said_in)
+            continue
+        with _readable(path), os.scandir(path):
+            pass
+    return folders
 
 
 def _locked(path: Path) -> int:

@@ -14,9 +14,10 @@ from services.errors import AlreadyExists, DataLoss, NotFound
 from services.files import names
 from services.files.chunks import CHUNK_BYTES, rechunked
 from services.files.locations import FileLocation
+from services.files.models.records import ExtraFolder
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from services.files.stores import base, paging, placing
-from services.files.stores.data_folder import DataFolder, readable_folders
+from services.files.stores.data_folder import DataFolder, readable_extra_folders, readable_folders
 from services.files.stores.digest_index import DigestIndex, Version
 from services.files.stores.digests import Digests
 from services.files.stores.disk_errors import disk_errors
@@ -44,10 +45,16 @@ class DiskStore(base.FileStore):
     index that may be lost. One process uses a data directory at a time.
     """
 
-    def __init__(self, data: Path, models: tuple[Path, ...] = ()) -> None:
-        """A store that opens with `async with`; entering raises as `DataFolder.open` does."""
+    def __init__(self, data: Path, models: tuple[Path, ...] = (), extra_models: Sequence[ExtraFolder] = ()) -> None:
+        """A store that opens with `async with`; entering raises as `DataFolder.open` does.
+
+        Args:
+            models: directories with a folder per kind of model.
+            extra_models: more directories, of one kind each.
+        """
         self._data = data
         self._models = models
+        self._extra_models = extra_models
         self._workers = ThreadPoolExecutor(WORKERS, "files")
         self._hashers = ThreadPoolExecutor(HASHERS, "digests")
         self._hashing: dict[FileName, asyncio.Future[tuple[Version, str]]] = {}
@@ -235,9 +242,14 @@ class DiskStore(base.FileStore):
 
     def _open(self) -> None:
         models = [Place.of(folder, is_open=True) for folder in readable_folders(self._models)]
+        extra = readable_extra_folders(self._extra_models)
+        first, others = (
+            [Place.of(it.path, it.folder, is_open=True) for it in extra if it.is_default is is_first]
+            for is_first in (True, False)
+        )
         self._folder = DataFolder.open(self._data)
         places = {kind: [Place.of(str(self._folder.folder(kind)))] for kind in FileKind if not kind.is_read_only}
-        self._tree = Tree({**places, FileKind.MODELS: models})
+        self._tree = Tree({**places, FileKind.MODELS: [*first, *models, *others]})
         self._index = DigestIndex(self._folder.index)
         self._digests = Digests(self._tree, self._index)
         self._shelves = Shelves(self._tree, self._digests)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.errors import InvalidArgument
+from services.files.models.extra_paths import read_extra_paths
 from services.files.stores.base import FileStore
 from services.files.stores.disk import DiskStore
 from services.files.stores.with_local_models import WithLocalModels
@@ -26,6 +27,10 @@ class StoreSettings:
     models: tuple[Path, ...] = setting(
         default=(Path("models"),), help="directory with a folder per kind of model; may be repeated"
     )
+    extra_model_paths: tuple[Path, ...] = setting(
+        default=(),
+        help="more directories of models, in the format of ComfyUI's extra_model_paths.yaml; may be repeated",
+    )
     store: str = setting(
         default="", help="where contents are kept: s3://bucket/prefix, or empty for the data directory"
     )
@@ -44,13 +49,14 @@ def store_of(wanted: StoreSettings) -> FileStore:
     """The store, which opens with `async with`.
 
     Raises:
-        InvalidArgument: the settings contradict each other, or what they need is not installed.
+        InvalidArgument: the settings contradict each other, a file of extra model paths is none, or what they need is
+            not installed.
     """
     if not wanted.store:
         for name in ("names", "s3_endpoint", "s3_region"):
             if getattr(wanted, name):
                 raise InvalidArgument(f"--{name.replace('_', '-')} goes with --store s3://bucket/prefix")
-        return DiskStore(wanted.data, wanted.models)
+        return _disk(wanted)
     try:
         from services.files.stores.s3.bucket import Bucket
         from services.files.stores.s3.location import Location
@@ -61,7 +67,11 @@ def store_of(wanted: StoreSettings) -> FileStore:
         ) from error
     location = Location.parse(wanted.store, wanted.s3_endpoint, wanted.s3_region)
     files = S3Store(Bucket(location), _names_of(wanted))
-    return WithLocalModels(files, DiskStore(wanted.data, wanted.models))
+    return WithLocalModels(files, _disk(wanted))
+
+
+def _disk(wanted: StoreSettings) -> DiskStore:
+    return DiskStore(wanted.data, wanted.models, read_extra_paths(wanted.extra_model_paths).folders)
 
 
 def shared_names(wanted: StoreSettings) -> str:

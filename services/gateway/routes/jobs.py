@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TypedDict
+from typing import Any, Literal, TypedDict
 
 import msgspec
 from starlette.requests import Request
@@ -15,8 +15,8 @@ from services.gateway.bodies import json_object
 from services.gateway.errors import BadRequest
 from services.gateway.operations import Parameter, json, json_body, operation
 from services.gateway.paging import found, whole
-from services.gateway.raw_json import field
-from services.gateway.responses import json_response, streamed_json
+from services.gateway.raw_json import RawObject, field
+from services.gateway.responses import JSON, json_response, streamed_json
 from services.gateway.routes.selection import MAX_BYTES
 from services.gateway.translate.jobs import STATUS, JobInFull, Jobs, Pagination, job, job_in_full
 from services.queue.records import PromptOrder, PromptState, Search
@@ -38,6 +38,30 @@ class JobError(TypedDict):
     """Why there is no answer."""
 
     error: str
+
+
+class ExportedJob(TypedDict):
+    """A job with its workflow, what it ran on and used, and what it made; the queue makes it."""
+
+    schema: Literal["silverprint.export/1"]
+    prompt_id: str
+    state: str
+    number: float
+    priority: int
+    user_id: str
+    client_id: str
+    workflow_id: str
+    submitted_at: str
+    started_at: str | None
+    finished_at: str | None
+    graph_blake3: str
+    graph: RawObject
+    extra_data: RawObject
+    output_node_ids: list[str]
+    seeds: list[dict[str, Any]]
+    attempts: list[dict[str, Any]]
+    outputs: list[dict[str, Any]]
+    error: dict[str, Any] | None
 
 
 class JobCancelled(TypedDict):
@@ -93,6 +117,23 @@ async def show_one(backends: Backends, request: Request) -> Response:
     except NotFound:
         return _unknown()
     return json_response(job_in_full(prompt))
+
+
+@operation(
+    "exportJob",
+    "queue",
+    parameters=[Parameter("job_id", "", place="path", example="example")],
+    answers={200: json(ExportedJob), 404: json(JobError)},
+)
+async def export(backends: Backends, request: Request) -> Response:
+    """Everything that is known about a job in one document, to reproduce it or to account for it.
+
+    `docs/history.md` describes it; members may be added as long as `schema` stays the same. Credentials are left out.
+    """
+    try:
+        return Response(await backends.queue.export(request.path_params["job_id"]), media_type=JSON)
+    except NotFound:
+        return _unknown()
 
 
 @operation("cancelJob", "queue", answers={200: json(JobCancelled)})

@@ -63,6 +63,7 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/jobs", {"GET": jobs.show}),
     Endpoint("/jobs/cancel", {"POST": jobs.cancel}),
     Endpoint("/jobs/{job_id:path}/cancel", {"POST": jobs.cancel_one}),
+    Endpoint("/jobs/{job_id:path}/export", {"GET": jobs.export}),
     Endpoint("/jobs/{job_id:path}", {"GET": jobs.show_one}),
     Endpoint("/metrics", {"GET": system.show_metrics}),
     Endpoint("/models", {"GET": models.list_folders}),

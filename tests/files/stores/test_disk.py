@@ -14,6 +14,7 @@ from blake3 import blake3
 from services.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 from services.files import names
 from services.files.chunks import CHUNK_BYTES, one_chunk
+from services.files.models.records import ExtraFolder
 from services.files.records import FileKind, FileName, OnConflict
 from services.files.stores.disk import DiskStore
 
@@ -190,6 +191,31 @@ async def test_the_first_models_folder_wins_and_late_ones_are_seen(tmp_path: Pat
         page, token = await store.list(FileKind.MODELS, "vae", page_size=3)
         rest, end = await store.list(FileKind.MODELS, "vae", page_size=3, page_token=token)
         assert ([*page, *rest], end) == (files, "")
+
+
+async def test_extra_folders_hold_models_of_a_kind_before_or_after_all_others(tmp_path: Path, data: Path) -> None:
+    first, root, last = (tmp_path / folder for folder in ("first", "models", "last"))
+    for folder, filenames in ((first, "ab"), (root / "vae", "bc"), (last, "cd")):
+        folder.mkdir(parents=True)
+        for filename in filenames:
+            (folder / filename).write_bytes(folder.name.encode())
+    extra = [
+        ExtraFolder("vae", str(last), False, "line 1"),
+        ExtraFolder("vae", str(first), True, "line 2"),
+        ExtraFolder("ipadapter", str(tmp_path / "late"), False, "line 3"),
+    ]
+    async with DiskStore(data, (root,), extra) as store:
+        files, _ = await store.list(FileKind.MODELS, recursive=True)
+        assert [file.name.path for file in files] == ["vae/a", "vae/b", "vae/c", "vae/d"]
+        contents = [await get(store, file.name) for file in files]
+        assert contents == [b"first", b"first", b"vae", b"last"]
+        assert await store.list_folders(FileKind.MODELS) == ["vae"]
+        (tmp_path / "late" / "sub").mkdir(parents=True)
+        (tmp_path / "late" / "sub" / "e").write_bytes(b"late")
+        assert await store.list_folders(FileKind.MODELS) == ["ipadapter", "vae"]
+        assert await get(store, FileName(FileKind.MODELS, "ipadapter/sub", "e")) == b"late"
+        with pytest.raises(InvalidArgument):
+            await get(store, FileName(FileKind.MODELS, "ipadapter/..", "e"))
 
 
 async def test_no_link_leads_out_of_a_kind(store: DiskStore, data: Path, tmp_path: Path) -> None:

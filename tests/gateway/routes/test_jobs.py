@@ -158,3 +158,19 @@ async def test_more_jobs_than_a_message_holds_are_listed_completely() -> None:
         await running.finished(ids[-1])
         assert await listed(running) == ids[::-1]
         assert await listed(running, "?limit=100&offset=20") == ids[::-1][20:120]
+
+
+async def test_a_job_is_exported_whole(filled: Gateway) -> None:
+    answer = await filled.http.get(f"/api/jobs/{IDS[0]}/export")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json; charset=utf-8")
+    document = answer.json()
+    assert (document["schema"], document["prompt_id"], document["state"]) == (
+        "silverprint.export/1",
+        IDS[0],
+        "succeeded",
+    )
+    assert document["graph"] == GRAPH
+    assert document["attempts"][0]["outcome"] == "succeeded"
+    assert (await filled.http.get(f"/jobs/{IDS[0]}/export")).content == answer.content
+    unknown = await filled.http.get("/api/jobs/nobody/export")
+    assert (unknown.status_code, unknown.json()) == (404, {"error": "Job not found"})

@@ -9,6 +9,7 @@ import msgspec
 
 from services.database.queries import read_queries
 from services.database.sqlite import Reader, Writer
+from services.queue.stores.delivery_rows import delivery_columns, delivery_of
 from services.queue.stores.rows import Row, names_of
 from services.queue.stores.sqlite.reader import read_prompt
 from services.queue.webhooks.outbox import Outbox
@@ -84,7 +85,7 @@ def keep_deliveries(connection: sqlite3.Connection, row_id: int) -> bool:
     if not urls:
         return False
     deliveries = deliveries_of(read_prompt(connection, row_id), urls)
-    connection.executemany(_SQL["add"], map(_columns, deliveries))
+    connection.executemany(_SQL["add"], map(delivery_columns, deliveries))
     return True
 
 
@@ -100,37 +101,5 @@ def _listed(search: DeliverySearch) -> tuple[str, Row]:
     return f"{arms} ORDER BY id DESC LIMIT ? OFFSET ?", tuple(state.value for state in states)
 
 
-def _columns(delivery: Delivery) -> Row:
-    return (
-        delivery.delivery_id,
-        delivery.prompt_id,
-        delivery.url,
-        delivery.event_type,
-        delivery.payload,
-        delivery.created_at,
-        delivery.state.value,
-        delivery.attempts,
-        delivery.next_attempt_at,
-        delivery.settled_at,
-        delivery.last_error,
-    )
-
-
 def _delivery(connection: sqlite3.Connection, id_: int) -> Delivery:
-    delivery_id, prompt_id, url, event_type, payload, created_at, state, *rest = connection.execute(
-        _SQL["delivery"], (id_,)
-    ).fetchone()
-    attempts, next_attempt_at, settled_at, last_error = rest
-    return Delivery(
-        delivery_id=delivery_id,
-        prompt_id=prompt_id,
-        url=url,
-        event_type=event_type,
-        payload=payload,
-        created_at=created_at,
-        state=DeliveryState(state),
-        attempts=attempts,
-        next_attempt_at=next_attempt_at,
-        settled_at=settled_at,
-        last_error=last_error,
-    )
+    return delivery_of(connection.execute(_SQL["delivery"], (id_,)).fetchone())

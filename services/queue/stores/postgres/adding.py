@@ -1,0 +1,143 @@
+"""New prompts: tags for all of them, and one statement that adds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import NamedTuple, TypeVar
+
+from services.database.postgres import Connection
+from services.queue import life as lives
+from services.queue.records import Accepted
+from services.queue.stores import rows
+from services.queue.stores.base import NewPrompt, Receipt
+from services.queue.stores.fairness import share
+from services.queue.stores.postgres.changes import Changes, columns
+from services.queue.stores.postgres.keys import Name, give_keys_back, take_keys
+from services.queue.stores.postgres.operations import Add, Interference, Outcome
+from services.queue.stores.postgres.sql import SQL
+
+K = TypeVar("K", bound=Hashable)
+
+#: A priority and a user.
+User = tuple[int, str]
+
+
+class _Placed(NamedTuple):
+    new: NewPrompt
+    tag: float
+
+
+async def add(connection: Connection, changes: Changes, adds: Sequence[Add]) -> list[Outcome]:
+    """Add what is not there yet; of what is, the receipt."""
+    news = [one.new for one in adds]
+    keyed = _first_of_each(news, _name)
+    known = await take_keys(connection, list(keyed.values()))
+    fresh = _first_of_each(
+        [new for new in news if (name := _name(new)) is None or (name not in known and keyed[name] is new)],
+        lambda new: new.prompt_id,
+    )
+    added = await _insert(connection, await _place(connection, changes, list(fresh.values())))
+    receipts = await _receipts(connection, [prompt_id for prompt_id in fresh if prompt_id not in added])
+    receipts |= {prompt_id: _receipt(fresh[prompt_id]) for prompt_id in added}
+    rows_of = {id(fresh[prompt_id]): row for prompt_id, row in added.items()}
+    unused = [new.keyed for name, new in keyed.items() if new.keyed and name not in known and id(new) not in rows_of]
+    await give_keys_back(connection, unused)
+    outcomes = []
+    for new in news:
+        name, row = _name(new), rows_of.get(id(new))
+        step = changes.keep(row, lives.submit(new.life)) if row is not None else None
+        if name in known:
+            receipt = known[name]
+        elif name is not None and keyed[name] is not new:
+            receipt = _receipt_of_key(receipts[keyed[name].prompt_id], keyed[name])
+        else:
+            receipt = receipts[new.prompt_id]
+        outcomes.append(Outcome(receipt, step))
+    return outcomes
+
+
+def _name(new: NewPrompt) -> Name | None:
+    return (new.keyed.user_id, new.keyed.key) if new.keyed else None
+
+
+def _first_of_each(news: Sequence[NewPrompt], name_of: Callable[[NewPrompt], K | None]) -> dict[K, NewPrompt]:
+    """By name, of those that have one, the one that came first."""
+    first: dict[K, NewPrompt] = {}
+    for new in news:
+        name = name_of(new)
+        if name is not None:
+            first.setdefault(name, new)
+    return first
+
+
+async def _place(connection: Connection, changes: Changes, adds: Sequence[NewPrompt]) -> list[_Placed]:
+    """Those whose ids are free, with their tags; their users advance."""
+    if not adds:
+        return []
+    table = [(new.prompt_id, new.priority, new.user_id, new.number) for new in adds]
+    standing = await connection.fetch(SQL["standing"], *columns(table, 4))
+    finishes: dict[User, float] = {}
+    begins: dict[User, float] = {}
+    placed: list[_Placed] = []
+    for new, (is_known, finish, virtual_time, number, tag) in zip(adds, standing, strict=True):
+        if is_known:
+            continue
+        user = new.priority, new.user_id
+        begins.setdefault(user, max(finish or 0.0, virtual_time or 0.0))
+        overtaken = _overtaken(new, placed, None if number is None else (number, tag))
+        place, finishes[user] = share(finishes.get(user, finish), virtual_time or 0.0, overtaken, new.weight)
+        placed.append(_Placed(new, place))
+    for user, finish in finishes.items():
+        changes.advance_user(user, finish, finish - begins[user])
+    return placed
+
+
+def _overtaken(new: NewPrompt, placed: Sequence[_Placed], stored: tuple[float, float] | None) -> float | None:
+    """The tag of the prompt of the same user that comes right after this one, of those that came before it."""
+    later = [stored] if stored is not None else []
+    for other, tag in placed:
+        if (other.priority, other.user_id) == (new.priority, new.user_id) and other.number > new.number:
+            later.append((other.number, tag))
+    return min(later, key=lambda one: one[0])[1] if later else None
+
+
+async def _insert(connection: Connection, placed: Sequence[_Placed]) -> dict[str, int]:
+    """The rows of those that were added, by prompt id."""
+    if not placed:
+        return {}
+    table = [_columns(new, tag) for new, tag in placed]
+    added = await connection.fetch(SQL["add_prompts"], *columns(table, len(table[0])))
+    return {prompt_id: row for row, prompt_id in added}
+
+
+def _columns(new: NewPrompt, tag: float) -> rows.Row:
+    owner = (new.prompt_id, new.client_id, new.workflow_id, new.user_id)
+    place = (new.priority, new.requirement.placement, new.number, tag)
+    life = rows.changing_columns(lives.submit(new.life).life)
+    submitted = (new.graph_json, new.extra_data_json, rows.names_column(new.output_node_ids), new.node_errors_json)
+    needs = (rows.requirement_column(new.requirement), new.run_timeout, new.total_timeout)
+    return (*owner, *place, *life, *submitted, new.content_digest, *needs, rows.names_column(new.webhook_urls))
+
+
+async def _receipts(connection: Connection, prompt_ids: Sequence[str]) -> dict[str, Receipt]:
+    if not prompt_ids:
+        return {}
+    found = await connection.fetch(SQL["receipts"], prompt_ids)
+    if len(found) < len(prompt_ids):
+        raise Interference("a prompt was there, and was forgotten before its receipt was read")
+    return {row[0]: receipt_of(*row) for row in found}
+
+
+def receipt_of(prompt_id: str, number: float, node_errors_json: bytes, content_digest: bytes) -> Receipt:
+    """The receipt of a row."""
+    return Receipt(Accepted(prompt_id, number, node_errors_json), content_digest)
+
+
+def _receipt(new: NewPrompt) -> Receipt:
+    return receipt_of(new.prompt_id, new.number, new.node_errors_json, new.content_digest)
+
+
+def _receipt_of_key(receipt: Receipt, leader: NewPrompt) -> Receipt:
+    """For another submission with the key of a new prompt."""
+    assert leader.keyed is not None
+    return Receipt(receipt.accepted, leader.keyed.digest, leader.keyed.key)

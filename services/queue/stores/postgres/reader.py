@@ -1,0 +1,161 @@
+"""Reading from PostgreSQL, beside the writer: snapshots of what is committed, by this replica and others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from services.database.postgres import Connection, Pool
+from services.queue.records import Batch, Keys, Page, Prompt, PromptKey, PromptState, Search
+from services.queue.stores import rows
+from services.queue.stores.base import Backlog, Lives, Receipt, Requirements, StoredEvents, Waiting
+from services.queue.stores.paging import Stretch, stretches
+from services.queue.stores.postgres.adding import receipt_of
+from services.queue.stores.postgres.keys import receipts_of_keys
+from services.queue.stores.postgres.searches import found
+from services.queue.stores.postgres.sql import SQL
+
+#: The columns of a prompt's events in a row of `prompts`, each an array.
+_EVENTS = 4
+
+
+class Reader:
+    """Reads what `QueueStore` answers."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def receipt(self, prompt_id: str) -> Receipt | None:
+        """See `QueueStore.receipt`."""
+        found = await self._fetch("receipts", [prompt_id])
+        return receipt_of(*found[0]) if found else None
+
+    async def receipt_of_key(self, user_id: str, key: str, now: float) -> Receipt | None:
+        """See `QueueStore.receipt_of_key`."""
+        found = await self._pool.run(lambda connection: receipts_of_keys(connection, [(user_id, key)], now))
+        return found.get((user_id, key))
+
+    async def get(self, prompt_id: str) -> Prompt | None:
+        """See `QueueStore.get`."""
+
+        async def read(connection: Connection) -> Prompt | None:
+            row = await connection.fetchval(SQL["row_of"], prompt_id)
+            return (await read_prompts(connection, [row]))[0] if row is not None else None
+
+        return await self._pool.snapshot(read)
+
+    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
+        """See `QueueStore.list`."""
+
+        async def read(connection: Connection) -> Page:
+            ids, total = await _page(connection, states, limit, offset, from_end)
+            return await read_prompts(connection, ids), total
+
+        return await self._pool.snapshot(read)
+
+    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
+        """See `QueueStore.keys`."""
+
+        async def read(connection: Connection) -> Keys:
+            ids, _ = await _page(connection, states, limit, offset, from_end)
+            return [PromptKey(*row) for row in await connection.fetch(SQL["keys"], ids)]
+
+        return await self._pool.snapshot(read)
+
+    async def find(self, search: Search) -> Page:
+        """See `QueueStore.find`."""
+
+        async def read(connection: Connection) -> Page:
+            ids, total = await found(connection, search)
+            return await read_prompts(connection, ids, "prompts_alone"), total
+
+        return await self._pool.snapshot(read)
+
+    async def lives(self, state: PromptState) -> Lives:
+        """See `QueueStore.lives`."""
+        if state.is_terminal:
+            found = await self._fetch("lives_finished", state.value)
+        else:
+            found = await self._fetch(f"lives_{state.value}")
+        return [rows.life_of(row)[1] for row in found]
+
+    async def limited(self) -> Lives:
+        """See `QueueStore.limited`."""
+        return [rows.life_of(row)[1] for row in await self._fetch("lives_limited")]
+
+    async def waiting(self) -> Backlog:
+        """See `QueueStore.waiting`."""
+        return [Waiting(*row) for row in await self._fetch("waiting")]
+
+    async def requirements(self, placements: Collection[int]) -> Requirements:
+        """See `QueueStore.requirements`."""
+        return [rows.requirement_of(body) for (body,) in await self._fetch("requirements", list(placements))]
+
+    async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
+        """See `QueueStore.events`."""
+        found = await self._fetch("news", [prompt_id], [after_sequence])
+        return (PromptState(found[0][1]), _news(found)[prompt_id]) if found else None
+
+    async def news(self, after: Mapping[str, int]) -> dict[str, Batch]:
+        """See `QueueStore.news`."""
+        return _news(await self._fetch("news", list(after), list(after.values())))
+
+    async def counts(self) -> dict[PromptState, int]:
+        """See `QueueStore.counts`."""
+        return _counts(await self._fetch("tallies"))
+
+    async def catalogue(self) -> tuple[str, bytes] | None:
+        """See `QueueStore.catalogue`."""
+        found = await self._fetch("catalogue")
+        return (found[0][0], found[0][1]) if found else None
+
+    async def _fetch(self, query: str, *parameters: object) -> Sequence[rows.Row]:
+        """The rows of a single statement."""
+        return await self._pool.run(lambda connection: _fetch(connection, query, *parameters))
+
+
+async def _fetch(connection: Connection, query: str, *parameters: object) -> Sequence[rows.Row]:
+    return [tuple(row) for row in await connection.fetch(SQL[query], *parameters)]
+
+
+async def read_prompts(connection: Connection, ids: Sequence[int], query: str = "prompts") -> list[Prompt]:
+    """The prompts of rows, in their order; with their events when they have finished."""
+    return [
+        rows.prompt_of(row[:-_EVENTS], list(zip(*row[-_EVENTS:], strict=True)) if row[-1] else [])
+        for row in await _fetch(connection, query, ids)
+    ]
+
+
+def _news(found: Sequence[rows.Row]) -> dict[str, Batch]:
+    news: dict[str, Batch] = {}
+    for prompt_id, _, client_id, *event in found:
+        batch = news.setdefault(prompt_id, [])
+        if event[0] is not None:
+            batch.append(rows.event_of(prompt_id, client_id, tuple(event)))
+    return news
+
+
+def _counts(tallies: Sequence[rows.Row]) -> dict[PromptState, int]:
+    return {PromptState(state): prompts for state, prompts in tallies}
+
+
+async def _page(
+    connection: Connection, states: Collection[PromptState], limit: int, offset: int, from_end: bool
+) -> tuple[list[int], int]:
+    """The row ids of a page, and how many prompts there are in these states."""
+    counts = _counts(await _fetch(connection, "tallies"))
+    found, total = stretches(counts, states, limit=limit, offset=offset, from_end=from_end)
+    return [row for stretch in found for row in await _stretch(connection, stretch)], total
+
+
+async def _stretch(connection: Connection, stretch: Stretch) -> list[int]:
+    length = stretch.end - stretch.begin
+    if stretch.state is not None:
+        return await _ids(connection, f"page_{stretch.state.value}", length, stretch.begin)
+    names = [state.value for state in stretch.states]
+    if stretch.is_nearer_to_the_end:
+        return (await _ids(connection, "page_finished_backwards", length, stretch.size - stretch.end, names))[::-1]
+    return await _ids(connection, "page_finished", length, stretch.begin, names)
+
+
+async def _ids(connection: Connection, query: str, *parameters: object) -> list[int]:
+    return [row[0] for row in await connection.fetch(SQL[query], *parameters)]

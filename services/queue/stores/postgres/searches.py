@@ -1,0 +1,46 @@
+"""Finding prompts by state and workflow: for each state a walk along an index, as far as the page reaches."""
+
+from __future__ import annotations
+
+from services.database.postgres import Connection
+from services.queue.records import PromptOrder, Search
+from services.queue.stores.postgres.sql import SQL
+
+_OF_STATE = "(SELECT id, took FROM prompts WHERE state = '{state}' ORDER BY {order} LIMIT $1)"
+_OF_WORKFLOW = """(SELECT id, took FROM prompts WHERE state = '{state}' AND workflow_id <> '' AND workflow_id = $3
+ORDER BY {order} LIMIT $1)"""
+
+#: By order, and whether it is reversed.
+_ORDERS = {
+    (PromptOrder.SUBMITTED, False): "id DESC",
+    (PromptOrder.SUBMITTED, True): "id",
+    (PromptOrder.DURATION, False): "took DESC, id",
+    (PromptOrder.DURATION, True): "took, id DESC",
+}
+
+
+async def found(connection: Connection, search: Search) -> tuple[list[int], int]:
+    """The row ids of the prompts that a search answers, and how many there are in all."""
+    if not search.states:
+        return [], 0
+    statement, parameters = page(search)
+    return [row[0] for row in await connection.fetch(statement, *parameters)], await _total(connection, search)
+
+
+def page(search: Search) -> tuple[str, list[object]]:
+    """The statement that reads the row ids of a search, and its parameters."""
+    order = _ORDERS[search.order, search.reversed]
+    arm = _OF_WORKFLOW if search.workflow_id else _OF_STATE
+    arms = [arm.format(state=state, order=order) for state in sorted(state.value for state in search.states)]
+    statement = f"SELECT id FROM ({' UNION ALL '.join(arms)}) AS found ORDER BY {order} LIMIT $1 - $2 OFFSET $2"
+    reach = search.offset + search.limit if search.limit else None
+    parameters: list[object] = [reach, search.offset]
+    return statement, [*parameters, search.workflow_id] if search.workflow_id else parameters
+
+
+async def _total(connection: Connection, search: Search) -> int:
+    names = [state.value for state in search.states]
+    if search.workflow_id:
+        total: int = await connection.fetchval(SQL["count_of_workflow"], search.workflow_id, names)
+        return total
+    return sum(count for state, count in await connection.fetch(SQL["tallies"]) if state in names)
