@@ -1,4 +1,4 @@
-"""The agent: holds the stream to the queue and keeps the worker alive.
+"""The agent: does what the queue wants, and keeps the worker alive.
 
 It computes nothing, so that leases are renewed while a node keeps the worker's interpreter for itself. What the queue
 wants goes down to the worker, what happens there goes up; a worker that dies takes down the run it had begun, and
@@ -10,15 +10,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
 
 from services import __version__
 from services.errors import FailedPrecondition, ServiceError
 from services.executor import ipc
 from services.executor.host import host_info, host_name
+from services.executor.link import FIRST_BACKOFF, LONGEST_BACKOFF, Link
+from services.executor.links import Links, Replicas
 from services.executor.log_relay import LogRelay
 from services.executor.outbox import Outbox
 from services.executor.pack_relay import PackRelay
@@ -33,29 +32,17 @@ log = logging.getLogger(__name__)
 #: One worker, which runs one prompt at a time.
 SLOTS = 1
 
-#: Seconds between attempts to reach the queue, and between starts of a worker; doubled up to the longest.
-FIRST_BACKOFF = 0.2
-LONGEST_BACKOFF = 5.0
-
 #: Seconds that the queue has to take the last messages when the executor stops.
 DRAIN_GRACE = 1.0
 
 
-class WorkStream(Protocol):
-    """What the agent needs of `services.queue.client.QueueClient`."""
-
-    def work(self, messages: AsyncIterator[work.ExecutorMessage]) -> AsyncIterator[work.QueueMessage]:
-        """Open the Work stream."""
-        ...
-
-
 class Agent:
-    """One executor: its leases, its worker, its stream."""
+    """One executor: its leases, its worker, its links to the replicas of the queue."""
 
     def __init__(
         self,
         executor_id: str,
-        queue: WorkStream,
+        replicas: Replicas,
         start_worker: Callable[[Mapping[str, str]], Awaitable[WorkerProcess]],
         on_readiness: Callable[[bool], Awaitable[None]],
         *,
@@ -63,27 +50,23 @@ class Agent:
     ) -> None:
         """`interrupt_grace` is in seconds: what a node has to hear of an interruption before its worker is killed."""
         self._executor_id = executor_id
-        self._queue = queue
         self._start_worker = start_worker
         self._on_readiness = on_readiness
         self._interrupt_grace = interrupt_grace
-        self._outbox = Outbox()
-        self._packs = PackRelay(self._outbox)
-        self._logs = LogRelay(self._outbox, self._running)
+        self._links = Links(executor_id, replicas, self)
+        self._packs = PackRelay(lambda: self._outbox)
+        self._logs = LogRelay(self._links, self._running)
         self._runs: dict[int, Run] = {}
         self._numbers = itertools.count(1)
-        #: ids of what the worker was asked about inputs
-        self._questions: set[str] = set()
+        #: where the answers belong to what the worker was asked about inputs, by id
+        self._questions: dict[str, Outbox] = {}
         self._worker: WorkerProcess | None = None
         #: packs that ended a worker while it loaded them, and how
         self._deadly_packs: dict[str, str] = {}
         self._nodes: ipc.NodesLoaded | None = None
         self._devices = ipc.DeviceReport(())
         self._is_worker_ready = False
-        self._is_connected = False
         self._is_stopping = False
-        self._greeted_with = ""
-        self._beating: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, then give back what is held and end the worker.
@@ -92,7 +75,7 @@ class Agent:
             FailedPrecondition: the worker cannot work with what it is given.
         """
         working = asyncio.create_task(self._keep_worker())
-        connected = asyncio.create_task(self._keep_connected())
+        connected = asyncio.create_task(self._links.keep())
         stopping = asyncio.create_task(stop.wait())
         tasks = (working, connected, stopping)
         try:
@@ -101,7 +84,7 @@ class Agent:
                 if task.done():
                     task.result()
             self._give_back()
-            await asyncio.wait([connected], timeout=DRAIN_GRACE if self._is_connected else 0)
+            await asyncio.wait([connected], timeout=DRAIN_GRACE if self._links.is_connected else 0)
         finally:
             for pending in tasks:
                 pending.cancel()
@@ -110,12 +93,12 @@ class Agent:
     def _give_back(self) -> None:
         """Say that there is no room any more, and let go of what is held."""
         self._is_stopping = True
-        held = [run.assignment.lease for run in self._runs.values() if not run.is_lost]
+        held = self._held()
         self._runs.clear()
-        self._beat()
+        self._links.beat()
         for lease in held:
             self._outbox.say(work.LeaseRelease(lease, "executor is shutting down", False))
-        self._outbox.close()
+        self._links.close()
 
     # The worker.
 
@@ -159,13 +142,14 @@ class Agent:
     async def _nodes_loaded(self, nodes: ipc.NodesLoaded) -> None:
         is_new = self._nodes is None or self._nodes.digest != nodes.digest
         self._nodes = nodes
-        if self._is_connected and is_new:
-            self._publish()
+        if is_new:
+            for link in self._links.all_connected():
+                self._publish(link)
         if not self._is_worker_ready:
             self._is_worker_ready = True
             await self._tell_readiness()
             self._hand_over()
-            self._beat()
+            self._links.beat()
 
     async def _happened(self, message: ipc.RunEvent) -> None:
         run = self._runs.get(message.run)
@@ -177,7 +161,7 @@ class Agent:
         if isinstance(message.event.event, Terminal):
             self._drop(run)
             if run.is_lost:
-                self._beat()  # as in `_end_interrupted`
+                self._links.beat()  # as in `_end_interrupted`
 
     async def _worker_ended(self, how: str) -> None:
         self._worker = None
@@ -194,55 +178,51 @@ class Agent:
             elif run is begun:
                 self._drop(run)
                 self._outbox.say(run.release(how))
-        self._beat()
+        self._links.beat()
 
     # What the queue wants.
 
-    async def _keep_connected(self) -> None:
-        backoff = FIRST_BACKOFF
-        outage = logging.INFO  # that the queue is not there yet is no cause for alarm
-        while not self._is_stopping:
-            began = time.monotonic()
-            try:
-                async for message in self._queue.work(self._messages()):
-                    outage = logging.WARNING
-                    await self._obey(message)
-            except ServiceError as error:
-                log.log(outage, "no stream to the queue, trying again: %s", error.message)
-                outage = logging.DEBUG  # one line for each outage
-            except asyncio.CancelledError:
-                # gRPC cancels its own call, and with it whoever reads, when a message cannot be sent.
-                if asyncio.current_task().cancelling():  # type: ignore[union-attr]
-                    raise
-                log.exception("the stream to the queue broke over a message")
-            finally:
-                self._packs.disconnected(self._worker)
-                await self._connected(False)
-            if not self._is_stopping:
-                backoff = FIRST_BACKOFF if time.monotonic() - began > LONGEST_BACKOFF else backoff
-                await asyncio.sleep(backoff * random.uniform(0.5, 1.0))
-                backoff = min(2 * backoff, LONGEST_BACKOFF)
-
-    async def _messages(self) -> AsyncIterator[work.ExecutorMessage]:
-        held = {run.assignment.lease for run in self._runs.values() if not run.is_lost}
-        self._greeted_with = self._nodes.digest if self._nodes else ""
-        yield work.Hello(
+    def hello(self, link: Link, *, held: set[Lease], standby: bool) -> work.Hello:
+        """Who is dialling; see `Resident`."""
+        link.greeted_with = self._nodes.digest if self._nodes else ""
+        return work.Hello(
             executor_id=self._executor_id,
             host=host_name(),
             version=__version__,
             slots=SLOTS,
-            catalogue_digest=self._greeted_with,
+            catalogue_digest=link.greeted_with,
             devices=self._devices.devices,
             host_info=host_info(),
-            held_leases=tuple(held | self._outbox.leases()),
+            held_leases=() if standby else tuple({*self._held(), *held}),
+            standby=standby,
         )
-        async for message in self._outbox.messages():
-            yield message
 
-    async def _obey(self, message: work.QueueMessage) -> None:
+    def heartbeat(self, *, standby: bool) -> work.Heartbeat:
+        """What is free and what is held; see `Resident`."""
+        has_room = self._is_worker_ready and not self._is_stopping
+        return work.Heartbeat(
+            free_slots=max(0, SLOTS - len(self._runs)) if has_room else 0,
+            leases=() if standby else tuple(self._held()),
+            devices=self._devices.devices,
+            host_info=host_info(),
+            standby=standby,
+        )
+
+    async def welcomed(self, link: Link, welcome: work.Welcome) -> None:
+        """A replica is there: it has to know what there is."""
+        self._packs.connected(link.outbox)
+        if self._nodes and (welcome.catalogue_wanted or self._nodes.digest != link.greeted_with):
+            self._publish(link)
+        await self._tell_readiness()
+
+    async def left(self, link: Link) -> None:
+        """A replica is gone."""
+        self._packs.disconnected(link.outbox, self._worker)
+        await self._tell_readiness()
+
+    async def obey(self, link: Link, message: work.QueueMessage) -> None:
+        """Do what a replica wants."""
         match message:
-            case work.Welcome():
-                await self._welcomed(message)
             case Assignment():
                 self._assigned(message)
             case work.Interruption():
@@ -250,24 +230,15 @@ class Agent:
             case work.LeaseLost():
                 self._outbox.forget(message.lease)
                 self._stop_run(message.lease, is_lost=True)
-            case work.PreviewDemand():
+            case work.PreviewDemand() if link.outbox is self._outbox:
                 self._demand_previews(message)
             case work.Validation():
-                self._validate(message)
+                self._validate(message, link.outbox)
             case work.MemoryRelease(results):
                 if self._worker:
                     self._worker.send(ipc.ReleaseMemory(results))
             case packs.PackRequest() | packs.PackFlow() | packs.PackCancellation():
-                self._packs.obey(message, self._worker)
-
-    async def _welcomed(self, welcome: work.Welcome) -> None:
-        log.info("connected to the queue as %s", self._executor_id)
-        await self._connected(True)
-        self._packs.connected()
-        if self._nodes and (welcome.catalogue_wanted or self._nodes.digest != self._greeted_with):
-            self._publish()
-        self._beat()
-        self._beating = asyncio.create_task(self._keep_beating(welcome.lease_duration / 3))
+                self._packs.obey(message, link.outbox, self._worker)
 
     def _assigned(self, assignment: Assignment) -> None:
         if not self._is_stopping and self._find(assignment.lease) is None:
@@ -278,7 +249,7 @@ class Agent:
 
     def _stop_run(self, lease: Lease, *, is_lost: bool) -> None:
         run = self._find(lease)
-        if run is None:
+        if run is None or (run.is_interrupted and not is_lost):
             return
         log.info("prompt %s: %s", lease.prompt_id, "its lease is lost" if is_lost else "to be interrupted")
         run.is_interrupted = True
@@ -298,8 +269,8 @@ class Agent:
         if self._worker and run.is_handed_over:
             self._worker.send(ipc.SetPreviews(run.number, demand.wanted))
 
-    def _validate(self, question: work.Validation) -> None:
-        self._questions.add(question.request_id)
+    def _validate(self, question: work.Validation, asker: Outbox) -> None:
+        self._questions[question.request_id] = asker
         if self._worker is None:
             log.warning("nobody to check the inputs of %d nodes: no worker", len(question.node_ids))
             self._answer(ipc.InputComplaints(question.request_id, {}))
@@ -310,9 +281,9 @@ class Agent:
 
     def _answer(self, answer: ipc.InputComplaints) -> None:
         """Tell the queue, which would wait in vain for a worker that is gone: no complaint is known then."""
-        if answer.request_id in self._questions:
-            self._questions.remove(answer.request_id)
-            self._outbox.say(work.ValidationAnswer(answer.request_id, answer.complaints))
+        asker = self._questions.pop(answer.request_id, None)
+        if asker is not None:
+            asker.say(work.ValidationAnswer(answer.request_id, answer.complaints))
 
     def _begun(self) -> Run | None:
         """The run that the worker is at; others wait there."""
@@ -331,7 +302,7 @@ class Agent:
     def _end_interrupted(self, run: Run) -> None:
         self._drop(run)
         if run.is_lost:
-            self._beat()  # the queue counts by leases and cannot know that there is room again
+            self._links.beat()  # the queue counts by leases and cannot know that there is room again
         else:
             self._outbox.report(run.assignment.lease, run.interruption())
 
@@ -346,32 +317,16 @@ class Agent:
     def _drop(self, run: Run) -> None:
         self._runs.pop(run.number, None)
 
-    def _publish(self) -> None:
+    def _held(self) -> list[Lease]:
+        return [run.assignment.lease for run in self._runs.values() if not run.is_lost]
+
+    def _publish(self, link: Link) -> None:
         if self._nodes:
-            self._outbox.say(work.CataloguePublication(self._nodes.digest, self._nodes.definitions_json))
+            link.outbox.say(work.CataloguePublication(self._nodes.digest, self._nodes.definitions_json))
 
-    def _beat(self) -> None:
-        """Say what is free and what is held."""
-        if not self._is_connected:
-            return
-        has_room = self._is_worker_ready and not self._is_stopping
-        free = max(0, SLOTS - len(self._runs)) if has_room else 0
-        leases = tuple(run.assignment.lease for run in self._runs.values() if not run.is_lost)
-        self._outbox.say(
-            work.Heartbeat(free_slots=free, leases=leases, devices=self._devices.devices, host_info=host_info())
-        )
-
-    async def _keep_beating(self, interval: float) -> None:
-        while True:
-            await asyncio.sleep(interval)
-            self._beat()
-
-    async def _connected(self, is_connected: bool) -> None:
-        self._is_connected = is_connected
-        if self._beating is not None:
-            self._beating.cancel()
-            self._beating = None
-        await self._tell_readiness()
+    @property
+    def _outbox(self) -> Outbox:
+        return self._links.outbox
 
     async def _tell_readiness(self) -> None:
-        await self._on_readiness(self._is_connected and self._is_worker_ready)
+        await self._on_readiness(self._links.is_connected and self._is_worker_ready)

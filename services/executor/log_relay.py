@@ -8,9 +8,9 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
-from services.executor.outbox import Outbox
 from services.graph.credentials import concealed, credentials
 from services.queue.logs import MAX_LINE, LogLine, cut
 
@@ -26,10 +26,18 @@ _FINISH_GRACE = 1.0
 _CONCEALED_PROMPTS = 8
 
 
+class Writer(Protocol):
+    """What takes the lines."""
+
+    def write(self, lines: Iterable[LogLine]) -> None:
+        """Send lines of the log, some time."""
+        ...
+
+
 class LogRelay:
     """Reads what a worker prints, so that it never waits for a reader."""
 
-    def __init__(self, outbox: Outbox, running: Callable[[], str]) -> None:
+    def __init__(self, outbox: Writer, running: Callable[[], str]) -> None:
         """`running` tells the id of the prompt that the worker is at, empty for none."""
         self._outbox = outbox
         self._running = running

@@ -15,6 +15,7 @@ from services.graph.events import (
     is_superseded_by_the_next,
 )
 from services.queue.logs import LogLine, LogLines
+from services.queue.packs import PackMessage
 from services.queue.records import Lease
 from services.queue.work import EventBatch, ExecutorMessage, Heartbeat, LeaseRelease, TimedEvent
 
@@ -108,10 +109,31 @@ class Outbox:
         waiting = (message.lease for message in self._messages if isinstance(message, EventBatch | LeaseRelease))
         return {*waiting, *self._events, *self._durable, *self._ended}
 
+    def take_over(self, other: Outbox) -> None:
+        """Say here what was to be said there, about prompts and to people, and again what may not have arrived.
+
+        The rest was meant for whoever reads there.
+        """
+        other._begin_anew()
+        moving = EventBatch | LeaseRelease | PackMessage
+        self._messages.extend(message for message in other._messages if isinstance(message, moving))
+        other._messages.clear()
+        for lease, events in other._events.items():
+            self._events[lease] = events
+        other._events = {}
+        self._due_at = min(self._due_at, other._due_at)
+        lines, other._lines, other._characters = list(other._lines), deque(), 0
+        self._wake.set()
+        self.write(lines)
+
     def close(self) -> None:
         """Let `messages` end once everything has been taken."""
         self._closed = True
         self._wake.set()
+
+    def reopen(self) -> None:
+        """Let `messages` go on after all."""
+        self._closed = False
 
     async def messages(self) -> AsyncIterator[ExecutorMessage]:
         """What is to be sent, as it comes. Only the latest caller is served, so a broken stream takes nothing away."""

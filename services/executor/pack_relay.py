@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from services.executor.outbox import Outbox
 from services.executor.worker_process import WorkerProcess
 from services.queue.packs import (
@@ -16,43 +18,48 @@ from services.queue.packs import (
 
 
 class PackRelay:
-    """Passes on what is said while both ends are there; a call does not outlive either of them."""
+    """Passes on what is said while both ends are there; a call does not outlive either of them.
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    An end at the queue's side is the outbox for one of its replicas; `home` tells which of them hears what packs say
+    to browsers.
+    """
+
+    def __init__(self, home: Callable[[], Outbox]) -> None:
+        self._home = home
         self._report: PackReport | None = None
-        self._calls: set[str] = set()
-        self._is_connected = False
+        #: who asked
+        self._calls: dict[str, Outbox] = {}
+        self._connected: set[Outbox] = set()
 
-    def connected(self) -> None:
-        """The queue has to be told what there is."""
-        self._is_connected = True
+    def connected(self, outbox: Outbox) -> None:
+        """A replica of the queue has to be told what there is."""
+        self._connected.add(outbox)
         if self._report is not None:
-            self._outbox.say(self._report)
+            outbox.say(self._report)
 
-    def disconnected(self, worker: WorkerProcess | None) -> None:
-        """Nobody waits for answers any more."""
-        self._is_connected = False
-        if worker is not None:
-            for call_id in self._calls:
+    def disconnected(self, outbox: Outbox, worker: WorkerProcess | None) -> None:
+        """Nobody waits for answers there any more."""
+        self._connected.discard(outbox)
+        for call_id in [call_id for call_id, asker in self._calls.items() if asker is outbox]:
+            del self._calls[call_id]
+            if worker is not None:
                 worker.send(PackCancellation(call_id))
-        self._calls.clear()
 
     def worker_ended(self, how: str) -> None:
         """What was asked of it is not answered any more."""
-        for call_id in self._calls:
-            self._say(PackResponse(call_id, None, f"the worker of the executor {how}"))
+        for call_id, asker in self._calls.items():
+            asker.say(PackResponse(call_id, None, f"the worker of the executor {how}"))
         self._calls.clear()
 
-    def obey(self, order: PackOrder, worker: WorkerProcess | None) -> None:
+    def obey(self, order: PackOrder, asker: Outbox, worker: WorkerProcess | None) -> None:
         """Pass on what the queue wants."""
         match order:
             case PackRequest(call_id) if worker is None:
-                self._say(PackResponse(call_id, None, "the worker of the executor is starting"))
+                asker.say(PackResponse(call_id, None, "the worker of the executor is starting"))
             case PackRequest(call_id):
-                self._calls.add(call_id)
+                self._calls[call_id] = asker
             case PackCancellation(call_id):
-                self._calls.discard(call_id)
+                self._calls.pop(call_id, None)
             case PackFlow():
                 pass
         if worker is not None:
@@ -63,10 +70,11 @@ class PackRelay:
         match message:
             case PackReport():
                 self._report = message
-            case PackResponse(call_id, None):
-                self._calls.discard(call_id)
-        self._say(message)
-
-    def _say(self, message: PackReport | PackMessage | PackResponse) -> None:
-        if self._is_connected:
-            self._outbox.say(message)
+                for outbox in self._connected:
+                    outbox.say(message)
+            case PackResponse(call_id):
+                asker = self._calls.pop(call_id, None) if message.part is None else self._calls.get(call_id)
+                if asker is not None:
+                    asker.say(message)
+            case PackMessage() if self._home() in self._connected:
+                self._home().say(message)

@@ -34,7 +34,9 @@ class Settings:
     """What can be set about an executor."""
 
     listen: str = setting(default="127.0.0.1:8192", help="address to serve health checks on, port 0 for a free one")
-    queue: str = setting(default="127.0.0.1:8190", help="address of the queue service")
+    queue: str = setting(
+        default="127.0.0.1:8190", help="address of the queue, or those of its replicas with commas between them"
+    )
     files: str = setting(default="127.0.0.1:8191", help="address of the file service")
     data: Path = setting(
         default=Path("data"), help="directory for copies of files that are being used, in executor-cache/"
@@ -95,7 +97,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         log.info("listening on %s", server.address)
         agent = Agent(
             executor_id,
-            queue,
+            queue.replicas,
             lambda left_out: WorkerProcess.start(configuration, left_out),
             server.set_serving,
             interrupt_grace=settings.interrupt_seconds,

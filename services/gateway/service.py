@@ -61,7 +61,9 @@ class Settings:
 
     host: str = setting(default="127.0.0.1", help="address to serve HTTP on")
     port: int = setting(default=8188, help="port to serve HTTP on, 0 for a free one")
-    queue: str = setting(default="127.0.0.1:8190", help="address of the queue service")
+    queue: str = setting(
+        default="127.0.0.1:8190", help="address of the queue, or those of its replicas with commas between them"
+    )
     files: str = setting(default="127.0.0.1:8191", help="address of the file service")
     max_upload_mb: int = setting(default=100, help="longest upload, in MiB")
     allowed_hosts: str = setting(

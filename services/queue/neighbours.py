@@ -82,7 +82,8 @@ class Neighbours:
                 log.exception("what other replicas did cannot be read")
             await asyncio.sleep(max(SHORTEST_PAUSE, (time.monotonic() - began) / SHARE))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), min(LONGEST_PAUSE, self._leases.duration / 4))
+                async with asyncio.timeout(min(LONGEST_PAUSE, self._leases.duration / 4)):
+                    await self._woken.wait()
 
     async def _look(self) -> None:
         await self._scheduler.refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,7 @@ class Gate:
     """The way from an agent to its queue, which can be cut and held shut."""
 
     def __init__(self, target: str) -> None:
-        self._target = target
+        self.address = target
         self._is_held = False
         self._cut = asyncio.Event()
 
@@ -76,7 +76,7 @@ class Gate:
         if self._is_held:
             raise Unavailable("the gate is shut")
         self._cut.clear()
-        async with QueueClient(self._target) as client, aclosing(client.work(messages)) as stream:
+        async with QueueClient(self.address) as client, aclosing(client.work(messages)) as stream:
             while True:
                 following = asyncio.ensure_future(anext(stream, None))
                 cut = asyncio.ensure_future(self._cut.wait())
@@ -90,6 +90,21 @@ class Gate:
                 if message is None:
                     return
                 yield message
+
+
+class Gates:
+    """The ways to the replicas of a queue, which do not change."""
+
+    def __init__(self, *gates: Gate) -> None:
+        self._gates = gates
+
+    def current(self) -> Sequence[Gate]:
+        """All of them."""
+        return self._gates
+
+    async def changed(self) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
 
 
 @dataclass
@@ -185,7 +200,7 @@ async def platform(
             is_ready.set() if ready else is_ready.clear()
 
         gate = Gate(server.address)
-        agent = Agent("tested", gate, start_worker, on_readiness, interrupt_grace=interrupt_grace)
+        agent = Agent("tested", Gates(gate), start_worker, on_readiness, interrupt_grace=interrupt_grace)
         running = asyncio.create_task(agent.run(stop))
         try:
             async with asyncio.timeout(PATIENCE):
