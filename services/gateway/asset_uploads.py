@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import posixpath
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 from blake3 import blake3
@@ -49,23 +50,56 @@ async def stored_asset(files: FileClient, form: Form, owner: str) -> Created:
         AlreadyExists: there is another model of this name.
         StorageFull: there is no space left.
     """
-    file = form.files.get("file")
-    if file is None:
-        raise BadRequest("file: the form has no file of this name", field="file")
+    file = file_of(form)
     new = _new(form, file, owner)
-    digest = await _digest(file)
+    digest = await digest_of_file(file)
     if form.fields.get("hash") and digest_of(form.fields["hash"]) != digest:
         raise BadRequest("hash: the file has another", field="hash")
     there = await files.assets.list(AssetFilter(owner=owner, blake3=digest), limit=1)
     if there.assets:
         return Created(there.assets[0], is_new=False)
+    kind = next((_PLACES[tag] for tag in new.tags if tag in _PLACES), FileKind.INPUT)
+    path = posixpath.basename(new.name) if _MODELS not in new.tags else new.name
+    name = await stored_file(files, new, kind, path, file, digest)
+    return await files.assets.create(structs.replace(new, source=name))
+
+
+async def stored_file(
+    files: FileClient, new: NewAsset, kind: FileKind, path: str, file: UploadedFile, digest: str
+) -> FileName:
+    """Store a file of a form at a path of a kind, or as a model when the tags say so; raises as `stored_asset`."""
     try:
-        name = await _store(files, new, file, digest)
+        if _MODELS in new.tags:
+            return await _store_model(files, new.tags, path, file, digest)
+        name = names.parse_path(kind, path)
+        info = await files.write(
+            name, file.content(), OnConflict.RENAME, expected_size=file.size, expected_blake3=digest, owner=new.owner
+        )
     except InvalidArgument as error:
         raise blamed(error) from error
     except ResourceExhausted as error:
         raise StorageFull(error.message) from error
-    return await files.assets.create(structs.replace(new, source=name))
+    return info.name
+
+
+def file_of(form: Form) -> UploadedFile:
+    """The file that a form brings.
+
+    Raises:
+        BadRequest: it brings none.
+    """
+    file = form.files.get("file")
+    if file is None:
+        raise BadRequest("file: the form has no file of this name", field="file")
+    return file
+
+
+async def digest_of_file(file: UploadedFile) -> str:
+    """The BLAKE3 of what came."""
+    hash = blake3()
+    async for chunk in file.content():
+        await asyncio.to_thread(hash.update, chunk)
+    return hash.hexdigest()
 
 
 def _new(form: Form, file: UploadedFile, owner: str) -> NewAsset:
@@ -90,36 +124,16 @@ def _new(form: Form, file: UploadedFile, owner: str) -> NewAsset:
         raise blamed(error) from error
 
 
-async def _store(files: FileClient, new: NewAsset, file: UploadedFile, digest: str) -> FileName:
-    if _MODELS in new.tags:
-        return await _store_model(files, new, file, digest)
-    kind = next((_PLACES[tag] for tag in new.tags if tag in _PLACES), FileKind.INPUT)
-    name = names.parse(kind, "", posixpath.basename(new.name))
-    info = await files.write(
-        name, file.content(), OnConflict.RENAME, expected_size=file.size, expected_blake3=digest, owner=new.owner
-    )
-    return info.name
-
-
-async def _store_model(files: FileClient, new: NewAsset, file: UploadedFile, digest: str) -> FileName:
-    folder = next((tag for tag in new.tags if tag in FOLDERS), None)
+async def _store_model(files: FileClient, tags: Sequence[str], name: str, file: UploadedFile, digest: str) -> FileName:
+    folder = next((tag for tag in tags if tag in FOLDERS), None)
     if folder is None:
         raise BadRequest("tags: beside models there must be a kind of model, such as checkpoints", field="tags")
     try:
-        model = await files.models.upload(
-            folder, new.name, file.content(), expected_size=file.size, expected_blake3=digest
-        )
+        model = await files.models.upload(folder, name, file.content(), expected_size=file.size, expected_blake3=digest)
     except FailedPrecondition as error:
         raise UnsupportedContent(error.message) from error
     except AlreadyExists:
-        model = await files.models.get(folder, new.name, digest=True)
+        model = await files.models.get(folder, name, digest=True)
         if model.info.blake3 != digest:
             raise
     return model.info.name
-
-
-async def _digest(file: UploadedFile) -> str:
-    hash = blake3()
-    async for chunk in file.content():
-        await asyncio.to_thread(hash.update, chunk)
-    return hash.hexdigest()

@@ -200,7 +200,7 @@ async def show_content(backends: Backends, request: Request) -> Response:
     """The content of an asset, whole or in part."""
     owner = await backends.users.of(request)
     asset = await backends.files.assets.get(owner, asset_id(request), to_read=True)
-    file = await _file_of(backends, asset.file, asset.blake3)
+    file = await current_file(backends, asset.file, asset.blake3)
     return await stored_file(backends.files, request, file, content_headers(request, asset.name))
 
 
@@ -264,7 +264,7 @@ def asset_id(request: Request) -> str:
         raise NotFound(f"there is no asset {request.path_params['id'][:64]!r}") from error
 
 
-async def _file_of(backends: Backends, name: FileName, blake3: str) -> FileName:
+async def current_file(backends: Backends, name: FileName, blake3: str) -> FileName:
     """A file with this content: under the name that it had, or under another."""
     try:
         if (await backends.files.stat(name, digest=True)).blake3 == blake3:

@@ -29,6 +29,7 @@ from services.gateway.routes import (
     view,
     web_ui,
 )
+from services.gateway.v2 import assets as v2_assets
 
 #: Every one of `ROUTES` also exists under this prefix.
 PREFIX = "/api"
@@ -87,6 +88,11 @@ ROUTES: tuple[Endpoint, ...] = (
     ),
     Endpoint("/userdata/{file}/move/{dest}", {"POST": userdata.move_file}),
     Endpoint("/users", {"GET": users.show, "POST": users.add}),
+    Endpoint("/v2/assets", {"POST": v2_assets.upload}),
+    Endpoint("/v2/assets/by-hash/{hash}", {"GET": v2_assets.check_hash}),
+    Endpoint("/v2/assets/from-hash", {"POST": v2_assets.create_from_hash}),
+    Endpoint("/v2/assets/{id}", {"GET": v2_assets.show, "DELETE": v2_assets.delete}),
+    Endpoint("/v2/assets/{id}/content", {"GET": v2_assets.show_content}),
     Endpoint("/v2/userdata", {"GET": userdata.show_tree}),
     Endpoint("/view", {"GET": view.show}),
     Endpoint("/view_metadata/{folder_name}", {"GET": models.show_metadata, "POST": models.show_metadata_by_post}),

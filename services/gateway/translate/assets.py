@@ -111,10 +111,10 @@ def entry(asset: Asset, prefix: str) -> AssetEntry:
         "user_metadata": dict(asset.metadata),
         "preview_id": asset.preview_id or None,
         "prompt_id": asset.job_id or None,
-        "created_at": _time(asset.created_at),
-        "updated_at": _time(asset.updated_at),
-        "last_access_time": _time(asset.accessed_at),
-        "expires_at": None if asset.expires_at is None else _time(asset.expires_at),
+        "created_at": iso_time(asset.created_at),
+        "updated_at": iso_time(asset.updated_at),
+        "last_access_time": iso_time(asset.accessed_at),
+        "expires_at": None if asset.expires_at is None else iso_time(asset.expires_at),
         "is_immutable": asset.file.kind.is_read_only,
         "file_path": str(asset.file),
     }
@@ -240,5 +240,6 @@ def _tag(count: TagCount) -> TagInfo:
     return {"name": count.tag, "count": count.count}
 
 
-def _time(seconds: float) -> str:
+def iso_time(seconds: float) -> str:
+    """A time since the epoch in ISO 8601, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,3 @@
+"""The versioned Comfy API, whose answers have shapes of their own."""
+
+from __future__ import annotations
