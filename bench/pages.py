@@ -21,8 +21,8 @@ import psutil
 from bench.path import seconds, show, tiny_prompt
 from services.graph.events import ExecutionStarted, ExecutionSucceeded, NodeFinished, NodeRef, NodesCached
 from services.queue import life as lives
-from services.queue.service import DATABASE
 from services.queue.stores.base import NewPrompt
+from services.queue.stores.opening import DATABASE
 from services.queue.stores.sqlite import SqliteStore
 from services.queue.work import TimedEvent
 

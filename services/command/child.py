@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.command.process import PARENT_VARIABLE
@@ -29,6 +29,8 @@ class Child:
     name: str
     #: arguments of the `silverprint` command
     arguments: Sequence[str]
+    #: variables beside those of this process
+    environment: Mapping[str, str] = field(default_factory=dict)
     #: escape sequence that colours the prefix, or nothing
     colour: str = ""
     _process: asyncio.subprocess.Process | None = None
@@ -84,7 +86,7 @@ class Child:
             stderr=asyncio.subprocess.STDOUT,
             # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which stops things in order.
             start_new_session=True,
-            env={**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **self.environment, PARENT_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"},
         )
         if self._stopping:  # `stop` came while the process was being made
             self._process.terminate()

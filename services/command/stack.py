@@ -33,6 +33,11 @@ class StackSettings:
     queue_port: int = setting(default=8190, help="loopback port of the queue's gRPC service, 0 for a free one")
     files_port: int = setting(default=8191, help="loopback port of the file service, 0 for a free one")
     data: Path = setting(default=Path("data"), help="folder for the queue, input, output and temp")
+    database: str = setting(
+        default="",
+        help="postgresql://user@host/name, to keep prompts there; a password is better put into the variable,"
+        " or into $PGPASSWORD",
+    )
     history_max: int = setting(default=10_000, help="finished prompts to keep, the latest ones; 0 for all")
     history_days: float = setting(default=0.0, help="days to keep finished prompts for; 0 for ever")
     models: tuple[Path, ...] = setting(default=(Path("models"),), help="folder with checkpoints/, loras/ and so on")
@@ -127,8 +132,13 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
             *_repeated("--custom-nodes", wanted.custom_nodes),
         ],
     }
+    # Arguments are there for everybody to read, and there may be a password in it.
+    environments = {"queue": {"SILVERPRINT_DATABASE": wanted.database}}
     colours = _COLOURS if sys.stderr.isatty() else {}
-    return {name: Child(name, [name, *flags], colours.get(name, "")) for name, flags in commands.items()}
+    return {
+        name: Child(name, [name, *flags], environments.get(name, {}), colours.get(name, ""))
+        for name, flags in commands.items()
+    }
 
 
 def _repeated(flag: str, values: Sequence[Path]) -> list[str]:

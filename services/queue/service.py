@@ -10,7 +10,7 @@ from services.errors import InvalidArgument
 from services.queue.prompts import Queue
 from services.queue.retention import Limits
 from services.queue.servicer import QueueServicer
-from services.queue.stores.sqlite import SqliteStore
+from services.queue.stores.opening import DATABASE, open_store
 from services.queue.time_limits import TimeLimits
 from services.queue.webhooks.signature import VARIABLE, configured_signer
 from services.queue.webhooks.webhooks import WebhookRules
@@ -20,8 +20,6 @@ from services.settings import setting, settings
 
 log = logging.getLogger(__name__)
 
-DATABASE = "queue.sqlite3"
-
 
 @settings
 class Settings:
@@ -29,6 +27,11 @@ class Settings:
 
     listen: str = setting(default="127.0.0.1:8190", help="address to serve gRPC on, port 0 for a free one")
     data: Path = setting(default=Path("data"), help=f"folder of the database, {DATABASE}")
+    database: str = setting(
+        default="",
+        help="postgresql://user@host/name, to keep prompts there instead; a password is better put into the variable,"
+        " or into $PGPASSWORD",
+    )
     lease_seconds: float = setting(default=30.0, help="seconds after which a silent executor loses its prompts")
     max_attempts: int = setting(
         default=3, help="times that a prompt is begun before it fails, when executors are lost over it"
@@ -59,9 +62,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set.
 
     Raises:
-        InvalidArgument: a setting makes no sense, or the database cannot be read.
-        FailedPrecondition: another queue uses the database.
-        Unavailable: the address cannot be listened on.
+        InvalidArgument: a setting makes no sense, or the database cannot be used.
+        FailedPrecondition: another queue uses the file.
+        Unavailable: the address cannot be listened on, or the database does not answer.
     """
     _check(settings)
     limits = _time_limits(settings)
@@ -70,7 +73,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         url=settings.webhook_url,
         allow_private=settings.webhook_allow_private,
     )
-    store = await SqliteStore.open(settings.data / DATABASE)
+    store = await open_store(settings.database, settings.data)
     try:
         queue = Queue(
             store,

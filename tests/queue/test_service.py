@@ -17,6 +17,7 @@ import pytest
 from services.errors import Unavailable
 from services.queue.client import QueueClient
 from services.queue.records import PromptState, Stats
+from tests.postgres import PostgresServer
 from tests.queue.executor import FakeExecutor
 from tests.queue.nodes import submission
 from tests.queue.watching import names, story
@@ -28,6 +29,8 @@ PATIENCE = 20.0  # seconds, for a process to start or end on a busy machine
 class Service:
     process: asyncio.subprocess.Process
     address: str
+    #: what it wrote to standard error before it listened
+    said: list[bytes]
 
     async def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -39,22 +42,36 @@ async def service(data: Path, *flags: str) -> AsyncIterator[Service]:
     arguments = ["-m", "services.queue", "--listen", "127.0.0.1:0", "--data", str(data), *flags]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=asyncio.subprocess.PIPE)
     try:
-        yield Service(process, await asyncio.wait_for(_address(process), PATIENCE))
+        said: list[bytes] = []
+        yield Service(process, await asyncio.wait_for(_address(process, said), PATIENCE), said)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
 
 
-async def _address(process: asyncio.subprocess.Process) -> str:
+async def _address(process: asyncio.subprocess.Process, said: list[bytes]) -> str:
     assert process.stderr is not None
     async for line in process.stderr:
+        said.append(line)
         if b"listening on" in line:
             return line.decode().split()[-1]
     raise AssertionError("the queue ended before it listened")
 
 
-async def test_what_was_answered_survives_sigkill(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """What the queues of a test keep their prompts in: a URL, or nothing."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    postgres: PostgresServer = request.getfixturevalue("postgres")
+    async with postgres.reused("queue") as url:
+        monkeypatch.setenv("SILVERPRINT_DATABASE", url)
+        yield url
+
+
+async def test_what_was_answered_survives_sigkill(tmp_path: Path, database: str) -> None:
     async with service(tmp_path) as queue, QueueClient(queue.address) as client, FakeExecutor(client) as executor:
         await client.submit(submission(0, prompt_id="running"))
         lease = (await executor.assignment()).lease
@@ -87,7 +104,7 @@ async def test_a_queue_that_is_told_to_stop_tells_everybody_and_is_gone_soon(tmp
         assert code == 0
 
 
-async def test_a_queue_is_light(tmp_path: Path) -> None:
+async def test_a_queue_is_light(tmp_path: Path, database: str) -> None:
     async with service(tmp_path) as queue, QueueClient(queue.address) as client:
         async with FakeExecutor(client, slots=0):
             for i in range(50):
@@ -103,6 +120,8 @@ async def test_a_queue_is_light(tmp_path: Path) -> None:
         (["--lease-seconds", "0"], "lease-seconds must be positive"),
         (["--max-attempts", "0"], "max-attempts must be at least 1"),
         (["--data", "/proc/nowhere"], "cannot be used"),
+        (["--database", "mysql://host/name"], "must begin with postgresql://"),
+        (["--database", "postgresql://127.0.0.1:9/name"], "postgresql://127.0.0.1:9/name cannot be reached"),
     ],
 )
 async def test_what_cannot_work_is_one_line_and_exit_code_2(tmp_path: Path, flags: list[str], complaint: str) -> None:
@@ -110,3 +129,23 @@ async def test_what_cannot_work_is_one_line_and_exit_code_2(tmp_path: Path, flag
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=asyncio.subprocess.PIPE)
     _, said = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert (process.returncode, complaint in said.decode(), len(said.splitlines())) == (2, True, 1)
+
+
+async def test_replicas_serve_one_database_and_do_not_tell_its_password(
+    tmp_path: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await postgres.execute("CREATE USER guest PASSWORD 'tops3cret'")
+    await postgres.execute("CREATE DATABASE of_guest OWNER guest")
+    monkeypatch.setenv("SILVERPRINT_DATABASE", postgres.url("of_guest", "guest", "tops3cret"))
+    try:
+        async with service(tmp_path) as one, service(tmp_path) as other:
+            clients = (QueueClient(one.address), QueueClient(other.address))
+            async with clients[0] as here, clients[1] as there, FakeExecutor(here) as executor:
+                accepted = await there.submit(submission(1))
+                executor.succeed((await executor.assignment()).lease)
+                assert names(await story(there, accepted.prompt_id))[-1] == "ExecutionSucceeded"
+            assert b"postgresql://guest@/of_guest" in b"".join(one.said)
+            assert b"tops3cret" not in b"".join(one.said + other.said)
+    finally:
+        await postgres.execute("DROP DATABASE of_guest WITH (FORCE)")
+        await postgres.execute("DROP USER guest")
