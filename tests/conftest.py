@@ -14,8 +14,13 @@ from tests.postgres import postgres as postgres
 PROTOS = Path(__file__).parents[1] / "protos"
 
 
+#: Services that tests start serve their metrics on a free port, as several run at once.
+METRICS = {"SILVERPRINT_METRICS_LISTEN": "127.0.0.1:0"}
+
+
 def pytest_configure() -> None:
     """Compile the stubs anew when protos have changed since, as they do when somebody else's work is merged."""
+    os.environ.update(METRICS)
     sources = list(PROTOS.rglob("*.proto"))
     stubs = [source.with_name(f"{source.stem}_pb2.py") for source in sources]
     if not all(stub.exists() for stub in stubs) or _latest(sources) > min(stub.stat().st_mtime for stub in stubs):
@@ -28,5 +33,5 @@ def _latest(paths: list[Path]) -> float:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_the_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SILVERPRINT_")]:
+    for name in [name for name in os.environ if name.startswith("SILVERPRINT_") and name not in METRICS]:
         monkeypatch.delenv(name)

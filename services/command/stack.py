@@ -106,6 +106,7 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
     queue, files, executor = (
         f"127.0.0.1:{_claim_port('127.0.0.1', port)}" for port in (wanted.queue_port, wanted.files_port, 0)
     )
+    metrics = {name: f"127.0.0.1:{_claim_port('127.0.0.1', 0)}" for name in ("queue", "files", "executor")}
     data = str(wanted.data)
     models = [
         *_repeated("--models", (*wanted.models, _saved_models(wanted))),
@@ -113,17 +114,18 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
     ]
     commands: dict[str, list[str]] = {
         "queue": [
-            *("--listen", queue, "--data", data),
+            *("--listen", queue, "--metrics-listen", metrics["queue"], "--data", data),
             *("--history-max", str(wanted.history_max), "--history-days", str(wanted.history_days)),
         ],
-        "files": ["--listen", files, "--data", data, *models],
+        "files": ["--listen", files, "--metrics-listen", metrics["files"], "--data", data, *models],
         "gateway": [
             *("--host", wanted.host, "--port", str(port), "--queue", queue, "--files", files),
             *("--front-end", wanted.front_end),
+            *(part for name, address in metrics.items() for part in ("--scrape", f"{name}={address}")),
             "--multi-user" if wanted.multi_user else "--no-multi-user",
         ],
         "executor": [
-            *("--listen", executor, "--queue", queue, "--files", files),
+            *("--listen", executor, "--metrics-listen", metrics["executor"], "--queue", queue, "--files", files),
             *("--data", data, "--device", wanted.device, "--cache", wanted.cache),
             *("--vram-budget", wanted.vram_budget),
             *("--preview-method", wanted.preview_method, "--preview-size", str(wanted.preview_size)),

@@ -8,6 +8,7 @@ import math
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from services.errors import InvalidArgument
@@ -20,6 +21,8 @@ from services.executor.memory.budget import Budget
 from services.executor.previews.choice import preview_settings
 from services.executor.worker_process import WorkerProcess
 from services.files.models.extra_paths import read_extra_paths
+from services.monitoring.exposing import exposed
+from services.monitoring.registry import new_registry
 from services.queue.client import QueueClient
 from services.rpc.server import serve
 from services.settings import setting, settings
@@ -34,6 +37,9 @@ class Settings:
     """What can be set about an executor."""
 
     listen: str = setting(default="127.0.0.1:8192", help="address to serve health checks on, port 0 for a free one")
+    metrics_listen: str = setting(
+        default="127.0.0.1:9192", help="address to serve Prometheus metrics on, port 0 for a free one, empty for none"
+    )
     queue: str = setting(
         default="127.0.0.1:8190", help="address of the queue, or those of its replicas with commas between them"
     )
@@ -92,7 +98,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """
     configuration = worker_configuration(settings)
     executor_id = settings.executor_id or f"{host_name()}-{secrets.token_hex(4)}"
-    async with serve(settings.listen, []) as server, QueueClient(settings.queue) as queue:
+    registry = new_registry("executor")
+    async with AsyncExitStack() as stack:
+        stack.enter_context(exposed(registry, settings.metrics_listen))
+        server = await stack.enter_async_context(serve(settings.listen, [], registry))
+        queue = await stack.enter_async_context(QueueClient(settings.queue))
         await server.set_serving(False)
         log.info("listening on %s", server.address)
         agent = Agent(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 
 from services.files.assets.stored import StoredAssets
 from services.files.assets.stores.opening import asset_database
 from services.files.models.stored import StoredModels
 from services.files.servicer import file_servicer
 from services.files.stores.opening import StoreSettings, shared_names, store_of
+from services.monitoring.exposing import exposed
+from services.monitoring.registry import new_registry
 from services.rpc.server import serve
 from services.settings import setting, settings
 
@@ -21,6 +24,9 @@ class Settings(StoreSettings):
     """What can be set about the file service."""
 
     listen: str = setting(default="127.0.0.1:8191", help="address to serve gRPC on, port 0 for a free one")
+    metrics_listen: str = setting(
+        default="127.0.0.1:9191", help="address to serve Prometheus metrics on, port 0 for a free one, empty for none"
+    )
     allow_pickles: bool = setting(
         default=False, help="take uploads of pickled models (.ckpt, .pt, .pth, .bin), a format that can hold code"
     )
@@ -39,13 +45,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         FailedPrecondition: another file service uses the data directory or the database, or the bucket cannot be used.
         Unavailable: the address cannot be listened on, or the object store or a database does not answer.
     """
-    database = asset_database(settings.assets or shared_names(settings), settings.data)
-    async with (
-        store_of(settings) as store,
-        StoredAssets(store, database) as assets,
-        serve(
-            settings.listen, [file_servicer(store, StoredModels(store, allow_pickles=settings.allow_pickles), assets)]
-        ) as server,
-    ):
+    registry = new_registry("files")
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(store_of(settings))
+        database = asset_database(settings.assets or shared_names(settings), settings.data)
+        assets = await stack.enter_async_context(StoredAssets(store, database))
+        servicer = file_servicer(store, StoredModels(store, allow_pickles=settings.allow_pickles), assets)
+        stack.enter_context(exposed(registry, settings.metrics_listen))
+        server = await stack.enter_async_context(serve(settings.listen, [servicer], registry))
         log.info("listening on %s", server.address)
         await stop.wait()

@@ -13,6 +13,7 @@ from services.gateway.momentary import Momentary
 from services.gateway.pack_documents import PackDocuments
 from services.gateway.packs import KnownPacks
 from services.gateway.pictures.converter import PictureConverter
+from services.gateway.scraping import Scraper
 from services.gateway.sockets.hub import Hub
 from services.gateway.users import Users
 from services.gateway.web_ui.compressed import Compressed
@@ -34,6 +35,7 @@ class Backends:
     documents: Documents
     users: Users
     metrics: Metrics
+    scraper: Scraper
     pictures: PictureConverter
     web_ui: WebUi
     compressed: Compressed

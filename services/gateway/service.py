@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from services import __version__
 from services.errors import InvalidArgument, Unavailable
 from services.files.client import FileClient
 from services.gateway.app import build_app
@@ -26,6 +25,7 @@ from services.gateway.origin import Welcome
 from services.gateway.pack_documents import PackDocuments
 from services.gateway.packs import packs_of
 from services.gateway.pictures.converter import PictureConverter
+from services.gateway.scraping import Scraper
 from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.hub import Hub
 from services.gateway.sockets.protocol import MAX_MESSAGE_BYTES, SocketProtocol
@@ -65,6 +65,10 @@ class Settings:
         default="127.0.0.1:8190", help="address of the queue, or those of its replicas with commas between them"
     )
     files: str = setting(default="127.0.0.1:8191", help="address of the file service")
+    scrape: tuple[str, ...] = setting(
+        default=(),
+        help="SERVICE=host:port of metrics to show beside its own, for a machine on which all run; may be repeated",
+    )
     max_upload_mb: int = setting(default=100, help="longest upload, in MiB")
     allowed_hosts: str = setting(
         default="",
@@ -115,8 +119,10 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
 @contextlib.asynccontextmanager
 async def backends(settings: Settings) -> AsyncIterator[Backends]:
     """The clients of the other services, and what follows the queue."""
-    metrics = Metrics(__version__)
+    metrics = Metrics()
+    scraper = Scraper(settings.scrape)
     async with (
+        contextlib.aclosing(scraper),
         QueueClient(settings.queue) as queue,
         FileClient(settings.files) as files,
         PictureConverter() as pictures,
@@ -137,6 +143,7 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 documents=documents,
                 users=Users(documents, settings.multi_user),
                 metrics=metrics,
+                scraper=scraper,
                 pictures=pictures,
                 web_ui=web_ui(settings.front_end),
                 compressed=Compressed(),

@@ -40,12 +40,14 @@ class PromptError(msgspec.Struct, frozen=True):
 class PromptRejected(InvalidArgument):
     """The prompt cannot be run; nothing was queued.
 
-    `error_json` is a JSON object {"type", "message", "details", "extra_info"}, `node_errors_json` one of node id to
-    {"errors", "dependent_outputs", "class_type"}.
+    `type` is ComfyUI's, such as "prompt_no_outputs"; `error_json` is a JSON object {"type", "message", "details",
+    "extra_info"}, `node_errors_json` one of node id to {"errors", "dependent_outputs", "class_type"}.
     """
 
     def __init__(self, error_json: bytes, node_errors_json: bytes) -> None:
-        super().__init__(msgspec.json.decode(error_json, type=PromptError).message)
+        error = msgspec.json.decode(error_json, type=PromptError)
+        super().__init__(error.message)
+        self.type = error.type
         self.error_json = error_json
         self.node_errors_json = node_errors_json
 

@@ -9,6 +9,7 @@ from services.queue import life as lives
 from services.queue.clock import Clock
 from services.queue.leases import Leases
 from services.queue.life import Life
+from services.queue.metrics.lives import LifeMetrics
 from services.queue.stores.base import QueueStore
 
 log = logging.getLogger(__name__)
@@ -17,10 +18,13 @@ log = logging.getLogger(__name__)
 class Expiry:
     """Ends attempts whose executors are silent."""
 
-    def __init__(self, store: QueueStore, leases: Leases, clock: Clock, max_attempts: int) -> None:
+    def __init__(
+        self, store: QueueStore, leases: Leases, clock: Clock, metrics: LifeMetrics, max_attempts: int
+    ) -> None:
         self._store = store
         self._leases = leases
         self._clock = clock
+        self._metrics = metrics
         self._max_attempts = max_attempts
 
     async def run(self) -> None:
@@ -38,6 +42,7 @@ class Expiry:
             now=self._clock.now(),
         )
         try:
-            await self._store.apply(life.prompt_id, expire)
+            if await self._store.apply(life.prompt_id, expire) is not None:
+                self._metrics.lease_expired()
         except Exception:  # whatever it was, other leases must go on expiring, and this one is tried again
             log.exception("an expired lease could not be ended")

@@ -7,7 +7,10 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from functools import partial
 
+from prometheus_client import CollectorRegistry
+
 from services.errors import InvalidArgument, NotFound
+from services.graph.errors import PromptRejected
 from services.queue import life as lives
 from services.queue.catalogue import FIRST_CATALOGUE_TIMEOUT, CatalogueKeeper
 from services.queue.clock import Clock, SystemClock
@@ -18,6 +21,8 @@ from services.queue.fleet import Fleet
 from services.queue.leases import Leases
 from services.queue.life import Life, Step
 from services.queue.log_keeping import LogKeeper
+from services.queue.metrics.collector import Reading
+from services.queue.metrics.lives import LifeMetrics
 from services.queue.neighbours import Neighbours
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import HttpRequest, HttpResponsePart
@@ -26,6 +31,7 @@ from services.queue.questions import ANSWER_TIMEOUT, Questions
 from services.queue.records import (
     Accepted,
     Batch,
+    Depths,
     Executors,
     Forgotten,
     Keys,
@@ -72,12 +78,14 @@ class Queue:
         answer_timeout: float = ANSWER_TIMEOUT,
         history: Limits | None = None,
         webhooks: WebhookRules | None = None,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self._store = store
         self._clock = clock or SystemClock()
+        self._metrics = LifeMetrics(registry or CollectorRegistry())
         self._leases = Leases(self._clock, lease_seconds)
         self._fleet = Fleet(self._leases, self._clock)
-        self._expiry = Expiry(store, self._leases, self._clock, max_attempts)
+        self._expiry = Expiry(store, self._leases, self._clock, self._metrics, max_attempts)
         self._hub = EventHub(self._previews_demanded)
         self._catalogue = CatalogueKeeper(store, catalogue_timeout)
         self._times = TimeKeeper(store, self._fleet, self._hub, self._clock)
@@ -162,7 +170,11 @@ class Queue:
             AlreadyExists: the idempotency key or the prompt id is taken by a submission that differs.
             Unavailable: no executor has told yet which node classes exist, or the queue is shutting down.
         """
-        return await self._submissions.submit(submission)
+        try:
+            return await self._submissions.submit(submission)
+        except PromptRejected as rejection:
+            self._metrics.rejected(rejection.type)
+            raise
 
     async def get(self, prompt_id: str) -> Prompt:
         """One prompt with everything known about it.
@@ -316,6 +328,14 @@ class Queue:
         counts = await self._store.counts()
         return Stats(counts.get(PromptState.PENDING, 0), counts.get(PromptState.RUNNING, 0))
 
+    async def depths(self) -> Depths:
+        """How many prompts wait and run, by priority and whether they have a user."""
+        return await self._store.depths()
+
+    async def reading(self) -> Reading:
+        """What a scrape shows beside what is counted."""
+        return await self.depths(), await self.executors()
+
     async def catalogue(self, known_digest: str = "") -> tuple[str, bytes | None]:
         """The node classes that executors published: digest and JSON, without the JSON when the digest is known.
 
@@ -363,6 +383,7 @@ class Queue:
         self._logs.ended(step)
         self._scheduler.see(step)
         self._webhooks.see(step)
+        self._metrics.see(step)
 
     async def _interrupt(self, life: Life) -> None:
         lease = life.lease

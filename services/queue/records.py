@@ -289,7 +289,19 @@ class Forgotten(msgspec.Struct, frozen=True):
     prompt_ids: list[str]
 
 
+class Depth(msgspec.Struct, frozen=True):
+    """How many prompts of a priority wait or run, with a user or without."""
+
+    state: PromptState
+    priority: int
+    is_named: bool
+    prompts: int
+    #: when the oldest of them was submitted
+    oldest: float
+
+
 #: What services answer with.
+Depths = list[Depth]
 PromptIds = list[str]
 Page = tuple[list[Prompt], int]  #: prompts in order, and how many there are in all
 Keys = list[PromptKey]

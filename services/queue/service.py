@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from services.errors import InvalidArgument
+from services.monitoring.exposing import exposed
+from services.monitoring.registry import new_registry
+from services.queue.metrics.collector import QueueCollector
 from services.queue.prompts import Queue
 from services.queue.retention import Limits
 from services.queue.servicer import QueueServicer
@@ -26,6 +30,9 @@ class Settings:
     """Settings of the queue."""
 
     listen: str = setting(default="127.0.0.1:8190", help="address to serve gRPC on, port 0 for a free one")
+    metrics_listen: str = setting(
+        default="127.0.0.1:9190", help="address to serve Prometheus metrics on, port 0 for a free one, empty for none"
+    )
     data: Path = setting(default=Path("data"), help=f"folder of the database, {DATABASE}")
     database: str = setting(
         default="",
@@ -73,8 +80,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         url=settings.webhook_url,
         allow_private=settings.webhook_allow_private,
     )
-    store = await open_store(settings.database, settings.data)
-    try:
+    registry = new_registry("queue")
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.database, settings.data)
+        stack.push_async_callback(store.close)
         queue = Queue(
             store,
             lease_seconds=settings.lease_seconds,
@@ -83,17 +92,17 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             history=Limits(prompts=settings.history_max, days=settings.history_days),
             webhooks=webhooks,
             max_worker_losses=settings.max_worker_losses,
+            registry=registry,
         )
         await queue.start()
-        try:
-            async with serve(settings.listen, [QueueServicer(queue).entry, WorkerServicer(queue).entry]) as server:
-                log.info("listening on %s", server.address)
-                await stop.wait()
-                await queue.close()
-        finally:
-            await queue.close()
-    finally:
-        await store.close()
+        stack.push_async_callback(queue.close)
+        registry.register(QueueCollector(queue.reading))
+        stack.enter_context(exposed(registry, settings.metrics_listen))
+        servicers = [QueueServicer(queue).entry, WorkerServicer(queue).entry]
+        server = await stack.enter_async_context(serve(settings.listen, servicers, registry))
+        stack.push_async_callback(queue.close)  # ends the streams that the server would wait for
+        log.info("listening on %s", server.address)
+        await stop.wait()
 
 
 def _time_limits(settings: Settings) -> TimeLimits:

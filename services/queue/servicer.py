@@ -119,6 +119,9 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         stats = await self._queue.stats()
         return pb.GetStatsResponse(pending=stats.pending, running=stats.running)
 
+    async def GetDepths(self, request: pb.GetDepthsRequest, context: Context) -> pb.GetDepthsResponse:
+        return pb.GetDepthsResponse(depths=map(convert.depth_to_proto, await self._queue.depths()))
+
     async def GetCatalogue(self, request: pb.GetCatalogueRequest, context: Context) -> pb.GetCatalogueResponse:
         digest, definitions_json = await self._queue.catalogue(request.known_digest)
         return pb.GetCatalogueResponse(digest=digest, definitions_json=definitions_json or b"")

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
 
 from services.errors import Unavailable
-from services.rpc.interceptors import ErrorInterceptor
+from services.rpc.interceptors import CallInterceptor
+from services.rpc.metrics import CallMetrics
 from services.rpc.options import SERVER_OPTIONS
 
 #: Seconds that calls in flight have to finish once the server stops.
@@ -43,8 +45,10 @@ class RunningServer:
 
 
 @asynccontextmanager
-async def serve(listen: str, servicers: Sequence[Servicer]) -> AsyncIterator[RunningServer]:
-    """Serve `servicers` on `listen` ("host:port", port 0 for a free one) until the block ends.
+async def serve(
+    listen: str, servicers: Sequence[Servicer], registry: CollectorRegistry | None = None
+) -> AsyncIterator[RunningServer]:
+    """Serve `servicers` on `listen` ("host:port", port 0 for a free one) until the block ends; `registry` counts calls.
 
     Health says SERVING from the start; on the way out it says NOT_SERVING, and calls in flight get
     `STOP_GRACE` seconds.
@@ -52,7 +56,8 @@ async def serve(listen: str, servicers: Sequence[Servicer]) -> AsyncIterator[Run
     Raises:
         Unavailable: the address cannot be listened on.
     """
-    server = grpc.aio.server(interceptors=[ErrorInterceptor()], options=SERVER_OPTIONS)
+    interceptor = CallInterceptor(CallMetrics(registry or CollectorRegistry()))
+    server = grpc.aio.server(interceptors=[interceptor], options=SERVER_OPTIONS)
     for servicer in servicers:
         servicer.add(server)
     health_servicer = health.aio.HealthServicer()

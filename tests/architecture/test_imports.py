@@ -14,18 +14,28 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ROOT / "services"
 
 #: Everyone may import these.
-SHARED = {"services", "services.database", "services.errors", "services.logs", "services.rpc", "services.settings"}
+SHARED = {
+    "services",
+    "services.database",
+    "services.errors",
+    "services.logs",
+    "services.monitoring",
+    "services.rpc",
+    "services.settings",
+}
 SHARED |= {"services.safetensors_header"}
 
 #: Package → what else of ours it may import (prefixes), beside itself.
 ALLOWED = {
     "services.graph": {"services.errors"},
+    "services.monitoring": {"services", "services.errors"},
     "services.database": {"services.errors"},
     "services.files": SHARED,
     "services.queue": SHARED | {"services.graph"},
     "services.gateway": SHARED
     | {"services.queue.client", "services.queue.logs", "services.queue.results", "services.queue.packs"}
     | {"services.queue.records", "services.queue.provenance", "services.queue.webhooks.records"}
+    | {"services.queue.metrics.depth", "services.queue.metrics.executors"}
     | {"services.files.client", "services.files.records", "services.files.models.kinds"}
     | {"services.files.models.records", "services.files.assets.checks", "services.files.assets.records"}
     | {"services.files.names", "services.graph"},

@@ -149,3 +149,17 @@ async def test_requirements_are_found_by_placement(store: QueueStore) -> None:
     await add(store, "a1", "a2", requirement=SD)
     await add(store, "a3", requirement=XL)
     assert await store.requirements([SD.placement, 12]) == [SD]
+
+
+async def test_depths_are_by_state_priority_and_whether_there_is_a_user(store: QueueStore) -> None:
+    await add(store, "a1", "a2", "b1", priority=2)
+    await store.add(new("0", 9))
+    await claim(store)
+    depths = {(depth.state, depth.priority, depth.is_named): depth for depth in await store.depths()}
+    waiting, running = PromptState.PENDING, PromptState.RUNNING
+    assert {key: depth.prompts for key, depth in depths.items()} == {
+        (waiting, 2, True): 2,
+        (running, 2, True): 1,
+        (waiting, 0, False): 1,
+    }
+    assert all(depth.oldest == 1.5 for depth in depths.values())

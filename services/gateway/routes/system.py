@@ -84,10 +84,15 @@ async def show_liveness(backends: Backends, request: Request) -> Response:
 
 @operation("getMetrics", "system", answers={200: Answer({TEXT: str})})
 async def show_metrics(backends: Backends, request: Request) -> Response:
-    """Prometheus's text format."""
-    stats, executors = await asyncio.gather(_or_none(backends.queue.stats()), _or_none(backends.queue.executors()))
-    backends.metrics.sockets.set(len(backends.hub))
-    text = exposition(backends.metrics, stats, executors)
+    """Prometheus's text format: of the gateway, the queue's depth and the devices; of all services on one machine."""
+    metrics, queue = backends.metrics, backends.queue
+    metrics.sockets.set(len(backends.hub))
+    depths = await _or_none(queue.depths())
+    metrics.queue_up.set(depths is not None)
+    if backends.scraper.is_in_use:
+        text = await backends.scraper.page(exposition(metrics, None, None))
+    else:
+        text = exposition(metrics, depths, await _or_none(queue.executors()))
     return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 

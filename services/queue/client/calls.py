@@ -17,6 +17,7 @@ from services.queue.packs import HttpRequest, HttpResponsePart
 from services.queue.records import (
     Accepted,
     Batch,
+    Depths,
     Executors,
     Forgotten,
     Keys,
@@ -190,6 +191,11 @@ class QueueClient:
         """See `Queue.stats`."""
         response = await self._call(lambda queue: queue.GetStats(pb.GetStatsRequest(), timeout=CALL_TIMEOUT))
         return Stats(response.pending, response.running)
+
+    async def depths(self) -> Depths:
+        """See `Queue.depths`."""
+        response = await call(self._queue.GetDepths(pb.GetDepthsRequest(), timeout=CALL_TIMEOUT))
+        return list(map(convert.depth_from_proto, response.depths))
 
     async def catalogue(self, known_digest: str = "") -> tuple[str, bytes | None]:
         """See `Queue.catalogue`."""

@@ -19,6 +19,7 @@ from services.queue.records import (
     Assigned,
     Attempt,
     Cancelled,
+    Depth,
     Event,
     Executor,
     LifecycleEvent,
@@ -212,6 +213,23 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         run_timeout=message.run_timeout_seconds,
         total_timeout=message.total_timeout_seconds,
     )
+
+
+def depth_to_proto(depth: Depth) -> pb.Depth:
+    """The message of a depth."""
+    return pb.Depth(
+        state=STATES[depth.state],
+        priority=depth.priority,
+        is_named=depth.is_named,
+        prompts=depth.prompts,
+        oldest_us=to_us(depth.oldest),
+    )
+
+
+def depth_from_proto(message: pb.Depth) -> Depth:
+    """The depth of a message."""
+    state = _STATE_OF[message.state]
+    return Depth(state, message.priority, message.is_named, message.prompts, from_us(message.oldest_us))
 
 
 def key_to_proto(key: PromptKey) -> pb.PromptKey:

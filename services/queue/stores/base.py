@@ -9,7 +9,7 @@ import msgspec
 
 from services.graph.requirements import Requirement
 from services.queue.life import Life, Step, Transition
-from services.queue.records import Accepted, Batch, Keys, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.records import Accepted, Batch, Depths, Keys, Page, Prompt, PromptIds, PromptState, Search
 from services.queue.webhooks.outbox import Outbox
 
 
@@ -206,6 +206,10 @@ class QueueStore(ABC):
     @abstractmethod
     async def waiting(self) -> Backlog:
         """What waits, by placement and user."""
+
+    @abstractmethod
+    async def depths(self) -> Depths:
+        """What waits and what runs, by priority and whether it has a user."""
 
     @abstractmethod
     async def requirements(self, placements: Collection[int]) -> Requirements:

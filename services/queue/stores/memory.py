@@ -14,6 +14,8 @@ from services.queue import life as lives
 from services.queue.life import Life, Step, Transition
 from services.queue.records import (
     Accepted,
+    Depth,
+    Depths,
     Event,
     Keys,
     Page,
@@ -117,6 +119,12 @@ class MemoryStore(QueueStore):
         lives_ = [kept.life for kept in self._in_order({PromptState.PENDING})]
         counts = Counter((life.placement, life.user_id) for life in lives_)
         return [Waiting(placement, user_id, prompts) for (placement, user_id), prompts in counts.items()]
+
+    async def depths(self) -> Depths:
+        submitted: dict[tuple[PromptState, int, bool], list[float]] = {}
+        for life in (kept.life for kept in self._in_order({PromptState.PENDING, PromptState.RUNNING})):
+            submitted.setdefault((life.state, life.priority, bool(life.user_id)), []).append(life.submitted_at)
+        return [Depth(*group, len(times), min(times)) for group, times in submitted.items()]
 
     async def requirements(self, placements: Collection[int]) -> Requirements:
         return [self._requirements[placement] for placement in placements if placement in self._requirements]

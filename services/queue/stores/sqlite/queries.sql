@@ -97,6 +97,10 @@ UPDATE prompts SET passed_over = passed_over + 1 WHERE id = ?;
 SELECT placement, user_id, count(*) FROM prompts INDEXED BY prompts_waiting
 WHERE state = 'pending' GROUP BY user_id, placement;
 
+-- name: depths
+SELECT state, priority, user_id <> '' AS named, count(*), min(submitted_at) FROM prompts INDEXED BY prompts_by_state
+WHERE state IN ('pending', 'running') GROUP BY state, priority, named;
+
 -- name: add_requirement
 INSERT OR IGNORE INTO requirements (placement, body) VALUES (?, ?);
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from services.database.sqlite import Reader
-from services.queue.records import Keys, Page, Prompt, PromptKey, PromptState, Search
+from services.queue.records import Depth, Depths, Keys, Page, Prompt, PromptKey, PromptState, Search
 from services.queue.stores import rows
 from services.queue.stores.base import Backlog, Lives, Requirements, StoredEvents, Waiting
 from services.queue.stores.paging import Stretch, stretches
@@ -69,6 +69,11 @@ class PromptReader(Reader):
     async def waiting(self) -> Backlog:
         """See `QueueStore.waiting`."""
         return await self.run(lambda connection: [Waiting(*row) for row in connection.execute(SQL["waiting"])])
+
+    async def depths(self) -> Depths:
+        """See `QueueStore.depths`."""
+        found = await self.run(lambda connection: connection.execute(SQL["depths"]).fetchall())
+        return [Depth(PromptState(state), priority, bool(named), *rest) for state, priority, named, *rest in found]
 
     async def requirements(self, placements: Collection[int]) -> Requirements:
         """See `QueueStore.requirements`."""

@@ -16,7 +16,7 @@ import msgspec
 from services.database.sqlite import Writer, lock, open_database
 from services.queue import life as lives
 from services.queue.life import Step, Transition
-from services.queue.records import Accepted, Keys, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.records import Accepted, Depths, Keys, Page, Prompt, PromptIds, PromptState, Search
 from services.queue.stores import rows
 from services.queue.stores.base import (
     ANY,
@@ -99,6 +99,9 @@ class SqliteStore(QueueStore):
 
     async def waiting(self) -> Backlog:
         return await self._reader.waiting()
+
+    async def depths(self) -> Depths:
+        return await self._reader.depths()
 
     async def requirements(self, placements: Collection[int]) -> Requirements:
         return await self._reader.requirements(placements)

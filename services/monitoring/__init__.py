@@ -1,0 +1,3 @@
+"""What every service tells Prometheus, and how."""
+
+from __future__ import annotations

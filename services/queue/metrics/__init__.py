@@ -1,0 +1,3 @@
+"""What Prometheus is told of the queue, its prompts and its executors."""
+
+from __future__ import annotations
