@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
-from functools import partial
 
 from prometheus_client import CollectorRegistry
 
 from services.errors import InvalidArgument, NotFound
 from services.graph.errors import PromptRejected
-from services.queue import life as lives
 from services.queue.catalogue import FIRST_CATALOGUE_TIMEOUT, CatalogueKeeper
 from services.queue.clock import Clock, SystemClock
 from services.queue.events import EventHub
@@ -19,7 +17,7 @@ from services.queue.expiry import Expiry
 from services.queue.export import export
 from services.queue.fleet import Fleet
 from services.queue.leases import Leases
-from services.queue.life import Life, Step
+from services.queue.life import Step
 from services.queue.log_keeping import LogKeeper
 from services.queue.metrics.collector import Reading
 from services.queue.metrics.lives import LifeMetrics
@@ -46,6 +44,7 @@ from services.queue.records import (
 )
 from services.queue.retention import Limits, Retention
 from services.queue.scheduler import Scheduler
+from services.queue.stopping import Stopping
 from services.queue.stores.base import QueueStore
 from services.queue.submissions import Submissions
 from services.queue.time_keeping import TimeKeeper
@@ -53,7 +52,7 @@ from services.queue.time_limits import ANY_TIME, TimeLimits
 from services.queue.watching import Watching
 from services.queue.webhooks.records import Deliveries, Delivery, DeliverySearch
 from services.queue.webhooks.webhooks import WebhookRules, Webhooks
-from services.queue.work import ExecutorMessage, Interruption, MemoryRelease, PreviewDemand, QueueMessage
+from services.queue.work import ExecutorMessage, MemoryRelease, PreviewDemand, QueueMessage
 from services.queue.work_stream import WorkStreams
 
 log = logging.getLogger(__name__)
@@ -105,6 +104,7 @@ class Queue:
             limits=time_limits,
             webhooks=self._webhooks.rules,
         )
+        self._stopping = Stopping(store, self._fleet, self._clock)
         self._logs = LogKeeper(self._hub, self._clock)
         self._watching = Watching(store, self._hub, self._logs.notices)
         self._pack_calls = PackCalls(self._fleet)
@@ -216,23 +216,11 @@ class Queue:
 
     async def cancel(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """Take waiting prompts back, None for all; the ids of those that were waiting."""
-        if prompt_ids is None:
-            prompt_ids = [life.prompt_id for life in await self._store.lives(PromptState.PENDING)]
-        chosen = list(dict.fromkeys(prompt_ids))
-        cancel = partial(lives.cancel, now=self._clock.now())
-        steps = await asyncio.gather(*(self._store.apply(prompt_id, cancel) for prompt_id in chosen))
-        return [prompt_id for prompt_id, step in zip(chosen, steps, strict=True) if step is not None]
+        return await self._stopping.cancel(prompt_ids)
 
     async def interrupt(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """Ask the executors of running prompts to stop them, None for all; the ids of those that were running."""
-        if prompt_ids is None:
-            prompt_ids = [life.prompt_id for life in await self._store.lives(PromptState.RUNNING)]
-        chosen = list(dict.fromkeys(prompt_ids))
-        steps = await asyncio.gather(*(self._store.apply(prompt_id, lives.request_interrupt) for prompt_id in chosen))
-        running = [step.life for step in steps if step is not None]
-        for life in running:
-            await self._interrupt(life)
-        return [life.prompt_id for life in running]
+        return await self._stopping.interrupt(prompt_ids)
 
     async def stop(self, prompt_ids: Collection[str]) -> PromptIds:
         """Take waiting prompts back and have running ones interrupted; the ids of those that were either.
@@ -240,17 +228,7 @@ class Queue:
         Raises:
             NotFound: one of them does not exist; the others are left alone then.
         """
-        chosen = list(dict.fromkeys(prompt_ids))
-        for prompt_id in chosen:
-            if await self._store.receipt(prompt_id) is None:
-                raise NotFound(f"there is no prompt {prompt_id}")
-        stop = partial(lives.stop, now=self._clock.now())
-        steps = await asyncio.gather(*(self._store.apply(prompt_id, stop) for prompt_id in chosen))
-        stopped = [step.life for step in steps if step is not None]
-        for life in stopped:
-            if life.state is PromptState.RUNNING:
-                await self._interrupt(life)
-        return [life.prompt_id for life in stopped]
+        return await self._stopping.stop(prompt_ids)
 
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """Forget finished prompts, None for all; their ids, of more than 10,000 the first."""
@@ -384,19 +362,6 @@ class Queue:
         self._scheduler.see(step)
         self._webhooks.see(step)
         self._metrics.see(step)
-
-    async def _interrupt(self, life: Life) -> None:
-        lease = life.lease
-        assert lease is not None
-        session = self._fleet.get(life.executor_id)
-        if session is not None:
-            session.send(Interruption(lease))
-            return
-        if self._store.is_shared:
-            return  # it may be connected to another replica, which finds the request in the store
-        reason = "its executor is not connected"
-        interrupt = partial(lives.interrupt, token=lease.token, reason=reason, now=self._clock.now())
-        await self._store.apply(life.prompt_id, interrupt)
 
     def _previews_demanded(self, prompt_id: str | None) -> None:
         running = self._leases.all() if prompt_id is None else [self._leases.of_prompt(prompt_id)]

@@ -209,6 +209,10 @@ SELECT state, sum(prompts)::bigint FROM tallies GROUP BY state;
 -- name: waiting
 SELECT placement, user_id, count(*) FROM prompts WHERE state = 'pending' GROUP BY user_id, placement;
 
+-- name: depths
+SELECT state, priority, user_id <> '' AS named, count(*), min(submitted_at) FROM prompts
+WHERE state IN ('pending', 'running') GROUP BY 1, 2, 3;
+
 -- name: requirements
 SELECT body FROM requirements WHERE placement = ANY($1::bigint[]);
 

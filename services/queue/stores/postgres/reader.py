@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from services.database.postgres import Connection, Pool
-from services.queue.records import Batch, Keys, Page, Prompt, PromptKey, PromptState, Search
+from services.queue.records import Batch, Depth, Depths, Keys, Page, Prompt, PromptKey, PromptState, Search
 from services.queue.stores import rows
 from services.queue.stores.base import Backlog, Lives, Receipt, Requirements, StoredEvents, Waiting
 from services.queue.stores.paging import Stretch, stretches
@@ -85,6 +85,10 @@ class Reader:
     async def waiting(self) -> Backlog:
         """See `QueueStore.waiting`."""
         return [Waiting(*row) for row in await self._fetch("waiting")]
+
+    async def depths(self) -> Depths:
+        """See `QueueStore.depths`."""
+        return [Depth(PromptState(state), *rest) for state, *rest in await self._fetch("depths")]
 
     async def requirements(self, placements: Collection[int]) -> Requirements:
         """See `QueueStore.requirements`."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from services.database.postgres import Address, Connection, Listener, Pool, connect, migrate
 from services.errors import InvalidArgument
 from services.queue.life import Step, Transition
-from services.queue.records import Batch, Keys, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.records import Batch, Depths, Keys, Page, Prompt, PromptIds, PromptState, Search
 from services.queue.stores.base import (
     ANY,
     Backlog,
@@ -107,6 +107,9 @@ class PostgresStore(QueueStore):
 
     async def waiting(self) -> Backlog:
         return await self._reader.waiting()
+
+    async def depths(self) -> Depths:
+        return await self._reader.depths()
 
     async def requirements(self, placements: Collection[int]) -> Requirements:
         return await self._reader.requirements(placements)
