@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -189,3 +190,40 @@ async def test_a_reader_that_stops_reading_holds_no_memory_and_blocks_nobody(add
         await quick.write(FileName(FileKind.OUTPUT, "", "a"), one_chunk(b""), OnConflict.FAIL)
         rest = await file.read()
     assert len(rest) == 199 * CHUNK_BYTES
+
+
+def held_open(path: Path) -> int:
+    """How often this process holds a file open."""
+    return [Path(fd.path).resolve() for fd in os.scandir("/proc/self/fd") if os.path.exists(fd.path)].count(path)
+
+
+READER = """
+import asyncio, sys
+from services.files.client import FileClient
+from services.files.records import FileKind, FileName
+
+async def main():
+    async with FileClient(sys.argv[1]) as client, client.open(FileName(FileKind.OUTPUT, "", "film")) as file:
+        await anext(aiter(file))
+        print("stopped", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux tells what is open")
+async def test_a_reader_that_stops_reading_and_dies_is_let_go(address: str, tmp_path: Path) -> None:
+    path = tmp_path / "output" / "film"
+    path.write_bytes(bytes(200 * CHUNK_BYTES))
+    reader = await asyncio.create_subprocess_exec(sys.executable, "-c", READER, address, stdout=asyncio.subprocess.PIPE)
+    assert reader.stdout
+    assert await reader.stdout.readline() == b"stopped\n"
+    assert held_open(path) == 1
+    reader.kill()
+    await reader.communicate()
+    for _ in range(500):
+        if not held_open(path):
+            break
+        await asyncio.sleep(0.01)
+    assert held_open(path) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from services.files.stores.digest_index import Version
+from services.files.stores.renaming import rename_to_free
 
 
 class Content:
@@ -16,10 +17,10 @@ class Content:
         #: of the finished file
         self.version = Version(0, 0)
 
-    def link(self, path: str) -> None:
+    def put(self, path: str) -> None:
         """Give the file a path; `FileExistsError` when it is taken."""
-        os.link(self._path, path, follow_symlinks=False)
+        rename_to_free(self._path, path)
 
-    def rename(self, path: str) -> None:
-        """Give the file a path instead of what is there; its own path is gone then."""
+    def replace(self, path: str) -> None:
+        """Give the file a path instead of what is there."""
         os.replace(self._path, path)

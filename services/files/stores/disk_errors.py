@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted, ServiceError
+from services.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted, ServiceError
 
 _ERRORS: dict[int, tuple[type[ServiceError], str]] = {
     errno.ENOENT: (NotFound, "there is no {}"),
@@ -17,8 +17,8 @@ _ERRORS: dict[int, tuple[type[ServiceError], str]] = {
     errno.ENXIO: (NotFound, "there is no {}"),
     errno.EISDIR: (InvalidArgument, "{} is a folder"),
     errno.ENAMETOOLONG: (InvalidArgument, "{} is longer than the file system allows"),
-    errno.ENOSPC: (ResourceExhausted, "no space is left on the disk for {}"),
-    errno.EDQUOT: (ResourceExhausted, "the disk quota is used up, no space for {}"),
+    errno.ENOSPC: (ResourceExhausted, "no space is left on the disk for {}; free some and try again"),
+    errno.EDQUOT: (ResourceExhausted, "the disk quota is used up, no space for {}; free some and try again"),
     errno.EFBIG: (ResourceExhausted, "{} is larger than the file system or the process may write"),
     errno.EMFILE: (ResourceExhausted, "too many files are open for {}; try again"),
     errno.ENFILE: (ResourceExhausted, "too many files are open for {}; try again"),
@@ -26,6 +26,9 @@ _ERRORS: dict[int, tuple[type[ServiceError], str]] = {
     errno.EPERM: (FailedPrecondition, "the service has no permission for {}"),
     errno.EXDEV: (FailedPrecondition, "{} lies on another file system than the data directory"),
     errno.EROFS: (FailedPrecondition, "the disk of {} is read-only"),
+    # A file system over the network whose file was replaced there.
+    errno.ESTALE: (Aborted, "{} was replaced meanwhile; try again"),
+    errno.EIO: (ServiceError, "the disk failed at {}"),
 }
 
 

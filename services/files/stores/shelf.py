@@ -63,7 +63,7 @@ class DiskShelf:
         path = self._path(name)
         try:
             with self._shelves.tree.adding(path):
-                self._content.link(path)
+                self._content.put(path)
         except FileExistsError:
             return False
         self._placed(name, path)
@@ -74,7 +74,7 @@ class DiskShelf:
         with self._shelves.changing:
             if replaced_blake3 is not None and self._present(name) != replaced_blake3:
                 raise Aborted(f"{name} has changed")
-            self._content.rename(path)
+            self._content.replace(path)
         self._placed(name, path)
 
     def holds(self, name: FileName) -> bool:

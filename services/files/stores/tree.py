@@ -16,6 +16,7 @@ from services.files.stores.disk_errors import disk_errors
 from services.files.stores.listings import Listings
 from services.files.stores.paging import SortKey
 from services.files.stores.places import Place
+from services.files.stores.renaming import rename_to_free
 from services.files.stores.walking import Entry, walk
 
 # NONBLOCK: opening a pipe that somebody put there must not wait for its other end.
@@ -70,11 +71,12 @@ class Tree:
             InvalidArgument: a part of the subfolder is a file, or a link leads out of the kind's folder.
         """
         folder = self._folder(name)
-        try:
-            if not os.path.isdir(folder):
-                _make_folders(folder)
-        except NotADirectoryError as error:
-            raise InvalidArgument(f"a part of {name.subfolder!r} is a file") from error
+        with disk_errors(name):
+            try:
+                if not os.path.isdir(folder):
+                    _make_folders(folder)
+            except NotADirectoryError as error:
+                raise InvalidArgument(f"a part of {name.subfolder!r} is a file") from error
         return os.path.join(folder, name.filename)
 
     def incoming(self, model: FileName) -> str:
@@ -114,7 +116,10 @@ class Tree:
             if replace:
                 os.replace(old, new)
             else:
-                _rename_to_free(old, new, target)
+                try:
+                    rename_to_free(old, new)
+                except FileExistsError as error:
+                    raise AlreadyExists(f"{target} exists") from error
             for folder in {os.path.dirname(old), os.path.dirname(new)}:
                 sync_folder(folder)
 
@@ -188,14 +193,6 @@ def sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _rename_to_free(old: str, new: str, target: FileName) -> None:
-    try:
-        os.link(old, new, follow_symlinks=False)
-    except FileExistsError as error:
-        raise AlreadyExists(f"{target} exists") from error
-    os.unlink(old)
 
 
 def _make_folders(folder: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from blake3 import blake3
 
-from services.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from services.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from services.files import names
 from services.files.chunks import CHUNK_BYTES, one_chunk
 from services.files.models.records import ExtraFolder
@@ -323,28 +322,6 @@ async def test_a_digest_that_was_computed_is_remembered(store: DiskStore, data: 
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     # Same size and time: nothing tells that it changed, so a different digest would mean that it was read again.
     assert (await store.stat(picture("film"), digest=True)).blake3 == blake3(content).hexdigest()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("only root may mount a small disk")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-async def test_a_full_disk_is_said_and_leaves_nothing_behind(small_disk: Path) -> None:
-    async with DiskStore(small_disk) as store:
-        for on_conflict in OnConflict:
-            with pytest.raises(ResourceExhausted, match="no space is left"):
-                await store.write(picture("film"), one_chunk(bytes(5 << 20)), on_conflict)
-        await store.write(picture("small"), one_chunk(b"fits"), OnConflict.FAIL)
-        files, _ = await store.list(FileKind.INPUT)
-        assert [file.name.filename for file in files] == ["small"]
-    assert list((small_disk / ".incoming").iterdir()) == []
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def crash(*_: object) -> None:
 
 
 @pytest.mark.parametrize("target", [FILM, PICTURE, REPLACED], ids=lambda target: str(target.on_conflict.value))
-@pytest.mark.parametrize("at", ["link", "rename", "_discard"])
+@pytest.mark.parametrize("at", ["put", "replace", "_discard"])
 async def test_a_commit_that_a_crash_cuts_is_answered_by_the_next_service(
     tmp_path: Path, target: Target, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
