@@ -15,7 +15,7 @@ from services.queue.stores.base import QueueStore
 log = logging.getLogger(__name__)
 
 #: Prompts, and deliveries, that are deleted in one transaction: a few milliseconds' worth.
-PORTION = 50
+PORTION = 25
 
 #: Seconds between two portions, so that sweeping takes a small share of what the disk can do.
 PAUSE = 0.02

@@ -12,6 +12,7 @@ import msgspec
 from services.graph.errors import PromptRejected
 from services.queue.convert import logs, packs, webhooks
 from services.queue.convert import prompts as convert
+from services.queue.convert.shared_events import SharedEvents
 from services.queue.logs import LogLines
 from services.queue.prompts import Queue
 from services.rpc.server import Servicer
@@ -30,6 +31,7 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
+        self._events = SharedEvents()
 
     @property
     def entry(self) -> Servicer:
@@ -113,7 +115,7 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         batches = self._queue.watch(request.prompt_id, after_sequence=request.after_sequence, previews=request.previews)
         async with aclosing(batches):
             async for batch in batches:
-                yield pb.WatchResponse(events=map(convert.event_to_proto, batch))
+                yield self._events.response(batch)
 
     async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
         stats = await self._queue.stats()

@@ -43,6 +43,7 @@ class Stack:
     data: Path
     url: str
     queue: str
+    files: str
     log: list[str]
     #: kept, since a new one reads every certificate of the system
     client: httpx.Client
@@ -108,8 +109,9 @@ def running(data: Path, custom_nodes: Path = PACKS, **variables: str) -> Iterato
     try:
         url = wait_for(lambda: _found(log, r"ready at (\S+)"), "readiness")
         queue = wait_for(lambda: _found(log, r"queue .*listening on (\S+)"), "the queue's address")
+        files = wait_for(lambda: _found(log, r"files .*listening on (\S+)"), "the file service's address")
         with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False) as client:
-            yield Stack(process, data, url, queue, log, client)
+            yield Stack(process, data, url, queue, files, log, client)
     finally:
         if process.poll() is None:
             descendants = psutil.Process(process.pid).children(recursive=True)

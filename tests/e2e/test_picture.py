@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from blake3 import blake3
 from PIL import Image
 from websockets.sync.client import connect
 
@@ -202,6 +203,29 @@ def test_the_run_command_saves_the_picture(stack: Stack, tmp_path: Path) -> None
     assert path.parent == tmp_path
     with Image.open(path) as image:
         assert json.loads(image.info["prompt"])["6"]["inputs"]["text"] == "a green square on a white background"
+
+
+def test_the_client_example_saves_the_picture_and_the_job_is_exported(stack: Stack, tmp_path: Path) -> None:
+    example = ROOT / "docs" / "examples" / "pictures.py"
+    arguments = [stack.queue, stack.files, str(EXAMPLE), str(tmp_path / "made")]
+    ended = subprocess.run([sys.executable, str(example), *arguments], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    *events, saved = ended.stdout.splitlines()
+    assert events[0] == "1 Submitted" and events[-1].endswith("ExecutionSucceeded")
+    path = Path(saved.removeprefix("saved "))
+    with Image.open(path) as image:
+        assert image.size == (128, 128)
+    job = httpx.get(f"{stack.url}/api/jobs?limit=1", trust_env=False).json()["jobs"][0]
+    exporting = [sys.executable, "-m", "services", "export", job["id"], "--queue", stack.queue]
+    exported = subprocess.run(exporting, capture_output=True, timeout=60)
+    assert exported.returncode == 0, exported.stderr
+    document = json.loads(exported.stdout)
+    assert document["graph"] == json.loads(EXAMPLE.read_bytes())
+    (output,) = document["outputs"]
+    assert (output["filename"], output["blake3"]) == (path.name, blake3(path.read_bytes()).hexdigest())
+    ran_on = document["attempts"][-1]["ran_on"]
+    assert ran_on["device"] and ran_on["torch"]
+    assert [model["folder"] for model in ran_on["models"]] == ["checkpoints"]
 
 
 def test_the_grpc_example_follows_a_prompt_to_its_end(stack: Stack) -> None:
