@@ -194,7 +194,7 @@ class QueueClient:
 
     async def depths(self) -> Depths:
         """See `Queue.depths`."""
-        response = await call(self._queue.GetDepths(pb.GetDepthsRequest(), timeout=CALL_TIMEOUT))
+        response = await self._call(lambda queue: queue.GetDepths(pb.GetDepthsRequest(), timeout=CALL_TIMEOUT))
         return list(map(convert.depth_from_proto, response.depths))
 
     async def catalogue(self, known_digest: str = "") -> tuple[str, bytes | None]:
