@@ -61,6 +61,11 @@ class Resident(Protocol):
         ...
 
 
+def suitability(executor_id: str, address: str) -> bytes:
+    """How well a replica suits an executor as its home, the greatest best; another order for each executor."""
+    return hashlib.blake2b(f"{executor_id} {address}".encode()).digest()
+
+
 class Links:
     """A stream to every replica. One replica is home: it assigns prompts, and is told what happens to them.
 
@@ -177,7 +182,7 @@ class Links:
             link.outbox.say(beat)
 
     def _rank(self, link: Link) -> bytes:
-        return hashlib.blake2b(f"{self._executor_id} {link.address}".encode()).digest()
+        return suitability(self._executor_id, link.address)
 
     # What goes on all the time.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
@@ -11,23 +10,11 @@ import pytest
 
 from services.errors import Unavailable
 from services.executor import links as times
-from services.executor.link import Link
-from services.executor.links import Links
-from services.graph.events import ExecutionEvent, ExecutionStarted, ExecutionSucceeded, NodesCached
+from services.graph.events import ExecutionStarted, NodesCached
 from services.queue.prompts import Queue
-from services.queue.records import Assignment, Lease
-from services.queue.work import (
-    CataloguePublication,
-    ExecutorMessage,
-    Heartbeat,
-    Hello,
-    Interruption,
-    QueueMessage,
-    TimedEvent,
-    Welcome,
-)
-from tests.queue.executor import DEVICE, HOST, finished
-from tests.queue.nodes import publication, submission
+from services.queue.work import ExecutorMessage, QueueMessage
+from tests.executor.household import Household
+from tests.queue.nodes import submission
 from tests.queue.shared_memory import SharedMemory
 from tests.queue.watching import PATIENCE, eventually, happens, names, story
 
@@ -88,61 +75,6 @@ class Ways:
     def become(self, ways: Sequence[Way]) -> None:
         self._ways = list(ways)
         self._changed.set()
-
-
-class Household:
-    """What lives behind the links: takes what it is assigned, and does what the test says."""
-
-    def __init__(self, executor_id: str, ways: Ways) -> None:
-        self.links = Links(executor_id, ways, self)
-        self.assignments: asyncio.Queue[Assignment] = asyncio.Queue()
-        self.interruptions: asyncio.Queue[Lease] = asyncio.Queue()
-        self.held: list[Lease] = []
-        self._executor_id = executor_id
-        self._catalogue = publication()
-
-    def hello(self, link: Link, *, held: set[Lease], standby: bool) -> Hello:
-        return Hello(
-            executor_id=self._executor_id,
-            host="test",
-            version="0",
-            slots=1,
-            catalogue_digest=self._catalogue.digest,
-            devices=(DEVICE,),
-            host_info=HOST,
-            held_leases=() if standby else tuple({*self.held, *held}),
-            standby=standby,
-        )
-
-    def heartbeat(self, *, standby: bool) -> Heartbeat:
-        leases = () if standby else tuple(self.held)
-        free = max(0, 1 - len(self.held))
-        return Heartbeat(free_slots=free, leases=leases, devices=(DEVICE,), host_info=HOST, standby=standby)
-
-    async def welcomed(self, link: Link, welcome: Welcome) -> None:
-        if welcome.catalogue_wanted:
-            link.outbox.say(CataloguePublication(self._catalogue.digest, self._catalogue.definitions_json))
-
-    async def obey(self, link: Link, message: QueueMessage) -> None:
-        if isinstance(message, Assignment):
-            self.held.append(message.lease)
-            self.assignments.put_nowait(message)
-        elif isinstance(message, Interruption):
-            self.interruptions.put_nowait(message.lease)
-
-    async def left(self, link: Link) -> None:
-        pass
-
-    async def assigned(self) -> Lease:
-        return (await asyncio.wait_for(self.assignments.get(), PATIENCE)).lease
-
-    def tell(self, lease: Lease, *events: ExecutionEvent) -> None:
-        for event in events:
-            self.links.outbox.report(lease, TimedEvent(time.time(), event))
-
-    def succeed(self, lease: Lease) -> None:
-        self.held.remove(lease)
-        self.tell(lease, finished("2"), ExecutionSucceeded())
 
 
 @asynccontextmanager

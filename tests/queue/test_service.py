@@ -7,8 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -20,43 +18,8 @@ from services.queue.records import PromptState, Stats
 from tests.postgres import PostgresServer
 from tests.queue.executor import FakeExecutor
 from tests.queue.nodes import submission
+from tests.queue.processes import PATIENCE, service
 from tests.queue.watching import names, story
-
-PATIENCE = 20.0  # seconds, for a process to start or end on a busy machine
-
-
-@dataclass
-class Service:
-    process: asyncio.subprocess.Process
-    address: str
-    #: what it wrote to standard error before it listened
-    said: list[bytes]
-
-    async def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return await asyncio.wait_for(self.process.wait(), PATIENCE)
-
-
-@asynccontextmanager
-async def service(data: Path, *flags: str) -> AsyncIterator[Service]:
-    arguments = ["-m", "services.queue", "--listen", "127.0.0.1:0", "--data", str(data), *flags]
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=asyncio.subprocess.PIPE)
-    try:
-        said: list[bytes] = []
-        yield Service(process, await asyncio.wait_for(_address(process, said), PATIENCE), said)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def _address(process: asyncio.subprocess.Process, said: list[bytes]) -> str:
-    assert process.stderr is not None
-    async for line in process.stderr:
-        said.append(line)
-        if b"listening on" in line:
-            return line.decode().split()[-1]
-    raise AssertionError("the queue ended before it listened")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
