@@ -35,7 +35,7 @@ _SCHEMA_ORDER = (
 
 
 def definitions_json(classes: Mapping[str, type], display_names: Mapping[str, str | None]) -> bytes:
-    """The definitions of all classes as ComfyUI's `/object_info` has them, plus `validation`.
+    """The definitions of all classes as ComfyUI's `/object_info` has them, plus `validation` and `changes`.
 
     A class whose definition cannot be made is left out and logged, as it could not be used either.
     """
@@ -79,8 +79,8 @@ def definition(name: str, cls: type, display_name: str | None, types: Collection
     if getattr(node, "FULL_DEFINITION", False):
         entry["input"] = _with_listed_hidden(inputs)
         entry = {key: entry[key] for key in _SCHEMA_ORDER if key in entry}
-    validation = _validation(node, types)
-    return entry | ({"validation": validation} if validation else {})
+    more = {"validation": _validation(node, types), "changes": _changes(node)}
+    return entry | {key: value for key, value in more.items() if value}
 
 
 def _with_listed_hidden(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,6 +98,14 @@ def _validation(node: Any, types: Collection[str]) -> dict[str, Any] | None:
         spec = inspect.getfullargspec(node.VALIDATE_INPUTS)
         return {"arguments": [*spec.args[1:], *spec.kwonlyargs], "any": spec.varkw is not None, **found}
     return {"arguments": [], "any": False, **found} if found else None
+
+
+def _changes(node: Any) -> bool | list[str]:
+    """Whether equal inputs may give different results: true, or with the files that these inputs name. A class of ours
+    says it by CHANGES_WITH, True for anything; of others it is only known whether they look for changes."""
+    if (declared := getattr(node, "CHANGES_WITH", None)) is not None:
+        return list(declared) if isinstance(declared, tuple) else bool(declared)
+    return hasattr(node, "IS_CHANGED") or getattr(node, "NOT_IDEMPOTENT", False) is True
 
 
 def _finite(value: Any) -> Any:

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 
 import msgspec
 
 from services.gateway.momentary import Momentary
 from services.gateway.prepared import Prepared
-from services.gateway.translate.object_info import served_definitions
+from services.gateway.translate.object_info import changes_of, served_definitions
+from services.graph.definitions import NodeDefinition
 from services.queue.client import QueueClient
 
 
 class Catalogue:
     """One version of the node catalogue, as clients get it."""
 
-    def __init__(self, digest: str, classes: dict[str, msgspec.Raw]) -> None:
+    def __init__(self, digest: str, classes: dict[str, msgspec.Raw], changes: Mapping[str, msgspec.Raw]) -> None:
         self.digest = digest
         self.classes = classes
         self.served = Prepared(digest, msgspec.json.encode(classes))
+        #: what classes say of their results, see `NodeDefinition.from_json`
+        self._changes = changes
 
     @classmethod
     def parse(cls, digest: str, definitions_json: bytes) -> Catalogue:
         """Prepare what the queue holds; takes a while for a large catalogue."""
-        return cls(digest, served_definitions(definitions_json))
+        return cls(digest, served_definitions(definitions_json), changes_of(definitions_json))
+
+    def file_inputs(self, class_type: str) -> tuple[str, ...]:
+        """The inputs of a class that name files; none of an unknown class."""
+        if class_type not in self.classes:
+            return ()
+        definition = json.loads(bytes(self.classes[class_type]))
+        changes = json.loads(bytes(self._changes.get(class_type, b"null")))
+        return NodeDefinition.from_json(class_type, definition | {"changes": changes}).file_inputs
 
 
 def catalogue_of(queue: QueueClient) -> Momentary[Catalogue]:

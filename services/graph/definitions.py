@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -76,6 +76,10 @@ class NodeDefinition(msgspec.Struct, frozen=True):
     is_output: bool
     own_checks: OwnChecks
     own_types: OwnTypes = NO_OWN_TYPES
+    #: the same inputs give the same result, as long as the files that they name are the same
+    is_repeatable: bool = True
+    #: inputs that name files
+    file_inputs: tuple[str, ...] = ()
 
     @property
     def checks_itself(self) -> bool:
@@ -85,10 +89,12 @@ class NodeDefinition(msgspec.Struct, frozen=True):
     @classmethod
     def from_json(cls, class_type: str, raw: Mapping[str, Any]) -> NodeDefinition:
         """Read an entry of ComfyUI's `/object_info`, plus the key "validation" of classes that check
-        inputs or types in ways of their own, or whose required inputs may be missing all the same."""
+        inputs or types in ways of their own, or whose required inputs may be missing all the same, and the key
+        "changes" of classes whose results change: true, or with the files that the inputs of a list name."""
         declared = raw.get("input") or {}
         checks = raw.get("validation")
         inputs = read_inputs(declared)
+        changes = raw.get("changes") or []
         for name in checks.get("absent", ()) if checks else ():
             inputs[name] = msgspec.structs.replace(inputs[name], required=False)
         return cls(
@@ -99,6 +105,8 @@ class NodeDefinition(msgspec.Struct, frozen=True):
             is_output=bool(raw.get("output_node")),
             own_checks=OwnChecks(frozenset(checks["arguments"]), bool(checks["any"])) if checks else NO_OWN_CHECKS,
             own_types=_own_types(checks["types"]) if checks and "types" in checks else NO_OWN_TYPES,
+            is_repeatable=changes is not True,
+            file_inputs=file_inputs(inputs.values(), changes),
         )
 
 
@@ -107,6 +115,17 @@ def _own_types(raw: Mapping[str, Any]) -> OwnTypes:
         {name: frozenset(names) for name, names in (raw.get("inputs") or {}).items()},
         {int(slot): frozenset(names) for slot, names in (raw.get("outputs") or {}).items()},
     )
+
+
+def file_inputs(inputs: Iterable[InputDefinition], changes: Any) -> tuple[str, ...]:
+    """The inputs that name files: those that front ends upload files for, and those that the class says to."""
+    uploads = [declared.name for declared in inputs if any(map(_is_upload, declared.options.items()))]
+    return tuple(dict.fromkeys([*uploads, *(changes if isinstance(changes, list) else ())]))
+
+
+def _is_upload(option: tuple[str, Any]) -> bool:
+    """Whether it is `image_upload` or its like, as of an input whose value is the name of a file."""
+    return option[0].endswith("_upload") and option[1] is True
 
 
 def read_inputs(declared: Mapping[str, Any]) -> dict[str, InputDefinition]:

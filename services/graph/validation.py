@@ -40,7 +40,7 @@ async def validate(
             `prompt_outputs_failed_validation`.
     """
     _require_known_classes(graph, catalogue)
-    outputs = _requested_outputs(graph, catalogue, only_outputs)
+    outputs = requested_outputs(graph, catalogue, only_outputs)
     if not outputs:
         raise PromptRejected.because("prompt_no_outputs", "Prompt has no outputs")
     ancestry = Ancestry(outputs, graph.sources)
@@ -61,7 +61,8 @@ def _require_known_classes(graph: Graph, catalogue: Catalogue) -> None:
             raise unknown_class(node.id, node.class_type)
 
 
-def _requested_outputs(graph: Graph, catalogue: Catalogue, only: Collection[str] | None) -> list[str]:
+def requested_outputs(graph: Graph, catalogue: Catalogue, only: Collection[str] | None) -> list[str]:
+    """The output nodes, or those of them that were chosen, in the order of the prompt; all classes are known."""
     return [
         node.id
         for node in graph.nodes.values()

@@ -59,4 +59,6 @@ def first_answer(receipt: Receipt, keyed: Keyed | None, content: bytes) -> Accep
 
 
 def _digest(submission: Submission) -> bytes:
-    return blake3(msgspec.msgpack.encode(msgspec.structs.replace(submission, idempotency_key=""))).digest()
+    """Of what the caller sent: what files held, and which earlier result is there, is different another time."""
+    sent = msgspec.structs.replace(submission, idempotency_key="", reuse_salt=b"", reuse_from=None)
+    return blake3(msgspec.msgpack.encode(sent)).digest()

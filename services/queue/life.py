@@ -14,7 +14,11 @@ from services.graph.events import (
     ExecutionEvent,
     ExecutionFailed,
     ExecutionInterrupted,
+    ExecutionStarted,
     ExecutionSucceeded,
+    NodeBlocked,
+    NodeFinished,
+    NodesCached,
     Terminal,
     is_durable,
 )
@@ -146,6 +150,23 @@ Transition = Callable[[Life], Step | None]
 def submit(life: Life) -> Step:
     """Begin a life."""
     return _step(None, life, [(life.submitted_at, Submitted())])
+
+
+def submit_reused(life: Life, earlier: Iterable[Event], node_ids: tuple[str, ...]) -> Step:
+    """Begin a life that is over at once, with what came of an equal prompt earlier; these nodes need not run."""
+    now = life.submitted_at
+    results: list[ExecutionEvent] = []
+    for event in earlier:
+        match event.body:
+            case ExecutionStarted():
+                results.clear()  # what came before was another attempt
+            case NodeFinished() as finished:
+                results.append(msgspec.structs.replace(finished, reused=True))
+            case NodeBlocked() as blocked:
+                results.append(blocked)
+    ended = msgspec.structs.replace(life, state=PromptState.SUCCEEDED, started_at=now, finished_at=now)
+    bodies = [Submitted(), ExecutionStarted(), NodesCached(node_ids), *results, ExecutionSucceeded()]
+    return _step(None, ended, [(now, body) for body in bodies])
 
 
 def assign(

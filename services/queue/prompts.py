@@ -176,6 +176,15 @@ class Queue:
             self._metrics.rejected(rejection.type)
             raise
 
+    async def find_reusable(self, submission: Submission) -> Prompt | None:
+        """The prompt that a submission with `reuse` would be answered from, were it submitted now.
+
+        Raises:
+            Unavailable: no executor has told yet which node classes exist.
+        """
+        prompt_id = await self._submissions.find_reusable(submission)
+        return await self._store.get(prompt_id) if prompt_id is not None else None
+
     async def get(self, prompt_id: str) -> Prompt:
         """One prompt with everything known about it.
 

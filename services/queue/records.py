@@ -82,6 +82,12 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     idempotency_key: str = ""
     #: whom to tell when it has ended; empty for nobody
     webhook_url: str = ""
+    #: answer it from what came of an equal prompt of the user that was submitted so, if there is one that succeeded
+    reuse: bool = False
+    #: what the result depends on beside the graph; equal prompts have the same
+    reuse_salt: bytes = b""
+    #: answer it from this prompt or run it; empty to run it, None for the one that succeeded last
+    reuse_from: str | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -188,6 +194,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     #: seconds that one attempt may take, and that may pass from its submission to its end; 0 for any time
     run_timeout: float = 0.0
     total_timeout: float = 0.0
+    #: the prompt that was run, when its result was taken for this one; empty for one that runs itself
+    reused_from: str = ""
 
 
 class PromptKey(msgspec.Struct, frozen=True):

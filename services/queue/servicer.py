@@ -47,6 +47,10 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
             return pb.SubmitResponse(rejected=rejected)
         return pb.SubmitResponse(accepted=convert.accepted_to_proto(accepted))
 
+    async def FindReusable(self, request: pb.FindReusableRequest, context: Context) -> pb.FindReusableResponse:
+        prompt = await self._queue.find_reusable(convert.submission_from_proto(request.submission))
+        return pb.FindReusableResponse(prompt=convert.prompt_to_proto(prompt) if prompt else None)
+
     async def GetPrompt(self, request: pb.GetPromptRequest, context: Context) -> pb.GetPromptResponse:
         return pb.GetPromptResponse(prompt=convert.prompt_to_proto(await self._queue.get(request.prompt_id)))
 

@@ -20,8 +20,9 @@ from services.queue.idempotency import content_digest, first_answer, keyed_of
 from services.queue.placements import Placements
 from services.queue.questions import Complaints, Questions
 from services.queue.records import Accepted, Submission
+from services.queue.reuse import reuse_of
 from services.queue.scheduler import Scheduler
-from services.queue.stores.base import Keyed, NewPrompt, QueueStore, Receipt
+from services.queue.stores.base import Keyed, NewPrompt, QueueStore, Receipt, Reuse
 from services.queue.time_limits import TimeLimits
 from services.queue.webhooks.webhooks import WebhookRules
 
@@ -68,7 +69,7 @@ class Submissions:
         if known is not None:
             return first_answer(known, keyed, digest)
         counted, number = await self._number(submission)
-        validated, requirement = await self._validate(submission)
+        validated, requirement, reuse = await self._validate(submission)
         new = NewPrompt(
             prompt_id=submission.prompt_id or str(uuid.uuid4()),
             client_id=submission.client_id,
@@ -88,6 +89,7 @@ class Submissions:
             total_timeout=total_timeout,
             keyed=keyed,
             webhook_urls=webhook_urls,
+            reuse=reuse,
         )
         adding = asyncio.ensure_future(self._store.add(new))
         self._scheduler.prompt_comes(requirement)
@@ -109,7 +111,16 @@ class Submissions:
         counted = await self._store.next_number()
         return counted, float(-counted if submission.front else counted)
 
-    async def _validate(self, submission: Submission) -> tuple[ValidatedPrompt, Requirement]:
+    async def find_reusable(self, submission: Submission) -> str | None:
+        """The prompt that a submission would be answered from."""
+        try:
+            graph = parse_graph(submission.graph_json)
+        except PromptRejected:
+            return None
+        reuse = reuse_of(submission, graph, await self._catalogue.definitions())
+        return await self._store.reusable(submission.user_id, reuse.digest) if reuse else None
+
+    async def _validate(self, submission: Submission) -> tuple[ValidatedPrompt, Requirement, Reuse | None]:
         graph = parse_graph(submission.graph_json)
         catalogue = await self._catalogue.definitions()
 
@@ -121,7 +132,9 @@ class Submissions:
         obstacles = self._placements.obstacles(self._fleet.sessions(), requirement)
         if obstacles:
             raise PromptRejected.because("no_suitable_executor", "No executor is able to run this prompt", obstacles)
-        return validated, requirement
+        # What comes of a part of the outputs says nothing about a time when all of them can be produced.
+        reuse = reuse_of(submission, graph, catalogue) if validated.node_errors_json == b"{}" else None
+        return validated, requirement, reuse
 
 
 def _check(submission: Submission) -> None:

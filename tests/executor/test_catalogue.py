@@ -39,6 +39,7 @@ def definitions() -> dict[str, Any]:
 def test_a_definition_equals_the_recorded_one_but_for_its_sentences(name: str, definitions: dict[str, Any]) -> None:
     ours = definitions[name]
     ours.pop("validation", None)
+    ours.pop("changes", None)
     for kind in ("required", "optional"):
         for config in ours["input"].get(kind, {}).values():
             if len(config) > 1:
@@ -58,6 +59,17 @@ def test_every_node_has_a_definition_and_every_definition_was_recorded(definitio
 def test_classes_that_check_their_own_inputs_say_which(definitions: dict[str, Any]) -> None:
     assert definitions["LoadImage"]["validation"] == {"arguments": ["image"], "any": False}
     assert "validation" not in definitions["EmptyImage"]
+
+
+def test_classes_whose_results_change_say_with_which_files_if_they_can(definitions: dict[str, Any]) -> None:
+    changes = {name: definition["changes"] for name, definition in definitions.items() if "changes" in definition}
+    assert changes.keys() == {name for name, cls in NODE_CLASSES.items() if hasattr(cls, "IS_CHANGED")} | {
+        "Load3D",
+        "Load3DAnimation",
+    }
+    assert changes["LoadImage"] == changes["LoadImageMask"] == changes["WebcamCapture"] == ["image"]
+    assert (changes["LoadVideo"], changes["LoadLatent"]) == (["file"], ["latent"])
+    assert changes["SaveImageWebsocket"] is changes["LoadImageSetFromFolderNode"] is changes["Load3D"] is True
 
 
 def test_classes_say_which_inputs_workflows_from_before_they_existed_lack(definitions: dict[str, Any]) -> None:

@@ -70,6 +70,7 @@ class LoadLatent:
 
     RETURN_TYPES = ("LATENT",)
     FUNCTION = "load"
+    CHANGES_WITH = ("latent",)
     CATEGORY = "_for_testing"
 
     @classmethod

@@ -24,6 +24,7 @@ class LoadImage:
 
     RETURN_TYPES = ("IMAGE", "MASK")
     FUNCTION = "load_image"
+    CHANGES_WITH = ("image",)
     CATEGORY = "image"
 
     @classmethod

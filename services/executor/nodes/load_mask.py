@@ -20,6 +20,7 @@ class LoadImageMask:
 
     RETURN_TYPES = ("MASK",)
     FUNCTION = "load_image"
+    CHANGES_WITH = ("image",)
     CATEGORY = "mask"
     DISPLAY_NAME = "Load Image (as Mask)"
 
@@ -69,6 +70,7 @@ class WebcamCapture:
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "load_capture"
+    CHANGES_WITH = ("image",)
     CATEGORY = "image"
     DISPLAY_NAME = "Webcam Capture"
     RELATIVE_PYTHON_MODULE = "comfy_extras.nodes_webcam"

@@ -42,6 +42,7 @@ class _Load3D(_SceneNode):
         PICTURES: those besides the view itself and the mask.
     """
 
+    CHANGES_WITH = True  # the scene names the pictures that the frontend took of it
     SCENE = ""
     PICTURES: tuple[str, ...] = ()
 

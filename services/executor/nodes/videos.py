@@ -93,6 +93,7 @@ class LoadVideo(VideoNode):
     """A video from the input folder."""
 
     DISPLAY_NAME = "Load Video"
+    CHANGES_WITH = ("file",)
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from services.gateway.errors import BadRequest
 from services.gateway.operations import USER, Parameter, json, json_body, operation
 from services.gateway.raw_json import members
 from services.gateway.responses import json_response
+from services.gateway.reuse import prepared
 from services.gateway.routes.packs import changed_prompt
 from services.gateway.translate.prompt import PromptRequest, PromptResponse, accepted, submission
 
@@ -63,6 +64,8 @@ async def submit(backends: Backends, request: Request) -> Response:
     user = await backends.users.of_prompt(request)
     address = backends.users.address_of_prompt(user, asked.client_id)
     asked = msgspec.structs.replace(asked, client_id=address, user_id=user, idempotency_key=_key(request))
+    if asked.reuse:
+        asked = await prepared(backends, asked)
     return json_response(accepted(await backends.queue.submit(asked), asked))
 
 

@@ -46,6 +46,8 @@ class Job(TypedDict):
     previewable_outputs_count: int
     preview_output: NotRequired[RawObject]
     workflow_id: NotRequired[str]
+    #: the job that ran, when its result is this one's as well
+    reused_from: NotRequired[str]
 
 
 class JobInFull(Job):
@@ -91,6 +93,8 @@ def job(prompt: Prompt) -> Job:
         entry["preview_output"] = next((it for it in previewable if it.get("type") == "output"), previewable[0])
     if prompt.workflow_id:
         entry["workflow_id"] = prompt.workflow_id
+    if prompt.reused_from:
+        entry["reused_from"] = prompt.reused_from
     return entry
 
 

@@ -6,8 +6,8 @@ from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
-#: Says which inputs a class checks itself; not part of ComfyUI's definition.
-_INTERNAL = "validation"
+#: Which inputs a class checks itself, and how its results change; not part of ComfyUI's definition.
+_INTERNAL = ("validation", "changes")
 
 
 class NodeInfo(TypedDict):
@@ -30,11 +30,21 @@ class NodeInfo(TypedDict):
     api_node: NotRequired[bool]
 
 
+class _Changing(msgspec.Struct):
+    changes: msgspec.Raw = msgspec.Raw(b"")
+
+
 def served_definitions(definitions_json: bytes) -> dict[str, msgspec.Raw]:
     """Class name to its definition, as clients get it."""
     classes = msgspec.json.decode(definitions_json, type=dict[str, dict[str, msgspec.Raw]])
     return {name: _served(definition) for name, definition in classes.items()}
 
 
+def changes_of(definitions_json: bytes) -> dict[str, msgspec.Raw]:
+    """What classes say of how their results change, of those that do."""
+    classes = msgspec.json.decode(definitions_json, type=dict[str, _Changing])
+    return {name: definition.changes for name, definition in classes.items() if definition.changes}
+
+
 def _served(definition: dict[str, msgspec.Raw]) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode({key: value for key, value in definition.items() if key != _INTERNAL}))
+    return msgspec.Raw(msgspec.json.encode({key: value for key, value in definition.items() if key not in _INTERNAL}))

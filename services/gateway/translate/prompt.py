@@ -34,6 +34,8 @@ class ExtraData(TypedDict, total=False):
     #: seconds that one attempt may take, and that may pass from the submission to the end; 0 for as many as are allowed
     run_timeout: float | None
     total_timeout: float | None
+    #: answer it from an equal prompt that was submitted so and succeeded; a text has to be the same then, too
+    reuse: bool | str | None
 
 
 class PromptRequest(TypedDict):
@@ -70,6 +72,7 @@ def submission(body: dict[str, msgspec.Raw]) -> Submission:
     if "prompt" not in body:
         raise BadRequest(_NO_PROMPT, type="no_prompt")
     extra_data = _extra_data(body)
+    reuse = field(extra_data, "reuse", bool | str | None, None)
     return Submission(
         graph_json=_graph(bytes(body["prompt"])),
         extra_data_json=msgspec.json.encode(extra_data),
@@ -80,6 +83,8 @@ def submission(body: dict[str, msgspec.Raw]) -> Submission:
         priority=field(body, "priority", int, 0),
         workflow_id=_workflow_id(extra_data),
         run_timeout=field(extra_data, "run_timeout", float | None, None),
+        reuse=bool(reuse),
+        reuse_salt=reuse.encode() if isinstance(reuse, str) else b"",
         total_timeout=field(extra_data, "total_timeout", float | None, None),
         only_outputs=_targets(field(body, "partial_execution_targets", str | list[str] | None, None)),
     )

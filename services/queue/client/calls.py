@@ -77,6 +77,12 @@ class QueueClient:
             raise PromptRejected(response.rejected.error_json, response.rejected.node_errors_json)
         return convert.accepted_from_proto(response.accepted)
 
+    async def find_reusable(self, submission: Submission) -> Prompt | None:
+        """See `Queue.find_reusable`."""
+        request = pb.FindReusableRequest(submission=convert.submission_to_proto(submission))
+        response = await call(self._queue.FindReusable(request, timeout=CALL_TIMEOUT))
+        return convert.prompt_from_proto(response.prompt) if response.HasField("prompt") else None
+
     async def get(self, prompt_id: str) -> Prompt:
         """See `Queue.get`."""
         request = pb.GetPromptRequest(prompt_id=prompt_id)

@@ -83,6 +83,9 @@ def submission_to_proto(submission: Submission) -> pb.SubmitRequest:
         run_timeout_seconds=submission.run_timeout,
         total_timeout_seconds=submission.total_timeout,
         idempotency_key=submission.idempotency_key,
+        reuse=submission.reuse,
+        reuse_salt=submission.reuse_salt,
+        reuse_from=submission.reuse_from,
     )
     if submission.only_outputs is not None:
         request.only_outputs.SetInParent()
@@ -108,6 +111,9 @@ def submission_from_proto(request: pb.SubmitRequest) -> Submission:
         run_timeout=request.run_timeout_seconds if request.HasField("run_timeout_seconds") else None,
         total_timeout=request.total_timeout_seconds if request.HasField("total_timeout_seconds") else None,
         idempotency_key=request.idempotency_key,
+        reuse=request.reuse,
+        reuse_salt=request.reuse_salt,
+        reuse_from=request.reuse_from if request.HasField("reuse_from") else None,
     )
 
 
@@ -189,6 +195,7 @@ def prompt_to_proto(prompt: Prompt) -> pb.Prompt:
         priority=prompt.priority,
         run_timeout_seconds=prompt.run_timeout,
         total_timeout_seconds=prompt.total_timeout,
+        reused_from=prompt.reused_from,
     )
 
 
@@ -212,6 +219,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         priority=message.priority,
         run_timeout=message.run_timeout_seconds,
         total_timeout=message.total_timeout_seconds,
+        reused_from=message.reused_from,
     )
 
 

@@ -24,6 +24,17 @@ class Keyed(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float
 
 
+class Reuse(msgspec.Struct, frozen=True, kw_only=True):
+    """How a prompt may be answered from an earlier one, and others from it."""
+
+    #: of what the result depends on
+    digest: bytes
+    #: the prompt to answer it from; empty for none, None for the one that succeeded last
+    source: str | None
+    #: the nodes that need not run then
+    node_ids: tuple[str, ...]
+
+
 class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
     """A prompt that passed validation."""
 
@@ -50,6 +61,7 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
     keyed: Keyed | None = None
     #: whom to tell when it ends
     webhook_urls: tuple[str, ...] = ()
+    reuse: Reuse | None = None
 
     @property
     def life(self) -> Life:
@@ -178,6 +190,9 @@ class QueueStore(ABC):
     async def add(self, new: NewPrompt) -> Receipt:
         """Begin a prompt's life, unless the key or the id is taken: the receipt of whoever came first.
 
+        A prompt that is to be answered from an earlier one has succeeded at once (`life.submit_reused`) when there is
+        one of the same user and digest that has, and takes nobody's turn.
+
         A key is kept until it expires, whatever becomes of the prompt. Every new key SHOULD take a few with it that
         have expired, so that they do not pile up.
         """
@@ -189,6 +204,10 @@ class QueueStore(ABC):
     @abstractmethod
     async def receipt_of_key(self, user_id: str, key: str, now: float) -> Receipt | None:
         """What was answered to a user's submission with this idempotency key, if it has not expired by `now`."""
+
+    @abstractmethod
+    async def reusable(self, user_id: str, digest: bytes) -> str | None:
+        """The prompt of a user and with this digest (`Reuse`) that succeeded last."""
 
     @abstractmethod
     async def next_number(self) -> int:

@@ -57,6 +57,7 @@ class _Kept(msgspec.Struct):
     events: list[Event]
     tag: float
     passed_over: int = 0
+    reused_from: str = ""
 
 
 class MemoryStore(QueueStore):
@@ -85,8 +86,14 @@ class MemoryStore(QueueStore):
         if keyed and (receipt := await self.receipt_of_key(keyed.user_id, keyed.key, new.submitted_at)):
             return receipt
         if new.prompt_id not in self._prompts:
-            step = lives.submit(new.life)
-            self._prompts[new.prompt_id] = _Kept(next(self._positions), new, step.life, [], self._tag(new))
+            source = self._source(new)
+            if source is None:
+                kept = _Kept(next(self._positions), new, (step := lives.submit(new.life)).life, [], self._tag(new))
+            else:
+                step = lives.submit_reused(new.life, source.events, new.reuse.node_ids if new.reuse else ())
+                origin = source.reused_from or source.new.prompt_id
+                kept = _Kept(next(self._positions), new, step.life, [], 0.0, reused_from=origin)
+            self._prompts[new.prompt_id] = kept
             self._requirements[new.requirement.placement] = new.requirement
             if keyed:
                 self._keep_key(keyed, _receipt(new).accepted, new.submitted_at)
@@ -102,6 +109,10 @@ class MemoryStore(QueueStore):
         if keyed is None or accepted is None or keyed.expires_at <= now:
             return None
         return Receipt(accepted, keyed.digest, key)
+
+    async def reusable(self, user_id: str, digest: bytes) -> str | None:
+        source = self._last_success(user_id, digest)
+        return source.new.prompt_id if source else None
 
     async def next_number(self) -> int:
         return next(self._numbers)
@@ -195,6 +206,19 @@ class MemoryStore(QueueStore):
     async def close(self) -> None:
         pass
 
+    def _source(self, new: NewPrompt) -> _Kept | None:
+        if new.reuse is None or new.reuse.source == "":
+            return None
+        return self._last_success(new.user_id, new.reuse.digest, new.reuse.source)
+
+    def _last_success(self, user_id: str, digest: bytes, prompt_id: str | None = None) -> _Kept | None:
+        for kept in reversed(self._in_order({PromptState.SUCCEEDED})):
+            reuse = kept.new.reuse
+            is_equal = reuse is not None and (kept.new.user_id, reuse.digest) == (user_id, digest)
+            if is_equal and prompt_id in (None, kept.new.prompt_id):
+                return kept
+        return None
+
     def _keep_key(self, keyed: Keyed, accepted: Accepted, now: float) -> None:
         expired = [name for name, (known, _) in self._keys.items() if known.expires_at <= now]
         for name in expired[:SWEPT_KEYS]:
@@ -279,5 +303,6 @@ def _prompt(kept: _Kept) -> Prompt:
         priority=kept.new.priority,
         run_timeout=kept.new.run_timeout,
         total_timeout=kept.new.total_timeout,
+        reused_from=kept.reused_from,
         events=tuple(kept.events) if kept.life.state.is_terminal else (),
     )

@@ -105,7 +105,7 @@ def requirement_of(column: bytes) -> Requirement:
 def prompt_of(row: Row, event_rows: list[Row]) -> Prompt:
     """The prompt of a row, with its events."""
     prompt_id, state, number, client_id, submitted_at, started_at, finished_at, tries, workflow_id, *rest = row
-    user_id, priority, run_timeout, total_timeout, graph, extra_data, outputs = rest
+    user_id, priority, run_timeout, total_timeout, reused_from, graph, extra_data, outputs = rest
     return Prompt(
         prompt_id=prompt_id,
         state=PromptState(state),
@@ -123,5 +123,6 @@ def prompt_of(row: Row, event_rows: list[Row]) -> Prompt:
         priority=priority,
         run_timeout=run_timeout,
         total_timeout=total_timeout,
+        reused_from=reused_from,
         events=tuple(event_of(prompt_id, client_id, event) for event in event_rows),
     )

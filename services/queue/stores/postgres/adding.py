@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, TypeVar
 
 from services.database.postgres import Connection
-from services.queue import life as lives
 from services.queue.records import Accepted
 from services.queue.stores import rows
 from services.queue.stores.base import NewPrompt, Receipt
@@ -14,6 +13,7 @@ from services.queue.stores.fairness import share
 from services.queue.stores.postgres.changes import Changes, columns
 from services.queue.stores.postgres.keys import Name, give_keys_back, take_keys
 from services.queue.stores.postgres.operations import Add, Interference, Outcome
+from services.queue.stores.postgres.reuse import Begun, begin
 from services.queue.stores.postgres.sql import SQL
 
 K = TypeVar("K", bound=Hashable)
@@ -23,8 +23,12 @@ User = tuple[int, str]
 
 
 class _Placed(NamedTuple):
-    new: NewPrompt
+    begun: Begun
     tag: float
+
+    @property
+    def new(self) -> NewPrompt:
+        return self.begun.new
 
 
 async def add(connection: Connection, changes: Changes, adds: Sequence[Add]) -> list[Outcome]:
@@ -36,23 +40,25 @@ async def add(connection: Connection, changes: Changes, adds: Sequence[Add]) -> 
         [new for new in news if (name := _name(new)) is None or (name not in known and keyed[name] is new)],
         lambda new: new.prompt_id,
     )
-    added = await _insert(connection, await _place(connection, changes, list(fresh.values())))
+    begun = await begin(connection, list(fresh.values()))
+    added = await _insert(connection, await _place(connection, changes, begun))
     receipts = await _receipts(connection, [prompt_id for prompt_id in fresh if prompt_id not in added])
     receipts |= {prompt_id: _receipt(fresh[prompt_id]) for prompt_id in added}
     rows_of = {id(fresh[prompt_id]): row for prompt_id, row in added.items()}
+    steps = {id(one.new): one.step for one in begun}
     unused = [new.keyed for name, new in keyed.items() if new.keyed and name not in known and id(new) not in rows_of]
     await give_keys_back(connection, unused)
     outcomes = []
     for new in news:
         name, row = _name(new), rows_of.get(id(new))
-        step = changes.keep(row, lives.submit(new.life)) if row is not None else None
+        step = changes.keep(row, steps[id(new)]) if row is not None else None
         if name in known:
             receipt = known[name]
         elif name is not None and keyed[name] is not new:
             receipt = _receipt_of_key(receipts[keyed[name].prompt_id], keyed[name])
         else:
             receipt = receipts[new.prompt_id]
-        outcomes.append(Outcome(receipt, step))
+        outcomes.append(Outcome(receipt, step, row))
     return outcomes
 
 
@@ -70,23 +76,27 @@ def _first_of_each(news: Sequence[NewPrompt], name_of: Callable[[NewPrompt], K |
     return first
 
 
-async def _place(connection: Connection, changes: Changes, adds: Sequence[NewPrompt]) -> list[_Placed]:
+async def _place(connection: Connection, changes: Changes, adds: Sequence[Begun]) -> list[_Placed]:
     """Those whose ids are free, with their tags; their users advance."""
     if not adds:
         return []
-    table = [(new.prompt_id, new.priority, new.user_id, new.number) for new in adds]
+    table = [(one.new.prompt_id, one.new.priority, one.new.user_id, one.new.number) for one in adds]
     standing = await connection.fetch(SQL["standing"], *columns(table, 4))
     finishes: dict[User, float] = {}
     begins: dict[User, float] = {}
     placed: list[_Placed] = []
-    for new, (is_known, finish, virtual_time, number, tag) in zip(adds, standing, strict=True):
+    for begun, (is_known, finish, virtual_time, number, tag) in zip(adds, standing, strict=True):
         if is_known:
             continue
+        if begun.reused_from:
+            placed.append(_Placed(begun, 0.0))
+            continue
+        new = begun.new
         user = new.priority, new.user_id
         begins.setdefault(user, max(finish or 0.0, virtual_time or 0.0))
         overtaken = _overtaken(new, placed, None if number is None else (number, tag))
         place, finishes[user] = share(finishes.get(user, finish), virtual_time or 0.0, overtaken, new.weight)
-        placed.append(_Placed(new, place))
+        placed.append(_Placed(begun, place))
     for user, finish in finishes.items():
         changes.advance_user(user, finish, finish - begins[user])
     return placed
@@ -95,7 +105,7 @@ async def _place(connection: Connection, changes: Changes, adds: Sequence[NewPro
 def _overtaken(new: NewPrompt, placed: Sequence[_Placed], stored: tuple[float, float] | None) -> float | None:
     """The tag of the prompt of the same user that comes right after this one, of those that came before it."""
     later = [stored] if stored is not None else []
-    for other, tag in placed:
+    for other, tag in ((one.new, one.tag) for one in placed if not one.begun.reused_from):
         if (other.priority, other.user_id) == (new.priority, new.user_id) and other.number > new.number:
             later.append((other.number, tag))
     return min(later, key=lambda one: one[0])[1] if later else None
@@ -105,18 +115,20 @@ async def _insert(connection: Connection, placed: Sequence[_Placed]) -> dict[str
     """The rows of those that were added, by prompt id."""
     if not placed:
         return {}
-    table = [_columns(new, tag) for new, tag in placed]
+    table = [_columns(begun, tag) for begun, tag in placed]
     added = await connection.fetch(SQL["add_prompts"], *columns(table, len(table[0])))
     return {prompt_id: row for row, prompt_id in added}
 
 
-def _columns(new: NewPrompt, tag: float) -> rows.Row:
+def _columns(begun: Begun, tag: float) -> rows.Row:
+    new = begun.new
     owner = (new.prompt_id, new.client_id, new.workflow_id, new.user_id)
     place = (new.priority, new.requirement.placement, new.number, tag)
-    life = rows.changing_columns(lives.submit(new.life).life)
+    life = rows.changing_columns(begun.step.life)
     submitted = (new.graph_json, new.extra_data_json, rows.names_column(new.output_node_ids), new.node_errors_json)
     needs = (rows.requirement_column(new.requirement), new.run_timeout, new.total_timeout)
-    return (*owner, *place, *life, *submitted, new.content_digest, *needs, rows.names_column(new.webhook_urls))
+    more = (rows.names_column(new.webhook_urls), new.reuse.digest if new.reuse else None, begun.reused_from)
+    return (*owner, *place, *life, *submitted, new.content_digest, *needs, *more)
 
 
 async def _receipts(connection: Connection, prompt_ids: Sequence[str]) -> dict[str, Receipt]:

@@ -22,23 +22,23 @@ WITH new AS (
         $8::double precision[], $9::text[], $10::double precision[], $11::double precision[], $12::double precision[],
         $13::text[], $14::integer[], $15::integer[], $16::integer[], $17::text[], $18::double precision[], $19::integer[],
         $20::bytea[], $21::bytea[], $22::text[], $23::bytea[], $24::bytea[], $25::bytea[],
-        $26::double precision[], $27::double precision[], $28::text[]
+        $26::double precision[], $27::double precision[], $28::text[], $29::bytea[], $30::text[]
     ) WITH ORDINALITY AS new (
         prompt_id, client_id, workflow_id, user_id, priority, placement, number,
         tag, state, submitted_at, started_at, finished_at,
         attempts, failures, sequence, attempt_sequence, lease_token, lease_until, interrupt_requested,
         graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, requirement,
-        run_timeout, total_timeout, webhook_urls, place
+        run_timeout, total_timeout, webhook_urls, reuse_digest, reused_from, place
     )
 ), added AS (
     INSERT INTO prompts (
         prompt_id, client_id, workflow_id, user_id, priority, placement, number, tag, state, submitted_at, started_at,
         finished_at, attempts, failures, sequence, attempt_sequence, lease_token, lease_until, interrupt_requested,
-        run_timeout, total_timeout
+        run_timeout, total_timeout, reuse_digest, reused_from
     )
     SELECT prompt_id, client_id, workflow_id, user_id, priority, placement, number, tag, state, submitted_at, started_at,
         finished_at, attempts, failures, sequence, attempt_sequence, lease_token, lease_until, interrupt_requested <> 0,
-        run_timeout, total_timeout
+        run_timeout, total_timeout, reuse_digest, reused_from
     FROM new ORDER BY place
     ON CONFLICT (prompt_id) DO NOTHING
     RETURNING id, prompt_id
@@ -54,6 +54,26 @@ WITH new AS (
     ON CONFLICT (placement) DO NOTHING
 )
 SELECT id, prompt_id FROM added;
+
+-- name: reusable
+-- Of those new prompts for which there is one: the earlier one to answer it from, and what happened to that.
+SELECT place, source.prompt_id, source.reused_from, sequences, times, remaining, bodies
+FROM unnest($1::bytea[], $2::text[], $3::text[]) WITH ORDINALITY AS new (digest, user_id, prompt_id, place)
+JOIN LATERAL (
+    SELECT prompts.id, prompts.prompt_id, prompts.reused_from FROM prompts
+    WHERE prompts.reuse_digest = new.digest AND prompts.user_id = new.user_id AND prompts.state = 'succeeded'
+        AND (new.prompt_id IS NULL OR prompts.prompt_id = new.prompt_id)
+    ORDER BY prompts.finished_at DESC, prompts.id DESC LIMIT 1
+) AS source ON true
+JOIN LATERAL (
+    SELECT array_agg(sequence ORDER BY sequence) AS sequences, array_agg(happened_at ORDER BY sequence) AS times,
+        array_agg(queue_remaining ORDER BY sequence) AS remaining, array_agg(body ORDER BY sequence) AS bodies
+    FROM events WHERE events.prompt = source.id
+) AS happened ON true;
+
+-- name: last_reusable
+SELECT prompt_id FROM prompts WHERE reuse_digest = $1 AND user_id = $2 AND state = 'succeeded'
+ORDER BY finished_at DESC, id DESC LIMIT 1;
 
 -- name: receipts
 SELECT prompt_id, number, node_errors_json, content_digest FROM prompts JOIN payloads USING (id)
@@ -258,7 +278,8 @@ ORDER BY finished_at DESC, id DESC LIMIT $1 OFFSET $2;
 -- name: prompts
 -- With their events, once they have finished, column by column.
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, graph_json, extra_data_json, output_node_ids, sequences, times, remaining, bodies
+    priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids,
+    sequences, times, remaining, bodies
 FROM unnest($1::bigint[]) WITH ORDINALITY AS page (id, place) JOIN prompts USING (id) JOIN payloads USING (id)
 LEFT JOIN LATERAL (
     SELECT array_agg(sequence ORDER BY sequence) AS sequences, array_agg(happened_at ORDER BY sequence) AS times,
@@ -270,7 +291,7 @@ ORDER BY place;
 -- name: prompts_alone
 -- The same without what was submitted.
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, ''::bytea, ''::bytea, '[]', sequences, times, remaining, bodies
+    priority, run_timeout, total_timeout, reused_from, ''::bytea, ''::bytea, '[]', sequences, times, remaining, bodies
 FROM unnest($1::bigint[]) WITH ORDINALITY AS page (id, place) JOIN prompts USING (id)
 LEFT JOIN LATERAL (
     SELECT array_agg(sequence ORDER BY sequence) AS sequences, array_agg(happened_at ORDER BY sequence) AS times,

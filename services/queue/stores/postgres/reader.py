@@ -34,6 +34,11 @@ class Reader:
         found = await self._pool.run(lambda connection: receipts_of_keys(connection, [(user_id, key)], now))
         return found.get((user_id, key))
 
+    async def reusable(self, user_id: str, digest: bytes) -> str | None:
+        """See `QueueStore.reusable`."""
+        found = await self._fetch("last_reusable", digest, user_id)
+        return str(found[0][0]) if found else None
+
     async def get(self, prompt_id: str) -> Prompt | None:
         """See `QueueStore.get`."""
 

@@ -86,6 +86,7 @@ class PostgresStore(QueueStore):
             (new.workflow_id, "workflow_id"),
             (new.user_id, "user_id"),
             (new.keyed.key if new.keyed else "", "idempotency_key"),
+            ((new.reuse.source if new.reuse else None) or "", "reuse_from"),
         ):
             if not _is_text(text):
                 raise InvalidArgument(f"{name} has a character with the code 0 in it, which cannot be kept")
@@ -97,6 +98,9 @@ class PostgresStore(QueueStore):
 
     async def receipt_of_key(self, user_id: str, key: str, now: float) -> Receipt | None:
         return await self._reader.receipt_of_key(user_id, key, now) if _is_text(user_id + key) else None
+
+    async def reusable(self, user_id: str, digest: bytes) -> str | None:
+        return await self._reader.reusable(user_id, digest) if _is_text(user_id) else None
 
     async def next_number(self) -> int:
         return await self._numbers.next()

@@ -2,8 +2,8 @@
 INSERT INTO prompts (
     prompt_id, client_id, workflow_id, number, state, submitted_at, started_at, finished_at, attempts, failures,
     sequence, attempt_sequence, lease_token, lease_until, interrupt_requested, user_id, priority, placement, tag,
-    run_timeout, total_timeout
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    run_timeout, total_timeout, reuse_digest, reused_from
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payload
 INSERT INTO payloads (id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, webhook_urls)
@@ -27,6 +27,12 @@ VALUES (?, ?, ?, ?, ?, ?, ?);
 DELETE FROM idempotency_keys WHERE id IN (
     SELECT id FROM idempotency_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
 );
+
+-- name: reusable
+-- The last one, or a certain one.
+SELECT id, prompt_id, reused_from FROM prompts INDEXED BY prompts_reusable
+WHERE reuse_digest = ? AND user_id = ? AND state = 'succeeded' AND prompt_id = coalesce(?, prompt_id)
+ORDER BY finished_at DESC, id DESC LIMIT 1;
 
 -- name: life
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
@@ -162,13 +168,13 @@ ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
 
 -- name: prompt
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, graph_json, extra_data_json, output_node_ids
+    priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids
 FROM prompts JOIN payloads USING (id) WHERE id = ?;
 
 -- name: prompt_alone
 -- The same without what was submitted.
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, x'', x'', '[]'
+    priority, run_timeout, total_timeout, reused_from, x'', x'', '[]'
 FROM prompts WHERE id = ?;
 
 -- name: key

@@ -14,7 +14,6 @@ from typing import IO, Any, Generic, TypeVar
 import msgspec
 
 from services.database.sqlite import Writer, lock, open_database
-from services.queue import life as lives
 from services.queue.life import Step, Transition
 from services.queue.records import Accepted, Depths, Keys, Page, Prompt, PromptIds, PromptState, Search
 from services.queue.stores import rows
@@ -35,6 +34,7 @@ from services.queue.stores.sqlite.claims import choose
 from services.queue.stores.sqlite.keys import keep_key, receipt_of_key
 from services.queue.stores.sqlite.outbox import SqliteOutbox, keep_deliveries
 from services.queue.stores.sqlite.reader import PromptReader
+from services.queue.stores.sqlite.reuse import begin, reusable
 from services.queue.stores.sqlite.sql import MIGRATIONS, NAME, SQL
 
 T = TypeVar("T")
@@ -90,6 +90,9 @@ class SqliteStore(QueueStore):
 
     async def receipt_of_key(self, user_id: str, key: str, now: float) -> Receipt | None:
         return await self._reader.run(lambda connection: receipt_of_key(connection, user_id, key, now))
+
+    async def reusable(self, user_id: str, digest: bytes) -> str | None:
+        return await self._reader.run(lambda connection: reusable(connection, user_id, digest))
 
     async def next_number(self) -> int:
         return next(self._numbers)
@@ -169,11 +172,12 @@ def _add(connection: sqlite3.Connection, new: NewPrompt) -> Outcome[Receipt]:
     known = known or _receipt(connection, new.prompt_id)
     if known is not None:
         return Outcome(known)
-    step = lives.submit(new.life)
+    step, reused_from = begin(connection, new)
     columns = (new.prompt_id, new.client_id, new.workflow_id, new.number, *rows.changing_columns(step.life))
-    place = (new.user_id, new.priority, new.requirement.placement, _tag(connection, new))
-    limits = (new.run_timeout, new.total_timeout)
-    row = connection.execute(SQL["add_prompt"], columns + place + limits).lastrowid
+    tag = 0.0 if reused_from else _tag(connection, new)
+    place = (new.user_id, new.priority, new.requirement.placement, tag)
+    more = (new.run_timeout, new.total_timeout, new.reuse.digest if new.reuse else None, reused_from)
+    row = connection.execute(SQL["add_prompt"], columns + place + more).lastrowid
     assert row is not None
     outputs = rows.names_column(new.output_node_ids)
     urls = rows.names_column(new.webhook_urls)

@@ -1,0 +1,9 @@
+-- Prompts that may be answered from earlier ones.
+
+-- Of what the result depends on; NULL for prompts that take no part.
+ALTER TABLE prompts ADD COLUMN reuse_digest bytea;
+-- The prompt that was run in the place of this one; empty for those that ran themselves.
+ALTER TABLE prompts ADD COLUMN reused_from text COLLATE "C" NOT NULL DEFAULT '';
+
+CREATE INDEX prompts_reusable ON prompts (reuse_digest, user_id, finished_at, id)
+    WHERE reuse_digest IS NOT NULL AND state = 'succeeded';
