@@ -18,10 +18,10 @@ from services.files.client import FileClient
 from services.files.records import FileKind, FileName
 from services.gateway.backends import Backends
 from services.gateway.catalogue import Catalogue
-from services.gateway.translate.entries import shown_nodes
 from services.graph.errors import PromptRejected
 from services.graph.model import Graph, parse_graph
 from services.queue.records import Prompt, Submission
+from services.queue.results import shown_nodes
 
 _KINDS = {kind.value: kind for kind in (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)}
 

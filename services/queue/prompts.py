@@ -32,6 +32,7 @@ from services.queue.records import (
     Depths,
     Executors,
     Forgotten,
+    Interrupted,
     Keys,
     Lines,
     Page,
@@ -104,9 +105,9 @@ class Queue:
             limits=time_limits,
             webhooks=self._webhooks.rules,
         )
-        self._stopping = Stopping(store, self._fleet, self._clock)
         self._logs = LogKeeper(self._hub, self._clock)
         self._watching = Watching(store, self._hub, self._logs.notices)
+        self._stopping = Stopping(store, self._fleet, self._watching, self._clock)
         self._pack_calls = PackCalls(self._fleet)
         self._streams = WorkStreams(
             store=store,
@@ -227,9 +228,12 @@ class Queue:
         """Take waiting prompts back, None for all; the ids of those that were waiting."""
         return await self._stopping.cancel(prompt_ids)
 
-    async def interrupt(self, prompt_ids: Collection[str] | None) -> PromptIds:
-        """Ask the executors of running prompts to stop them, None for all; the ids of those that were running."""
-        return await self._stopping.interrupt(prompt_ids)
+    async def interrupt(self, prompt_ids: Collection[str] | None, *, wait: float = 0.0) -> Interrupted:
+        """Ask the executors of running prompts to stop them, None for all.
+
+        The answer has those that were running, and those of them that ended within `wait` seconds (30 at most).
+        """
+        return await self._stopping.interrupt(prompt_ids, wait)
 
     async def stop(self, prompt_ids: Collection[str]) -> PromptIds:
         """Take waiting prompts back and have running ones interrupted; the ids of those that were either.

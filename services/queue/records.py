@@ -7,6 +7,7 @@ Inside the queue and in every client; over gRPC they are the messages of `silver
 from __future__ import annotations
 
 import enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -311,6 +312,17 @@ class Depth(msgspec.Struct, frozen=True):
 #: What services answer with.
 Depths = list[Depth]
 PromptIds = list[str]
+
+
+class Interrupted(NamedTuple):
+    """What became of a request to interrupt prompts."""
+
+    #: those that were running
+    asked: PromptIds
+    #: those of them that are known to have ended
+    ended: PromptIds
+
+
 Page = tuple[list[Prompt], int]  #: prompts in order, and how many there are in all
 Keys = list[PromptKey]
 Batch = list[Event]

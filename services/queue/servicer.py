@@ -80,7 +80,8 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
     async def InterruptPrompts(
         self, request: pb.InterruptPromptsRequest, context: Context
     ) -> pb.InterruptPromptsResponse:
-        return pb.InterruptPromptsResponse(prompt_ids=await self._queue.interrupt(_chosen(request)))
+        asked, ended = await self._queue.interrupt(_chosen(request), wait=request.wait_ms / 1000)
+        return pb.InterruptPromptsResponse(prompt_ids=asked, ended_prompt_ids=ended)
 
     async def StopPrompts(self, request: pb.StopPromptsRequest, context: Context) -> pb.StopPromptsResponse:
         return pb.StopPromptsResponse(prompt_ids=await self._queue.stop(request.prompt_ids))

@@ -25,8 +25,8 @@ async def test_an_interrupted_prompt_ends_when_its_executor_says_so(queue: Queue
     async with FakeExecutor(queue) as executor:
         running, waiting = [(await queue.submit(submission(i))).prompt_id for i in range(2)]
         lease = (await executor.assignment()).lease
-        assert await queue.interrupt([waiting, "nobody"]) == []
-        assert await queue.interrupt(None) == [running]
+        assert (await queue.interrupt([waiting, "nobody"])).asked == []
+        assert (await queue.interrupt(None)).asked == [running]
         assert (await executor.next(Interruption)).lease == lease
         executor.interrupted(lease)
         assert isinstance((await story(queue, running))[-1].body, ExecutionInterrupted)
@@ -74,7 +74,7 @@ async def test_a_prompt_whose_executor_is_gone_is_interrupted_at_once(queue: Que
         prompt_id = (await queue.submit(submission(1))).prompt_id
         lease = (await executor.assignment()).lease
         await executor.leave()
-    assert await queue.interrupt([prompt_id]) == [prompt_id]
+    assert (await queue.interrupt([prompt_id])).asked == [prompt_id]
     assert isinstance((await story(queue, prompt_id))[-1].body, ExecutionInterrupted)
     async with FakeExecutor(queue, held=[lease]) as executor:
         assert (await executor.next(LeaseLost)).lease == lease

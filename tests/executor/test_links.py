@@ -119,7 +119,7 @@ async def test_the_executor_is_known_everywhere_and_at_home_with_one(monkeypatch
         await eventually(lambda: is_at(other, standby=True))
         await other.queue.submit(submission(1))
         lease = await here.assigned()
-        assert await other.queue.interrupt(None) == [lease.prompt_id]
+        assert (await other.queue.interrupt(None)).asked == [lease.prompt_id]
         assert await asyncio.wait_for(here.interruptions.get(), PATIENCE) == lease
 
 

@@ -165,9 +165,13 @@ class FakeExecutor:
 
     async def next(self, kind: type[M]) -> M:
         """The next message, which must be of this kind."""
-        message = await asyncio.wait_for(self._inbox.get(), PATIENCE)
+        message = await asyncio.wait_for(self.anything(), PATIENCE)
         assert isinstance(message, kind), message
         return message
+
+    async def anything(self) -> QueueMessage:
+        """The next message, whenever it comes."""
+        return await self._inbox.get()
 
     async def assignment(self) -> Assignment:
         return await self.next(Assignment)

@@ -93,7 +93,7 @@ async def test_an_interrupt_reaches_the_executor_over_the_replicas_own_stream(pa
     async with FakeExecutor(pair.a) as home, FakeExecutor(pair.b, standby=True) as standby:
         prompt_id = (await pair.a.submit(submission(1))).prompt_id
         lease = (await home.assignment()).lease
-        assert await pair.b.interrupt(None) == [prompt_id]
+        assert (await pair.b.interrupt(None)).asked == [prompt_id]
         assert (await standby.next(Interruption)).lease == lease
         assert (await home.next(Interruption)).lease == lease
 
@@ -102,7 +102,7 @@ async def test_an_interrupt_finds_an_executor_that_only_another_replica_knows(pa
     async with FakeExecutor(pair.a) as home:
         prompt_id = (await pair.a.submit(submission(1))).prompt_id
         lease = (await home.assignment()).lease
-        assert await pair.b.interrupt([prompt_id]) == [prompt_id]
+        assert (await pair.b.interrupt([prompt_id])).asked == [prompt_id]
         assert (await home.next(Interruption)).lease == lease
         home.interrupted(lease)
         assert isinstance((await story(pair.b, prompt_id))[-1].body, ExecutionInterrupted)

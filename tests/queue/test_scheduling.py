@@ -131,7 +131,7 @@ async def test_an_interruption_never_overtakes_its_assignment(queue: Queue) -> N
         prompt_id = (await queue.submit(submission(1))).prompt_id
 
         async def it_is_asked_to_stop() -> bool:
-            return await queue.interrupt([prompt_id]) == [prompt_id]
+            return (await queue.interrupt([prompt_id])).asked == [prompt_id]
 
         await eventually(it_is_asked_to_stop)
         lease = (await executor.assignment()).lease

@@ -20,6 +20,7 @@ from services.queue.records import (
     Depths,
     Executors,
     Forgotten,
+    Interrupted,
     Keys,
     Lines,
     Page,
@@ -69,7 +70,8 @@ class QueueClient:
 
     async def submit(self, submission: Submission) -> Accepted:
         """See `Queue.submit`."""
-        if not submission.prompt_id and self.replicas.only is None:  # the second replica may be asked for the same
+        is_named = submission.prompt_id or submission.idempotency_key
+        if not is_named and self.replicas.only is None:  # the second replica may be asked for the same
             submission = msgspec.structs.replace(submission, prompt_id=str(uuid.uuid4()))
         request = convert.submission_to_proto(submission)
         response = await self._call(lambda queue: queue.Submit(request, timeout=CALL_TIMEOUT))
@@ -80,7 +82,7 @@ class QueueClient:
     async def find_reusable(self, submission: Submission) -> Prompt | None:
         """See `Queue.find_reusable`."""
         request = pb.FindReusableRequest(submission=convert.submission_to_proto(submission))
-        response = await call(self._queue.FindReusable(request, timeout=CALL_TIMEOUT))
+        response = await self._call(lambda queue: queue.FindReusable(request, timeout=CALL_TIMEOUT))
         return convert.prompt_from_proto(response.prompt) if response.HasField("prompt") else None
 
     async def get(self, prompt_id: str) -> Prompt:
@@ -130,11 +132,11 @@ class QueueClient:
         response = await self._call(lambda queue: queue.CancelPrompts(request, timeout=CALL_TIMEOUT))
         return list(response.prompt_ids)
 
-    async def interrupt(self, prompt_ids: Collection[str] | None) -> PromptIds:
+    async def interrupt(self, prompt_ids: Collection[str] | None, *, wait: float = 0.0) -> Interrupted:
         """See `Queue.interrupt`."""
-        request = pb.InterruptPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
+        request = pb.InterruptPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None, wait_ms=round(wait * 1000))
         response = await self._call(lambda queue: queue.InterruptPrompts(request, timeout=CALL_TIMEOUT))
-        return list(response.prompt_ids)
+        return Interrupted(list(response.prompt_ids), list(response.ended_prompt_ids))
 
     async def stop(self, prompt_ids: Collection[str]) -> PromptIds:
         """See `Queue.stop`."""

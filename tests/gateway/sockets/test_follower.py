@@ -113,7 +113,7 @@ async def test_a_prompt_that_ended_meanwhile_does_not_run_for_ever(forget: bool)
             await told(socket, "executing")
     assert hub.under_way() == ["p"]
     async with queue_server(store) as elsewhere, QueueClient(elsewhere) as client:
-        assert await client.interrupt(["p"]) == ["p"]
+        assert (await client.interrupt(["p"])).asked == ["p"]
         await finished(client, "p")
         if forget:
             await client.forget(["p"])

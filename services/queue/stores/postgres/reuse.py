@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from services.database.postgres import Connection
 from services.queue import life as lives
@@ -25,18 +25,18 @@ class Begun(NamedTuple):
 
 async def begin(connection: Connection, news: Sequence[NewPrompt]) -> list[Begun]:
     """The first steps of new prompts, which for some are the last."""
-    wanted = [(reuse, new) for new in news if (reuse := new.reuse) is not None and reuse.source != ""]
+    wanted = [(new, reuse) for new in news if (reuse := new.reuse) is not None and reuse.source != ""]
     if not wanted:
         return [Begun(new, lives.submit(new.life), "") for new in news]
-    table = [(reuse.digest, new.user_id, reuse.source) for reuse, new in wanted]
-    reused = {
-        id(wanted[place - 1][1]): _reused(*wanted[place - 1], source)
-        for place, *source in await connection.fetch(SQL["reusable"], *columns(table, 3))
-    }
+    table = [(reuse.digest, new.user_id, reuse.source) for new, reuse in wanted]
+    reused: dict[int, Begun] = {}
+    for place, *source in await connection.fetch(SQL["reusable"], *columns(table, 3)):
+        new, reuse = wanted[place - 1]
+        reused[id(new)] = _reused(new, reuse, source)
     return [reused.get(id(new)) or Begun(new, lives.submit(new.life), "") for new in news]
 
 
-def _reused(reuse: Reuse, new: NewPrompt, source: Sequence[object]) -> Begun:
+def _reused(new: NewPrompt, reuse: Reuse, source: Sequence[Any]) -> Begun:
     prompt_id, origin, *events = source
-    earlier = [rows.event_of(str(prompt_id), "", row) for row in zip(*events, strict=True)]  # type: ignore[call-overload]
-    return Begun(new, lives.submit_reused(new.life, earlier, reuse.node_ids), str(origin or prompt_id))
+    earlier = [rows.event_of(prompt_id, "", row) for row in zip(*events, strict=True)]
+    return Begun(new, lives.submit_reused(new.life, earlier, reuse.node_ids), origin or prompt_id)
