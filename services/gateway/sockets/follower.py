@@ -14,8 +14,9 @@ from contextlib import aclosing
 
 from services.errors import NotFound, ServiceError
 from services.gateway.sockets.hub import Hub
+from services.gateway.sockets.runs import MAX_RUNS
 from services.queue.client import QueueClient
-from services.queue.records import PromptState
+from services.queue.records import Prompt, PromptState
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,10 @@ LONGEST_PAUSE = 2.0
 #: Seconds that previews go on after the last socket has closed; it may be back at once.
 PREVIEW_LINGER = 10.0
 
-#: Finished prompts to look through for what was missed, and how old they may be, in seconds, when the gateway starts.
+#: Finished prompts to look through for what was missed, at first and at most (a hub remembers no more), and how old they
+#: may be, in seconds, when the gateway starts.
 MISSED_LIMIT = 256
+MISSED_MOST = MAX_RUNS
 MISSED_AGE = 60.0
 
 #: Seconds by which clocks may differ.
@@ -42,7 +45,7 @@ class Follower:
     def __init__(self, queue: QueueClient, hub: Hub) -> None:
         self._queue = queue
         self._hub = hub
-        #: when the hub was last known to have missed nothing; None while a stream feeds it
+        #: when the hub was last known to have missed nothing; None while a stream feeds it and that was read
         self._deaf_since: float | None = time.time() - MISSED_AGE
         self._stream: asyncio.Task[None] | None = None
 
@@ -100,24 +103,38 @@ class Follower:
                         opened.set()
                         if self._deaf_since is not None:
                             log.info("following the queue")
-                        catching_up = asyncio.create_task(self._catch_up(self._deaf_since))
-                        self._deaf_since = None
+                        catching_up = asyncio.create_task(self._catch_up())
         finally:
             await _end(catching_up)
 
-    async def _catch_up(self, since: float | None) -> None:
-        """Learn what happened while no stream was open."""
-        try:
-            stats = await self._queue.stats()
-            self._hub.set_remaining(stats.pending + stats.running)
-            if since is not None:
-                await self._read_missed(since)
-        except ServiceError as error:
-            log.warning("what happened meanwhile cannot be read: %s", error.message)
+    async def _catch_up(self) -> None:
+        """Learn what happened while no stream was open; when the stream breaks before, the next one's task does."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                stats = await self._queue.stats()
+                self._hub.set_remaining(stats.pending + stats.running)
+                if self._deaf_since is not None:
+                    await self._read_missed(self._deaf_since)
+                self._deaf_since = None
+                return
+            except ServiceError as error:
+                log.warning("what happened meanwhile cannot be read, trying again: %s", error.message)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _finished(self, since: float) -> list[Prompt]:
+        """The latest finished prompts, at least as many as finished since then."""
+        limit = MISSED_LIMIT
+        while True:
+            prompts, total = await self._queue.list(FINISHED, limit=limit, from_end=True)
+            reaches_back = len(prompts) == total or (prompts[0].finished_at or 0.0) < since - CLOCK_SLACK
+            if reaches_back or limit >= MISSED_MOST:
+                return prompts
+            limit = min(4 * limit, MISSED_MOST)
 
     async def _read_missed(self, since: float) -> None:
-        prompts, _ = await self._queue.list(FINISHED, limit=MISSED_LIMIT, from_end=True)
-        for prompt in prompts:
+        for prompt in await self._finished(since):
             if (prompt.finished_at or 0.0) >= since - CLOCK_SLACK:
                 self._hub.publish(prompt.events)
         for prompt_id in self._hub.under_way():

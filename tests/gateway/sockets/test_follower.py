@@ -6,15 +6,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
+from services.errors import Unavailable
+from services.gateway.sockets import follower
 from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.hub import Hub
 from services.gateway.sockets.socket import Socket
 from services.queue.client import QueueClient
 from services.queue.prompts import Queue
-from services.queue.records import Submission
+from services.queue.records import Page, Submission
 from services.queue.servicer import QueueServicer
 from services.queue.stores.memory import MemoryStore
 from services.queue.worker_servicer import WorkerServicer
@@ -49,10 +52,13 @@ async def following(address: str, hub: Hub) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def submitted(address: str, prompt_id: str, script: Script) -> AsyncIterator[QueueClient]:
+async def submitted(
+    address: str, prompt_id: str, script: Script, client_id: str = "me"
+) -> AsyncIterator[QueueClient]:
     """A prompt, and an executor that runs it by `script`."""
     async with ScriptedExecutor(script, CLASSES).connected(address), QueueClient(address) as client:
-        await client.submit(Submission(graph_json=json.dumps(GRAPH).encode(), prompt_id=prompt_id, client_id="me"))
+        graph_json = json.dumps(GRAPH).encode()
+        await client.submit(Submission(graph_json=graph_json, prompt_id=prompt_id, client_id=client_id))
         yield client
 
 
@@ -99,6 +105,42 @@ async def test_a_prompt_that_ran_while_the_queue_could_not_be_followed_is_told_a
         await first.__aexit__(None, None, None)
     assert missed[-4:] == ["execution_start", "execution_cached", "executed", "execution_success"]
     assert missed.count("execution_success") == 1
+
+
+async def test_what_cannot_be_read_at_first_is_told_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was lost for good: the stream was open again, and nobody looked back a second time."""
+    store, hub = MemoryStore(), Hub()
+    socket = hub.socket("me")
+    hub.join(socket, 0)
+    failures = iter([Unavailable("cut off")] * 2)
+    read = QueueClient.list
+
+    async def fails_at_first(client: QueueClient, *states: Any, **page: Any) -> Page:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return await read(client, *states, **page)
+
+    async with queue_server(store) as address:
+        async with submitted(address, "missed", succeed) as client:
+            await finished(client, "missed")
+        monkeypatch.setattr(QueueClient, "list", fails_at_first)
+        async with following(address, hub):
+            assert "execution_success" in await told(socket, "execution_success")
+
+
+async def test_however_much_happened_meanwhile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "MISSED_LIMIT", 1)
+    store, hub = MemoryStore(), Hub()
+    sockets = [hub.socket(client_id) for client_id in ("a", "b", "c")]
+    for socket in sockets:
+        hub.join(socket, 0)
+    async with queue_server(store) as address:
+        for socket in sockets:
+            async with submitted(address, f"of {socket.client_id}", succeed, socket.client_id) as client:
+                await finished(client, f"of {socket.client_id}")
+        async with following(address, hub):
+            for socket in sockets:
+                assert "execution_success" in await told(socket, "execution_success")
 
 
 @pytest.mark.parametrize("forget", [False, True])
