@@ -176,6 +176,8 @@ def assign(
     if life.state is not PromptState.PENDING:
         return None
     number = len(life.attempts) + 1
+    if life.attempts:  # whoever assigns may have looked at another clock, or before the last attempt had ended
+        now = max(now, life.attempts[-1].ended_at or now)
     running = msgspec.structs.replace(
         life,
         state=PromptState.RUNNING,

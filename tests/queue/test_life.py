@@ -219,6 +219,15 @@ def test_a_prompt_that_was_to_stop_is_interrupted_when_its_time_is_over() -> Non
     assert step is not None and step.life.state is PromptState.INTERRUPTED
 
 
+def test_an_attempt_begins_after_the_one_before_has_ended() -> None:
+    lost = lose(running())
+    assert lost is not None
+    step = lives.assign(lost.life, executor_id="e", token="second", now=4.0, lease_until=36.0)
+    assert step is not None
+    first, second = step.life.attempts
+    assert second.started_at == first.ended_at == 5.0
+
+
 def test_a_prompt_that_ends_its_workers_has_a_cap_of_its_own() -> None:
     life = running()
     for attempt in (1, 2):
