@@ -61,6 +61,11 @@ class PostgresServer:
         self._reused: set[str] = set()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the first of its processes, while it runs."""
+        return self._process.pid if self._process is not None else None
+
     def url(self, database: str = "postgres", user: str = "postgres", password: str = "") -> str:
         """Where a database is."""
         return f"postgresql://{user}{':' * bool(password)}{password}@/{database}?host={self._data}"

@@ -22,6 +22,8 @@ def main() -> int:
     parser.add_argument("--prompts", type=int, default=1000)
     parser.add_argument("--poisons", type=int, default=5, help="prompts that kill their workers")
     parser.add_argument("--executors", type=int, default=3)
+    parser.add_argument("--queues", type=int, default=1, help="replicas of the queue, which need --postgres")
+    parser.add_argument("--postgres", action="store_true", help="in the place of SQLite")
     parser.add_argument("--lease", type=float, default=3.0, help="seconds")
     parser.add_argument("--short", action="store_true", help="every kind of fault at one target instead of at all")
     return asyncio.run(_run(parser.parse_args()))
@@ -31,7 +33,8 @@ async def _run(chosen: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.monotonic()
     _say(f"seed {chosen.seed}, logs in {folder / 'system' / 'logs'}")
-    async with running(folder / "system", Size(executors=chosen.executors, lease=chosen.lease)) as system:
+    size = Size(chosen.executors, queues=chosen.queues, postgres=chosen.postgres, lease=chosen.lease)
+    async with running(folder / "system", size) as system:
         _say(f"started in {time.monotonic() - began:.1f} s")
         storm = Storm(system, Load(chosen.clients, chosen.prompts, poisons=chosen.poisons), chosen.seed, _say)
         problems = await storm.run(everywhere=not chosen.short)

@@ -192,7 +192,7 @@ class GrpcClient(Client):
     """Submits with ids of its own, watches each prompt, and resumes where a broken stream left off."""
 
     def __init__(self, system: System) -> None:
-        self._queue = QueueClient(system.links["clients-queue"].address)
+        self._queue = QueueClient(system.queues("clients"))
 
     async def __aenter__(self) -> GrpcClient:
         return self

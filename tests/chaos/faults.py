@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from tests.chaos.database import Database
 from tests.chaos.system import System
 
 #: A fault that is to outlast a lease lasts so many times as long.
@@ -55,7 +56,7 @@ class KillWorker(Fault):
 
     @classmethod
     def targets(cls, system: System) -> Sequence[str]:
-        return system.executors()
+        return system.size.executor_names
 
     async def strike(self, system: System, chance: random.Random) -> None:
         for worker in system.services[self.target].children():
@@ -103,6 +104,21 @@ class Cut(Fault):
             await asyncio.sleep(chance.uniform(0.0, 0.6))
 
 
+class CutDatabase(Fault):
+    """PostgreSQL's connections, ended by the server."""
+
+    @classmethod
+    def targets(cls, system: System) -> Sequence[str]:
+        return [name for name, service in system.services.items() if isinstance(service, Database)]
+
+    async def strike(self, system: System, chance: random.Random) -> None:
+        database = system.services[self.target]
+        assert isinstance(database, Database)
+        for _ in range(chance.randint(1, 3)):
+            await database.cut()
+            await asyncio.sleep(chance.uniform(0.0, 0.6))
+
+
 class Stall(Fault):
     """Connections on which nothing arrives for longer than a lease lasts, and then everything."""
 
@@ -117,14 +133,17 @@ class Stall(Fault):
         link.resume()
 
 
-KINDS: Sequence[type[Fault]] = (Kill, KillWorker, Freeze, Restart, Cut, Stall)
+KINDS: Sequence[type[Fault]] = (Kill, KillWorker, Freeze, Restart, Cut, CutDatabase, Stall)
 
 
 def drawn(system: System, chance: random.Random, *, everywhere: bool) -> list[Fault]:
-    """Faults in the order in which they happen: every kind once, or with `everywhere` at every target."""
-    chosen: list[Fault] = []
+    """Faults in the order in which they happen: with `everywhere` every kind at every target.
+
+    Otherwise it is every kind once, and the queue is killed at any rate.
+    """
+    chosen: list[Fault] = [] if everywhere else [Kill(system.size.queue_names[0])]
     for kind in KINDS:
         targets = kind.targets(system)
-        chosen += [kind(target) for target in (targets if everywhere else [chance.choice(targets)])]
+        chosen += [kind(target) for target in (targets if everywhere else chance.sample(targets, min(1, len(targets))))]
     chance.shuffle(chosen)
     return chosen

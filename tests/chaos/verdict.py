@@ -31,7 +31,7 @@ async def judged(system: System, tasks: Sequence[Task]) -> Verdict:
     """Look at everything that is left."""
     verdict = Verdict()
     found = verdict.problems
-    async with QueueClient(system.queue) as queue:
+    async with QueueClient(system.direct(system.size.queue_names[0])) as queue:
         stats = await queue.stats()
         if stats.pending or stats.running:
             found.append(f"{stats.pending} prompts still wait and {stats.running} still run")

@@ -52,9 +52,7 @@ async def following(address: str, hub: Hub) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def submitted(
-    address: str, prompt_id: str, script: Script, client_id: str = "me"
-) -> AsyncIterator[QueueClient]:
+async def submitted(address: str, prompt_id: str, script: Script, client_id: str = "me") -> AsyncIterator[QueueClient]:
     """A prompt, and an executor that runs it by `script`."""
     async with ScriptedExecutor(script, CLASSES).connected(address), QueueClient(address) as client:
         graph_json = json.dumps(GRAPH).encode()
