@@ -176,8 +176,9 @@ def assign(
     if life.state is not PromptState.PENDING:
         return None
     number = len(life.attempts) + 1
-    if life.attempts:  # whoever assigns may have looked at another clock, or before the last attempt had ended
-        now = max(now, life.attempts[-1].ended_at or now)
+    # Whoever assigns may have looked at another clock, or before what it gets was there.
+    free_since = life.attempts[-1].ended_at if life.attempts else life.submitted_at
+    now = max(now, free_since or now)
     running = msgspec.structs.replace(
         life,
         state=PromptState.RUNNING,

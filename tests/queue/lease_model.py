@@ -55,8 +55,11 @@ class World(msgspec.Struct, frozen=True):
 
     @property
     def essence(self) -> Essence:
-        """What decides what can happen: how attempts ended, and at which event the last one began, does not."""
-        return self.unwanted, *map(_essence, self.prompts)
+        """What decides what can happen.
+
+        How attempts ended, at which event the last one began, and which prompt is which, do not.
+        """
+        return tuple(sorted((_essence(life, life.prompt_id in self.unwanted) for life in self.prompts), key=hash))
 
 
 @dataclass(frozen=True)
@@ -239,17 +242,17 @@ def _story(way: Iterable[Action]) -> str:
     return ", then ".join(map(str, way)) or "nothing"
 
 
-def _essence(life: Life) -> Essence:
+def _essence(life: Life, is_unwanted: bool) -> Essence:
     return (
         life.state,
         len(life.attempts),
         life.failures,
         _workers_lost(life),
         life.executor_id if life.lease else None,
-        life.lease,
         life.lease_until,
         life.interrupt_requested,
         life.sequence - life.attempt_sequence,
+        is_unwanted,
     )
 
 

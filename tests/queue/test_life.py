@@ -219,7 +219,9 @@ def test_a_prompt_that_was_to_stop_is_interrupted_when_its_time_is_over() -> Non
     assert step is not None and step.life.state is PromptState.INTERRUPTED
 
 
-def test_an_attempt_begins_after_the_one_before_has_ended() -> None:
+def test_an_attempt_begins_after_the_submission_and_after_the_one_before_has_ended() -> None:
+    early = lives.assign(pending(), executor_id="e", token="token", now=0.5, lease_until=30.5)
+    assert early is not None and early.life.started_at == 1.0
     lost = lose(running())
     assert lost is not None
     step = lives.assign(lost.life, executor_id="e", token="second", now=4.0, lease_until=36.0)
