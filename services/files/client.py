@@ -30,6 +30,8 @@ class FileClient(FileStore):
 
     def __init__(self, target: str) -> None:
         """A client of `host:port`; it connects when it is first used."""
+        #: where the service is
+        self.target = target
         self._channel = open_channel(target)
         self._stub: files_pb2_grpc.FileServiceAsyncStub = files_pb2_grpc.FileServiceStub(self._channel)
         #: what the service says about models

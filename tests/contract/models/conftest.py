@@ -1,4 +1,4 @@
-"""The models of every store: in memory, on disk, and behind gRPC."""
+"""The models of every store: in memory, on disk, in a bucket before folders on disk, and behind gRPC."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from services.files.records import FileKind
 from services.files.servicer import file_servicer
 from services.files.stores.disk import DiskStore
 from services.files.stores.memory import MemoryStore
+from services.files.stores.names.sqlite import SqliteNames
+from services.files.stores.s3 import bucket
+from services.files.stores.s3.bucket import Bucket
+from services.files.stores.s3.store import S3Store
+from services.files.stores.with_local_models import WithLocalModels
 from services.rpc.server import serve
+from tests.object_servers import ObjectServer
+from tests.object_servers import moto as moto
 
 
 def safetensors(tensors: Mapping[str, Any] | None = None, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -43,34 +50,49 @@ FILES = {
 }
 
 
-async def memory(stack: AsyncExitStack, folder: Path) -> ModelLibrary:
+async def memory(stack: AsyncExitStack, folder: Path, request: pytest.FixtureRequest) -> ModelLibrary:
     files = {names.parse_path(FileKind.MODELS, path): content for path, content in FILES.items()}
     return StoredModels(await stack.enter_async_context(MemoryStore(files)))
 
 
-async def disk(stack: AsyncExitStack, folder: Path) -> StoredModels:
-    for path, content in FILES.items():
-        file = folder / "models" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    store = await stack.enter_async_context(DiskStore(folder / "data", (folder / "models",)))
-    return StoredModels(store)
+async def disk(stack: AsyncExitStack, folder: Path, request: pytest.FixtureRequest) -> StoredModels:
+    return StoredModels(await stack.enter_async_context(on_disk(folder)))
 
 
-async def remote(stack: AsyncExitStack, folder: Path) -> ModelLibrary:
-    stored = await disk(stack, folder)
+async def bucket_and_disk(stack: AsyncExitStack, folder: Path, request: pytest.FixtureRequest) -> ModelLibrary:
+    server: ObjectServer = request.getfixturevalue("moto")
+    names_in = SqliteNames(folder / "data" / "names.sqlite3")
+    files = S3Store(Bucket(server.location()), names_in)
+    return StoredModels(await stack.enter_async_context(WithLocalModels(files, on_disk(folder))))
+
+
+async def remote(stack: AsyncExitStack, folder: Path, request: pytest.FixtureRequest) -> ModelLibrary:
+    stored = await disk(stack, folder, request)
     server = await stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(stored.store, stored)]))
     return (await stack.enter_async_context(FileClient(server.address))).models
 
 
-BUILD: dict[str, Callable[[AsyncExitStack, Path], Awaitable[ModelLibrary]]] = {
+def on_disk(folder: Path) -> DiskStore:
+    for path, content in FILES.items():
+        file = folder / "models" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return DiskStore(folder / "data", (folder / "models",))
+
+
+BUILD: dict[str, Callable[[AsyncExitStack, Path, pytest.FixtureRequest], Awaitable[ModelLibrary]]] = {
     "memory": memory,
     "disk": disk,
+    "bucket_and_disk": bucket_and_disk,
     "remote": remote,
 }
 
 
 @pytest.fixture(params=BUILD)
-async def models(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ModelLibrary]:
+async def models(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ModelLibrary]:
+    # Interpreters that end are what the wait is for.
+    monkeypatch.setattr(bucket, "DRAIN", 0.0)
     async with AsyncExitStack() as stack:
-        yield await BUILD[request.param](stack, tmp_path)
+        yield await BUILD[request.param](stack, tmp_path, request)

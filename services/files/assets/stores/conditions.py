@@ -12,11 +12,20 @@ _HAS_VALUE = "EXISTS (SELECT 1 FROM asset_values v WHERE v.asset = a.id AND v.na
 
 
 class Condition:
-    """A condition on the table of assets, called `a`, and its parameters so far."""
+    """A condition on the table of assets, called `a`, and its parameters so far.
 
-    def __init__(self, wanted: AssetFilter, now_us: int) -> None:
+    Attributes:
+        source: what to select from.
+    """
+
+    def __init__(self, wanted: AssetFilter, now_us: int, rare_tag: str | None = None) -> None:
+        """With a rare tag the few assets that have it are looked at, instead of all of the owner's."""
         self.values: list[Value] = []
+        self.source = "assets a"
         self._parts = [f"a.owner = {self.add(wanted.owner)}"]
+        if rare_tag is not None:
+            self.source = "asset_tags r CROSS JOIN assets a"  # in this order, which SQLite keeps to
+            self._parts.append(f"r.tag = {self.add(rare_tag)} AND a.id = r.asset")
         self._parts.append(f"(a.expires_us IS NULL OR a.expires_us > {self.add(now_us)})")
         self._parts += [_HAS_TAG.format(self.add(tag)) for tag in wanted.tags]
         self._parts += [f"NOT {_HAS_TAG.format(self.add(tag))}" for tag in wanted.without_tags]

@@ -27,6 +27,9 @@ _INSERT = f"INSERT INTO assets ({', '.join(COLUMNS)}) VALUES ({', '.join(f'${n +
 _UPDATE = f"UPDATE assets SET {', '.join(f'{it} = ${n + 1}' for n, it in enumerate(COLUMNS))} WHERE id = $1"
 _LIVE = "(a.expires_us IS NULL OR a.expires_us > $2)"
 
+#: Assets that a rare tag has at most: looking at these is quicker than at all of an owner.
+RARE = 2_000
+
 _SORTED_BY = {
     AssetOrder.NAME: "a.folded_name",
     AssetOrder.CREATED: "a.created_us",
@@ -46,8 +49,7 @@ def create(asset: Asset, *, reuse: bool) -> Steps[Created]:
         return Created(there, is_new=False)
     if reuse:
         as_good = yield from row(
-            f"SELECT {NAMED} FROM assets a WHERE a.owner = $1 AND {_LIVE} AND a.blake3 = $3 AND a.name = $4"
-            " ORDER BY a.created_us, a.id LIMIT 1",
+            f"SELECT {NAMED} FROM assets a WHERE a.owner = $1 AND {_LIVE} AND a.blake3 = $3 AND a.name = $4 LIMIT 1",
             *(asset.owner, us(asset.created_at), asset.blake3, asset.name),
         )
         if as_good is not None:
@@ -79,10 +81,11 @@ def page(
     wanted: AssetFilter, now: float, *, order: AssetOrder, descending: bool, limit: int, offset: int
 ) -> Steps[AssetPage]:
     """Some of the assets that fit, and how many do."""
-    condition = Condition(wanted, us(now))
-    count = yield from row(f"SELECT count(*) FROM assets a WHERE {condition}", *condition.values)
+    condition = Condition(wanted, us(now), (yield from _rare_tag(wanted.tags)))
+    fit = f"FROM {condition.source} WHERE {condition}"
+    count = yield from row(f"SELECT count(*) {fit}", *condition.values)
     direction = "DESC" if descending else "ASC"
-    sql = f"SELECT {NAMED} FROM assets a WHERE {condition} ORDER BY {_SORTED_BY[order]} {direction}, a.id {direction}"
+    sql = f"SELECT {NAMED} {fit} ORDER BY {_SORTED_BY[order]} {direction}, a.id {direction}"
     sql += f" LIMIT {condition.add(limit)} OFFSET {condition.add(offset)}"
     found = yield from rows(sql, *condition.values)
     return AssetPage([from_row(it) for it in found], count[0] if count else 0)
@@ -141,12 +144,17 @@ def count_tags(
     matching = f"FROM asset_tags c JOIN assets a ON a.id = c.asset WHERE {condition}"
     if prefix:
         matching += f" AND substr(c.tag, 1, {condition.add(len(prefix))}) = {condition.add(prefix)}"
-    total = yield from row(f"SELECT count(DISTINCT c.tag) {matching}", *condition.values)
-    order = "c.tag" if by_name else "count(*) DESC, c.tag"
-    sql = f"SELECT c.tag, count(*) {matching} GROUP BY c.tag ORDER BY {order}"
+    counted = f"SELECT c.tag AS tag, count(*) AS number {matching} GROUP BY c.tag"
+    order = "tag" if by_name else "number DESC, tag"
+    sql = f"SELECT tag, number, count(*) OVER () FROM ({counted}) counted ORDER BY {order}"
+    values = list(condition.values)
     sql += f" LIMIT {condition.add(limit)} OFFSET {condition.add(offset)}"
     found = yield from rows(sql, *condition.values)
-    return TagPage([TagCount(tag, count) for tag, count in found], total[0] if total else 0)
+    total = found[0][2] if found else 0
+    if not found and offset:  # the page lies behind the last one
+        behind = yield from row(f"SELECT count(DISTINCT c.tag) {matching}", *values)
+        total = behind[0] if behind else 0
+    return TagPage([TagCount(tag, count) for tag, count, _ in found], total)
 
 
 def has_content(owner: str, blake3: str, now: float) -> Steps[bool]:
@@ -163,6 +171,17 @@ def referenced(digests: Collection[str]) -> Steps[set[str]]:
     names = ", ".join(f"${number + 1}" for number in range(len(wanted)))
     found = yield from rows(f"SELECT DISTINCT blake3 FROM assets WHERE blake3 IN ({names})", *wanted)
     return {digest for (digest,) in found}
+
+
+def _rare_tag(tags: Sequence[str]) -> Steps[str | None]:
+    """The tag of these that the fewest assets have, None when all of them are common."""
+    rarest, fewest = None, RARE + 1
+    for tag in tags:
+        sql = "SELECT count(*) FROM (SELECT 1 FROM asset_tags WHERE tag = $1 LIMIT $2) counted"
+        counted = yield from row(sql, tag, RARE + 1)
+        if counted and counted[0] < fewest:
+            rarest, fewest = tag, counted[0]
+    return rarest
 
 
 def _replace(asset: Asset, *, tags: bool, values: bool) -> Steps[None]:

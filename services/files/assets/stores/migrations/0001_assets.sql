@@ -22,7 +22,7 @@ CREATE TABLE assets (
 );
 
 CREATE INDEX assets_by_creation ON assets (owner, created_us, id);
-CREATE INDEX assets_by_owned_content ON assets (owner, blake3);
+CREATE INDEX assets_by_owned_content ON assets (owner, blake3, name);
 CREATE INDEX assets_by_content ON assets (blake3);
 CREATE INDEX assets_by_file ON assets (file);
 CREATE INDEX assets_by_job ON assets (owner, job_id) WHERE job_id <> '';
