@@ -12,6 +12,8 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from prometheus_client import CollectorRegistry
+
 from services import __version__
 from services.errors import FailedPrecondition, ServiceError
 from services.executor import ipc
@@ -19,13 +21,14 @@ from services.executor.host import host_info, host_name
 from services.executor.link import FIRST_BACKOFF, LONGEST_BACKOFF, Link
 from services.executor.links import Links, Replicas
 from services.executor.log_relay import LogRelay
+from services.executor.metrics import ExecutorMetrics
 from services.executor.outbox import Outbox
 from services.executor.pack_relay import PackRelay
 from services.executor.runs import Run
 from services.executor.worker_process import WorkerProcess
 from services.graph.events import Terminal
 from services.queue import packs, work
-from services.queue.records import Assignment, Lease
+from services.queue.records import Assignment, Executor, Lease
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +50,14 @@ class Agent:
         on_readiness: Callable[[bool], Awaitable[None]],
         *,
         interrupt_grace: float,
+        metrics: ExecutorMetrics | None = None,
     ) -> None:
         """`interrupt_grace` is in seconds: what a node has to hear of an interruption before its worker is killed."""
         self._executor_id = executor_id
         self._start_worker = start_worker
         self._on_readiness = on_readiness
         self._interrupt_grace = interrupt_grace
+        self._metrics = metrics or ExecutorMetrics(CollectorRegistry())
         self._links = Links(executor_id, replicas, self)
         self._packs = PackRelay(lambda: self._outbox)
         self._logs = LogRelay(self._links, self._running)
@@ -156,6 +161,7 @@ class Agent:
         if run is None:
             return
         run.note(message.event.event)
+        run.metrics.see(message.event)
         if not run.is_lost:
             self._outbox.report(run.assignment.lease, message.event)
         if isinstance(message.event.event, Terminal):
@@ -166,6 +172,7 @@ class Agent:
     async def _worker_ended(self, how: str) -> None:
         self._worker = None
         self._is_worker_ready = False
+        self._metrics.worker_ended()
         self._packs.worker_ended(how)
         await self._tell_readiness()
         for request_id in list(self._questions):
@@ -181,6 +188,20 @@ class Agent:
         self._links.beat()
 
     # What the queue wants.
+
+    def describe(self) -> Executor:
+        """The executor, as the queue would describe it."""
+        beat = self.heartbeat(standby=False)
+        return Executor(
+            executor_id=self._executor_id,
+            host=host_name(),
+            version=__version__,
+            slots=SLOTS,
+            free_slots=beat.free_slots,
+            devices=beat.devices,
+            host_info=beat.host_info,
+            connected_at=0.0,
+        )
 
     def hello(self, link: Link, *, held: set[Lease], standby: bool) -> work.Hello:
         """Who is dialling; see `Resident`."""
@@ -242,7 +263,8 @@ class Agent:
 
     def _assigned(self, assignment: Assignment) -> None:
         if not self._is_stopping and self._find(assignment.lease) is None:
-            run = Run(next(self._numbers), assignment, assignment.previews_wanted)
+            metrics = self._metrics.follow(assignment.graph_json)
+            run = Run(next(self._numbers), assignment, metrics, assignment.previews_wanted)
             self._runs[run.number] = run
             self._logs.conceal(assignment.extra_data_json)
             self._hand_over()
@@ -329,4 +351,6 @@ class Agent:
         return self._links.outbox
 
     async def _tell_readiness(self) -> None:
-        await self._on_readiness(self._links.is_connected and self._is_worker_ready)
+        is_ready = self._links.is_connected and self._is_worker_ready
+        self._metrics.ready.set(is_ready)
+        await self._on_readiness(is_ready)

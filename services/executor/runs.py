@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from services.executor.ipc import RunPrompt
+from services.executor.metrics import RunMetrics
 from services.graph.events import ExecutionEvent, ExecutionInterrupted, NodeFinished, NodeRef, NodeStarted
 from services.queue.records import Assignment
 from services.queue.work import LeaseRelease, TimedEvent
@@ -18,6 +19,7 @@ class Run:
 
     number: int
     assignment: Assignment
+    metrics: RunMetrics
     previews_wanted: bool
     #: the worker has it
     is_handed_over: bool = False

@@ -18,6 +18,7 @@ from services.executor.engine.caches.choice import chosen_cache
 from services.executor.host import host_name
 from services.executor.ipc import Configure
 from services.executor.memory.budget import Budget
+from services.executor.metrics import DeviceCollector, ExecutorMetrics
 from services.executor.previews.choice import preview_settings
 from services.executor.worker_process import WorkerProcess
 from services.files.models.extra_paths import read_extra_paths
@@ -111,7 +112,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             lambda left_out: WorkerProcess.start(configuration, left_out),
             server.set_serving,
             interrupt_grace=settings.interrupt_seconds,
+            metrics=ExecutorMetrics(registry),
         )
+        registry.register(DeviceCollector(agent.describe))
         await agent.run(stop)
 
 

@@ -43,7 +43,7 @@ ALLOWED = {
     "services.executor.diffusion": {"services.errors", "services.safetensors_header"},
     "services.executor": SHARED
     | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
-    | {"services.queue.work", "services.queue.provenance", "services.queue.results"}
+    | {"services.queue.work", "services.queue.provenance", "services.queue.results", "services.queue.metrics.executors"}
     | {"services.files.client", "services.files.records", "services.files.names", "services.graph"}
     | {"services.files.models.extra_paths", "services.files.models.kinds", "services.files.models.records"},
 }

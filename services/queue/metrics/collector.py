@@ -48,6 +48,7 @@ class QueueCollector(Collector):
         up.add_metric([], 1)
         yield up
         yield from depth_families(depths, time.time())
+        yield GaugeMetricFamily("silverprint_queue_executors", "Executors that are connected.", len(executors))
         yield from executor_families(executors)
 
     async def _ask(self) -> Reading:

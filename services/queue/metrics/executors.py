@@ -13,12 +13,11 @@ _DEVICE = ("executor", "device")
 
 
 def executor_families(executors: Sequence[Executor]) -> Iterator[Metric]:
-    """Who is connected, which places and which device memory there are.
+    """Which places and which device memory executors have.
 
     What workers count (loads, evictions, steps) begins anew when they do.
     """
     families = _Families()
-    families.gauge("executors", "Executors that are connected.", (), [((), len(executors))])
     slots = [((executor.executor_id,), executor.slots) for executor in executors]
     free = [((executor.executor_id,), executor.free_slots) for executor in executors]
     families.gauge("executor_slots", "Prompts that an executor runs at once.", _EXECUTOR, slots)
