@@ -22,6 +22,7 @@ USAGE_ERROR = 2
 class Subcommand:
     """A subcommand; its module is imported only when it is called for."""
 
+    #: one word or more
     name: str
     help: str
     module: str
@@ -40,23 +41,29 @@ SUBCOMMANDS = [
         Subcommand(name, f"run the {name} service alone", f"services.{name}.service")
         for name in ("queue", "files", "executor", "gateway")
     ),
+    Subcommand("files gc", "have a file service remove what nobody needs any more", "services.command.files_gc"),
 ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    chosen = next((sub for sub in SUBCOMMANDS if given and given[0] == sub.name), None)
+    chosen = max((sub for sub in SUBCOMMANDS if _is_called(sub, given)), key=lambda sub: len(sub.name), default=None)
     parser = _overview()
     if chosen is None:
         parser.parse_args(given)
         parser.print_help()
         return USAGE_ERROR
     try:
-        return _run(chosen, given[1:])
+        return _run(chosen, given[len(chosen.name.split()) :])
     except ServiceError as error:
         print(f"silverprint {chosen.name}: {error.message}", file=sys.stderr)
         return USAGE_ERROR
+
+
+def _is_called(sub: Subcommand, given: Sequence[str]) -> bool:
+    words = sub.name.split()
+    return list(given[: len(words)]) == words
 
 
 def _overview() -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from services.files.chunks import CHUNK_BYTES, one_chunk
 from services.files.locations import FileLocation
 from services.files.models.client import ModelClient
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
+from services.files.retention.records import Garbage
 from services.files.stores.base import FilePage, FileStore, OpenFile
 from services.files.streaming import send
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
@@ -195,6 +196,15 @@ class FileClient(FileStore):
         )
         response = await call(self._stub.Move(request, timeout=CALL_TIMEOUT))
         return convert.info_from_message(response.file)
+
+    async def collect_garbage(self, *, dry_run: bool = False) -> AsyncIterator[Garbage]:
+        """Have the service remove what nobody needs, or only say what that is; each thing as it goes."""
+        collecting: Any = self._stub.CollectGarbage(pb.CollectGarbageRequest(dry_run=dry_run))
+        try:
+            async for garbage in stream(collecting):
+                yield convert.garbage_from_message(garbage)
+        finally:
+            collecting.cancel()
 
     async def copy(
         self,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from services.errors import InvalidArgument
 from services.files.locations import FileLocation
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
+from services.files.retention.records import Garbage, GarbageKind
 from silverprint.files.v1 import files_pb2 as pb
 
 _KIND = {
@@ -20,6 +21,14 @@ _KIND = {
     FileKind.PACKS: pb.FILE_KIND_PACKS,
 }
 _KIND_BACK = {message: kind for kind, message in _KIND.items()}
+
+_GARBAGE = {
+    GarbageKind.TEMP: pb.GARBAGE_KIND_TEMP,
+    GarbageKind.CONTENT: pb.GARBAGE_KIND_CONTENT,
+    GarbageKind.UPLOAD: pb.GARBAGE_KIND_UPLOAD,
+    GarbageKind.LEFTOVER: pb.GARBAGE_KIND_LEFTOVER,
+    GarbageKind.INDEX: pb.GARBAGE_KIND_INDEX,
+}
 
 _ON_CONFLICT = {
     OnConflict.FAIL: pb.ON_CONFLICT_FAIL,
@@ -144,6 +153,17 @@ def target_from_message(header: pb.WriteHeader) -> Target:
         header.replaced_blake3 or None,
         header.owner,
     )
+
+
+def garbage_to_message(garbage: Garbage) -> pb.CollectGarbageResponse:
+    """One thing that goes as a message."""
+    return pb.CollectGarbageResponse(kind=_GARBAGE[garbage.kind], path=garbage.path, size_bytes=garbage.size)
+
+
+def garbage_from_message(garbage: pb.CollectGarbageResponse) -> Garbage:
+    """One thing that goes from a message; a kind of a newer service counts as a leftover."""
+    kind = next((kind for kind, message in _GARBAGE.items() if message == garbage.kind), GarbageKind.LEFTOVER)
+    return Garbage(kind, garbage.path, garbage.size_bytes)
 
 
 def upload_to_message(upload: Upload) -> pb.Upload:

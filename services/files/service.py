@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from services.files.assets.stored import StoredAssets
 from services.files.assets.stores.opening import asset_database
 from services.files.models.stored import StoredModels
+from services.files.retention.collector import Collector
 from services.files.servicer import file_servicer
 from services.files.stores.opening import StoreSettings, shared_names, store_of
 from services.monitoring.exposing import exposed
@@ -35,6 +36,7 @@ class Settings(StoreSettings):
         help="where assets are kept: a file of SQLite, or postgresql://user@host/name for several services; empty for"
         " where names are, if that is PostgreSQL, or assets.sqlite3 in the data directory",
     )
+    gc_hours: float = setting(default=1.0, help="hours between collections of garbage, 0 for none unless asked")
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -50,8 +52,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         store = await stack.enter_async_context(store_of(settings))
         database = asset_database(settings.assets or shared_names(settings), settings.data)
         assets = await stack.enter_async_context(StoredAssets(store, database))
-        servicer = file_servicer(store, StoredModels(store, allow_pickles=settings.allow_pickles), assets)
+        models = StoredModels(store, allow_pickles=settings.allow_pickles)
+        collector = Collector(store, settings.retention, assets.referenced)
+        await stack.enter_async_context(collector.regularly(settings.gc_hours * 3600))
         stack.enter_context(exposed(registry, settings.metrics_listen))
+        servicer = file_servicer(store, models, assets, collector)
         server = await stack.enter_async_context(serve(settings.listen, [servicer], registry))
         log.info("listening on %s", server.address)
         await stop.wait()

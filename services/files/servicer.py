@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 
-from services.errors import InvalidArgument
+from services.errors import InvalidArgument, Unimplemented
 from services.files import convert
 from services.files.assets.library import AssetLibrary
 from services.files.assets.servicer import AssetCalls
@@ -16,6 +17,7 @@ from services.files.models.library import ModelLibrary
 from services.files.models.servicer import ModelCalls
 from services.files.models.stored import StoredModels
 from services.files.records import FileInfo, FileName
+from services.files.retention.collector import Collector
 from services.files.stores.base import FileStore
 from services.files.streaming import received, received_part
 from services.rpc.server import Servicer
@@ -28,10 +30,13 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class FileServicer(ModelCalls, AssetCalls):
     """Serves a store, the models in it, and what is known about its contents."""
 
-    def __init__(self, store: FileStore, models: ModelLibrary, assets: AssetLibrary | None) -> None:
+    def __init__(
+        self, store: FileStore, models: ModelLibrary, assets: AssetLibrary | None, collector: Collector | None
+    ) -> None:
         self._store = store
         self._models = models
         self._library = assets
+        self._collector = collector
 
     async def Write(self, request_iterator: AsyncIterator[pb.WriteRequest], context: Context) -> pb.WriteResponse:
         requests = aiter(request_iterator)
@@ -136,16 +141,31 @@ class FileServicer(ModelCalls, AssetCalls):
         )
         return pb.CopyResponse(file=convert.info_to_message(info))
 
+    async def CollectGarbage(
+        self, request: pb.CollectGarbageRequest, context: Context
+    ) -> AsyncIterator[pb.CollectGarbageResponse]:
+        if self._collector is None:
+            raise Unimplemented("this service does not collect garbage")
+        async with aclosing(self._collector.collect(dry_run=request.dry_run)) as collected:
+            async for garbage in collected:
+                yield convert.garbage_to_message(garbage)
 
-def file_servicer(store: FileStore, models: ModelLibrary | None = None, assets: AssetLibrary | None = None) -> Servicer:
+
+def file_servicer(
+    store: FileStore,
+    models: ModelLibrary | None = None,
+    assets: AssetLibrary | None = None,
+    collector: Collector | None = None,
+) -> Servicer:
     """The servicer of a store, ready to be served.
 
     Args:
         models: what is told about models, those in the store as they are when it is left out.
         assets: what is known about contents; without it calls about assets raise `Unimplemented`.
+        collector: collects garbage; without it that raises `Unimplemented`.
     """
     service = pb.DESCRIPTOR.services_by_name["FileService"].full_name
-    served = FileServicer(store, models or StoredModels(store), assets)
+    served = FileServicer(store, models or StoredModels(store), assets, collector)
     return Servicer(service, lambda server: files_pb2_grpc.add_FileServiceServicer_to_server(served, server))
 
 

@@ -21,7 +21,7 @@ def test_no_command_shows_them_all(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", [sub.name for sub in SUBCOMMANDS])
 def test_every_command_explains_its_flags(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:
-        main([name, "--help"])
+        main([*name.split(), "--help"])
     assert exit.value.code == 0
     assert "SILVERPRINT_" in capsys.readouterr().out
 

@@ -29,6 +29,17 @@ CREATE INDEX digests_by_blake3 ON digests (blake3);
 """
 
 
+#: Added later; a file without it gets it.
+_OWNERS = """
+CREATE TABLE IF NOT EXISTS owners (
+    path TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    size INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS owners_by_owner ON owners (owner, size);
+"""
+
+
 class Version(msgspec.Struct, frozen=True):
     """What tells one content of a path from another without reading it."""
 
@@ -62,30 +73,36 @@ class DigestIndex:
     def get(self, path: str, version: Version) -> str | None:
         """The digest of a path's content, None when this version's is not known."""
         query = "SELECT blake3 FROM digests WHERE path = ? AND size = ? AND mtime_ns = ?"
-        rows = self._run(query, path, version.size, version.mtime_ns)
-        return rows[0][0] if rows else None
+        rows = self.run(query, path, version.size, version.mtime_ns)
+        return str(rows[0][0]) if rows else None
 
     def get_all(self, paths: Sequence[str]) -> dict[str, tuple[Version, str]]:
         """What is known about those of some paths of which anything is known: the version, and its digest."""
         query = "SELECT path, size, mtime_ns, blake3 FROM digests WHERE path IN (SELECT value FROM json_each(?))"
-        rows = self._run(query, json.dumps(paths))
+        rows = self.run(query, json.dumps(paths))
         return {path: (Version(size, mtime_ns), digest) for path, size, mtime_ns, digest in rows}
 
     def put(self, path: str, version: Version, blake3: str) -> None:
         """Remember the digest of a path's content instead of what was known about it."""
         query = "INSERT OR REPLACE INTO digests (path, size, mtime_ns, blake3) VALUES (?, ?, ?, ?)"
-        self._run(query, path, version.size, version.mtime_ns, blake3)
+        self.run(query, path, version.size, version.mtime_ns, blake3)
 
     def paths(self, blake3: str) -> list[tuple[str, Version]]:
         """Where a content was seen, and which version of the path it was."""
-        rows = self._run("SELECT path, size, mtime_ns FROM digests WHERE blake3 = ? ORDER BY path", blake3)
+        rows = self.run("SELECT path, size, mtime_ns FROM digests WHERE blake3 = ? ORDER BY path", blake3)
         return [(path, Version(size, mtime_ns)) for path, size, mtime_ns in rows]
 
     def forget(self, path: str) -> None:
         """Know nothing about a path."""
-        self._run("DELETE FROM digests WHERE path = ?", path)
+        self.run("DELETE FROM digests WHERE path = ?", path)
 
-    def _run(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
+    def some_paths(self, after: str, limit: int) -> list[str]:
+        """Some of the paths that something is known about, in order."""
+        rows = self.run("SELECT path FROM digests WHERE path > ? ORDER BY path LIMIT ?", after, limit)
+        return [path for (path,) in rows]
+
+    def run(self, query: str, *values: str | int) -> list[Any]:
+        """The rows of a statement; none when the database fails."""
         try:
             with self._lock:
                 return self._database.execute(query, values).fetchall()
@@ -118,6 +135,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(f"version {version}")
         if version == 0:
             database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        database.executescript(_OWNERS)
         if path:
             path.chmod(0o600)
     except BaseException:

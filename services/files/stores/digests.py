@@ -71,7 +71,7 @@ class Digests:
     def open(self, digest: str) -> tuple[FileName, Reading] | None:
         """Any file of this content."""
         for path, version in self._index.paths(digest):
-            name = _name_of(path)
+            name = name_of(path)
             try:
                 reading = Reading(name, self._tree.open(name))
             except (NotFound, InvalidArgument):
@@ -91,7 +91,8 @@ def _compute(reading: Reading) -> str:
     return hash.hexdigest()
 
 
-def _name_of(path: str) -> FileName:
+def name_of(path: str) -> FileName:
+    """The name of a path as the index has it."""
     kind, _, rest = path.partition("/")
     subfolder, filename = os.path.split(rest)
     return FileName(FileKind(kind), subfolder, filename)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
@@ -16,11 +17,15 @@ from services.files.chunks import CHUNK_BYTES, rechunked
 from services.files.locations import FileLocation
 from services.files.models.records import ExtraFolder
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
+from services.files.retention.records import KEEP_LONG, Garbage, References, Retention, no_references
 from services.files.stores import base, paging, placing
 from services.files.stores.data_folder import DataFolder, readable_extra_folders, readable_folders
 from services.files.stores.digest_index import DigestIndex, Version
 from services.files.stores.digests import Digests
 from services.files.stores.disk_errors import disk_errors
+from services.files.stores.disk_upkeep import DiskUpkeep
+from services.files.stores.keeping import KeepingStore
+from services.files.stores.owners import Owners
 from services.files.stores.places import Place
 from services.files.stores.reading import Reading
 from services.files.stores.shelf import Shelves, file_info, outlives_power
@@ -38,21 +43,32 @@ WORKERS = 8
 HASHERS = 2
 
 
-class DiskStore(base.FileStore):
+class DiskStore(KeepingStore):
     """A folder per kind below a data directory, and any number of model folders.
 
     Names are what the file system says: files put there by hand are seen at once. Digests are remembered in an
     index that may be lost. One process uses a data directory at a time.
     """
 
-    def __init__(self, data: Path, models: tuple[Path, ...] = (), extra_models: Sequence[ExtraFolder] = ()) -> None:
+    def __init__(
+        self,
+        data: Path,
+        models: tuple[Path, ...] = (),
+        extra_models: Sequence[ExtraFolder] = (),
+        *,
+        retention: Retention = KEEP_LONG,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """A store that opens with `async with`; entering raises as `DataFolder.open` does.
 
         Args:
             models: directories with a folder per kind of model.
             extra_models: more directories, of one kind each.
+            retention: how long what has no name is kept.
         """
         self._data = data
+        self._retention = retention
+        self._clock = clock
         self._models = models
         self._extra_models = extra_models
         self._workers = ThreadPoolExecutor(WORKERS, "files")
@@ -195,7 +211,7 @@ class DiskStore(base.FileStore):
         def remove() -> None:
             with self._shelves.changing:
                 self._tree.remove(name)
-            self._digests.forget(name)
+            self._shelves.forget(name)
 
         await self._in_thread(remove)
 
@@ -207,6 +223,8 @@ class DiskStore(base.FileStore):
             with self._shelves.changing:
                 self._tree.move(source, target, replace=on_conflict is OnConflict.OVERWRITE)
             _, status = self._tree.find(target)
+            if source != target:
+                self._shelves.owners.move(source, target)
             if source != target and before.blake3:
                 self._digests.forget(source)
                 self._digests.remember(target, Version.of(status), before.blake3)
@@ -240,6 +258,21 @@ class DiskStore(base.FileStore):
 
         return await asyncio.get_running_loop().run_in_executor(self._hashers, duplicate)
 
+    async def expire(self, name: FileName, before: float) -> None:
+        await self._in_thread(self._upkeep.expire, name, before)
+
+    async def sweep(self, references: References = no_references, *, dry_run: bool = False) -> AsyncIterator[Garbage]:
+        await self._in_thread(self._uploads.sweep)
+        garbage = self._upkeep.garbage(dry_run)
+        while (found := await self._in_thread(next, garbage, None)) is not None:
+            yield found
+
+    async def usage(self, owner: str, *, without: FileName | None = None) -> int:
+        return await self._in_thread(self._shelves.owners.usage, owner, without)
+
+    async def target_of(self, upload_id: str) -> Target:
+        return await self._in_thread(self._uploads.target, upload_id)
+
     def _open(self) -> None:
         models = [Place.of(folder, is_open=True) for folder in readable_folders(self._models)]
         extra = readable_extra_folders(self._extra_models)
@@ -252,8 +285,9 @@ class DiskStore(base.FileStore):
         self._tree = Tree({**places, FileKind.MODELS: [*first, *models, *others]})
         self._index = DigestIndex(self._folder.index)
         self._digests = Digests(self._tree, self._index)
-        self._shelves = Shelves(self._tree, self._digests)
+        self._shelves = Shelves(self._tree, self._digests, Owners(self._index))
         self._uploads = Uploads(self._folder.uploads, self._folder.committed, self._shelves, self._counters)
+        self._upkeep = DiskUpkeep(self._folder.incoming, self._shelves, self._index, self._retention.grace, self._clock)
 
     def _close(self) -> None:
         self._workers.shutdown()

@@ -14,7 +14,9 @@ from services.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from services.files import names
 from services.files.chunks import CHUNK_BYTES
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
+from services.files.retention.records import Garbage, References, no_references
 from services.files.stores import base, paging, placing
+from services.files.stores.keeping import KeepingStore
 from services.files.stores.memory_uploads import MemoryUploads
 
 
@@ -23,13 +25,14 @@ class _Stored(msgspec.Struct, frozen=True):
     content: bytes
 
 
-class MemoryStore(base.FileStore):
+class MemoryStore(KeepingStore):
     """Files in a dictionary."""
 
     def __init__(self, files: Mapping[FileName, bytes] | None = None) -> None:
         """A store that holds `files` from the start, models too."""
         self._counters = placing.Counters()
         self._files: dict[FileName, _Stored] = {}
+        self._owners: dict[FileName, str] = {}
         self._uploads = MemoryUploads()
         for name, content in (files or {}).items():
             _Shelf(self._files, content).replace(name, None)
@@ -114,15 +117,15 @@ class MemoryStore(base.FileStore):
 
     async def delete(self, name: FileName) -> None:
         base.check_writable(name.kind)
-        self._get(name)
-        del self._files[name]
+        self._remove(name)
 
     async def move(self, source: FileName, target: FileName, on_conflict: OnConflict) -> FileInfo:
         base.check_move(source, target, on_conflict)
         stored = self._get(source)
         placing.place(_Shelf(self._files, stored.content), self._counters, target, on_conflict, "")
         if source != target:
-            del self._files[source]
+            self._owners[target] = self._owners.get(source, "")
+            self._remove(source)
         info = msgspec.structs.replace(stored.info, name=target)
         self._files[target] = _Stored(info, stored.content)
         return info
@@ -139,6 +142,29 @@ class MemoryStore(base.FileStore):
         base.check_target(target, on_conflict, numbered_extension)
         return self._place(Target(target, on_conflict, numbered_extension, owner=owner), self._find(source).content)
 
+    async def expire(self, name: FileName, before: float) -> None:
+        if self._get(name).info.modified_at >= before:
+            raise Aborted(f"{name} was written again")
+        self._remove(name)
+
+    async def sweep(self, references: References = no_references, *, dry_run: bool = False) -> AsyncIterator[Garbage]:
+        nothing: tuple[Garbage, ...] = ()  # contents go with their last name
+        for garbage in nothing:
+            yield garbage
+
+    async def usage(self, owner: str, *, without: FileName | None = None) -> int:
+        return sum(
+            self._files[name].info.size for name, whose in self._owners.items() if whose == owner and name != without
+        )
+
+    async def target_of(self, upload_id: str) -> Target:
+        return self._uploads.target(upload_id)
+
+    def _remove(self, name: FileName) -> None:
+        self._get(name)
+        del self._files[name]
+        self._owners.pop(name, None)
+
     def _place(self, target: Target, content: bytes, expected_blake3: str | None = None) -> FileInfo:
         shelf = _Shelf(self._files, content)
         base.check_content(len(content), shelf.blake3, target.expected_size, target.expected_blake3)
@@ -151,6 +177,8 @@ class MemoryStore(base.FileStore):
             target.numbered_extension,
             target.replaced_blake3,
         )
+        if self._files[placed].content is content:
+            self._owners[placed] = target.owner
         return self._files[placed].info
 
     def _find(self, source: FileName | str) -> _Stored:

@@ -76,6 +76,10 @@ class MemoryUploads:
         self._committed[upload_id] = (self._now(), info)
         return info
 
+    def target(self, upload_id: str) -> Target:
+        """Where an upload belongs; raises as `FileStore.get_upload`."""
+        return self._get(upload_id).target
+
     def abort(self, upload_id: str) -> None:
         """Forget an upload; raises as `FileStore.abort_upload`."""
         self._get(upload_id)

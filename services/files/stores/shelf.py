@@ -12,21 +12,28 @@ from services.files.stores import placing
 from services.files.stores.content import Content
 from services.files.stores.digest_index import Version
 from services.files.stores.digests import Digests
+from services.files.stores.owners import Owners
 from services.files.stores.tree import Tree, sync_folder
 
 
 class Shelves:
     """The tree in which contents get their names, and what is known about the digests of those there."""
 
-    def __init__(self, tree: Tree, digests: Digests) -> None:
+    def __init__(self, tree: Tree, digests: Digests, owners: Owners) -> None:
         self.tree = tree
         self.digests = digests
+        self.owners = owners
         #: held while what lies under a name is replaced: whether it may be can depend on what is there
         self.changing = threading.Lock()
 
     def shelf(self, content: Content, digest: str, before: Callable[[FileName], None] | None = None) -> DiskShelf:
         """A place for one content; `before` hears each name just before the content is given it."""
         return DiskShelf(self, content, digest, before)
+
+    def forget(self, name: FileName) -> None:
+        """The file is gone."""
+        self.digests.forget(name)
+        self.owners.forget(name)
 
     def describe(self, name: FileName) -> FileInfo:
         """What is known about a file; raises as `Tree.find`."""
@@ -57,7 +64,10 @@ class DiskShelf:
         name = placing.place(
             self, counters, target.name, target.on_conflict, target.numbered_extension, target.replaced_blake3
         )
-        return self._info or self._shelves.describe(name)
+        if self._info is None:
+            return self._shelves.describe(name)
+        self._shelves.owners.set(name, target.owner, self._info.size)
+        return self._info
 
     def put(self, name: FileName) -> bool:
         path = self._path(name)

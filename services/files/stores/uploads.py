@@ -66,6 +66,11 @@ class Uploads:
         with self._on_its_way(upload_id) as incoming:
             return incoming.describe()
 
+    def target(self, upload_id: str) -> Target:
+        """Where an upload belongs; raises as `describe`."""
+        with self._on_its_way(upload_id) as incoming:
+            return incoming.record.target
+
     def take_over(self, upload_id: str, offset: int) -> int:
         """Begin to append; raises as `describe` and `Incoming.take_over`."""
         with self._on_its_way(upload_id) as incoming:

@@ -2,76 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self, TypeVar
 
 from services.errors import NotFound
-from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
+from services.files.locations import FileLocation
+from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.retention.records import Garbage, References, no_references
 from services.files.stores import base, paging
+from services.files.stores.forwarding import ForwardingStore
+from services.files.stores.keeping import KeepingStore
 
 T = TypeVar("T")
 
 
-class WithLocalModels(base.FileStore):
-    """Two stores as one: everything is the first one's; a model that it has not may be found in the second one."""
+class WithLocalModels(ForwardingStore):
+    """Everything is the first store's; a model that it has not may be found in the second one, to be read."""
 
-    def __init__(self, files: base.FileStore, local: base.FileStore) -> None:
+    def __init__(self, store: KeepingStore, local: KeepingStore) -> None:
         """Both are opened and closed with this one."""
-        self._files = files
+        super().__init__(store)
         self._local = local
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opening:
             await opening.enter_async_context(self._local)
-            await opening.enter_async_context(self._files)
+            await opening.enter_async_context(self._store)
             self._opened = opening.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._opened.aclose()
-
-    async def write(
-        self,
-        name: FileName,
-        chunks: AsyncIterable[bytes],
-        on_conflict: OnConflict,
-        *,
-        numbered_extension: str = "",
-        expected_blake3: str | None = None,
-        expected_size: int | None = None,
-        replaced_blake3: str | None = None,
-        owner: str = "",
-    ) -> FileInfo:
-        return await self._files.write(
-            name,
-            chunks,
-            on_conflict,
-            numbered_extension=numbered_extension,
-            expected_blake3=expected_blake3,
-            expected_size=expected_size,
-            replaced_blake3=replaced_blake3,
-            owner=owner,
-        )
-
-    async def write_model(self, target: Target, chunks: AsyncIterable[bytes]) -> FileInfo:
-        return await self._files.write_model(target, chunks)
-
-    async def begin_upload(self, target: Target) -> Upload:
-        return await self._files.begin_upload(target)
-
-    async def append_upload(self, upload_id: str, offset: int, chunks: AsyncIterable[bytes]) -> Upload:
-        return await self._files.append_upload(upload_id, offset, chunks)
-
-    async def get_upload(self, upload_id: str) -> Upload:
-        return await self._files.get_upload(upload_id)
-
-    async def commit_upload(self, upload_id: str, size: int, *, blake3: str | None = None) -> FileInfo:
-        return await self._files.commit_upload(upload_id, size, blake3=blake3)
-
-    async def abort_upload(self, upload_id: str) -> None:
-        await self._files.abort_upload(upload_id)
 
     @asynccontextmanager
     async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
@@ -85,6 +48,9 @@ class WithLocalModels(base.FileStore):
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
         return await self._first(name, lambda store: store.stat(name, digest=digest))
 
+    async def locate(self, name: FileName) -> FileLocation | None:
+        return await self._first(name, lambda store: store.locate(name))
+
     async def list(
         self,
         kind: FileKind,
@@ -96,7 +62,7 @@ class WithLocalModels(base.FileStore):
     ) -> base.FilePage:
         pages = [
             await store.list(kind, subfolder, recursive=recursive, page_size=page_size, page_token=page_token)
-            for store in (self._stores(kind))
+            for store in self._stores(kind)
         ]
         files = {file.name: file for page, _ in reversed(pages) for file in page}
         limit = paging.page_limit(page_size)
@@ -106,12 +72,6 @@ class WithLocalModels(base.FileStore):
 
     async def list_folders(self, kind: FileKind, subfolder: str = "") -> Sequence[str]:
         return sorted({it for store in self._stores(kind) for it in await store.list_folders(kind, subfolder)})
-
-    async def delete(self, name: FileName) -> None:
-        await self._files.delete(name)
-
-    async def move(self, source: FileName, target: FileName, on_conflict: OnConflict) -> FileInfo:
-        return await self._files.move(source, target, on_conflict)
 
     async def copy(
         self,
@@ -123,24 +83,25 @@ class WithLocalModels(base.FileStore):
         owner: str = "",
     ) -> FileInfo:
         try:
-            return await self._files.copy(
-                source, target, on_conflict, numbered_extension=numbered_extension, owner=owner
-            )
+            return await super().copy(source, target, on_conflict, numbered_extension=numbered_extension, owner=owner)
         except NotFound:
             if not _may_be_local(source):
                 raise
         async with self._local.open(source) as file:
-            return await self._files.write(
-                target, file, on_conflict, numbered_extension=numbered_extension, owner=owner
-            )
+            return await self.write(target, file, on_conflict, numbered_extension=numbered_extension, owner=owner)
+
+    async def sweep(self, references: References = no_references, *, dry_run: bool = False) -> AsyncIterator[Garbage]:
+        for store in (self._store, self._local):
+            async for garbage in store.sweep(references, dry_run=dry_run):
+                yield garbage
 
     def _stores(self, kind: FileKind) -> Sequence[base.FileStore]:
-        return (self._files, self._local) if kind is FileKind.MODELS else (self._files,)
+        return (self._store, self._local) if kind is FileKind.MODELS else (self._store,)
 
     async def _first(self, source: FileName | str, find: Callable[[base.FileStore], Awaitable[T]]) -> T:
         """What the first store finds that has it."""
         try:
-            return await find(self._files)
+            return await find(self._store)
         except NotFound:
             if not _may_be_local(source):
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from services.files.client import FileClient
 from services.files.servicer import file_servicer
 from services.files.stores.base import FileStore
 from services.files.stores.disk import DiskStore
+from services.files.stores.keeping import KeepingStore
 from services.files.stores.memory import MemoryStore
 from services.files.stores.names.postgres import PostgresNames
 from services.files.stores.names.sqlite import SqliteNames
@@ -36,7 +38,12 @@ class Ground:
     def __init__(self, stack: AsyncExitStack, folder: Path, request: pytest.FixtureRequest) -> None:
         self.stack = stack
         self.folder = folder
+        #: seconds that collections of garbage believe to have passed
+        self.passed = 0.0
         self._request = request
+
+    def clock(self) -> float:
+        return time.time() + self.passed
 
     def server(self, name: str) -> ObjectServer:
         server: ObjectServer = self._request.getfixturevalue(name)
@@ -47,15 +54,15 @@ class Ground:
         return server
 
 
-async def memory(ground: Ground) -> FileStore:
+async def memory(ground: Ground) -> KeepingStore:
     return await ground.stack.enter_async_context(MemoryStore({MODEL: WEIGHTS}))
 
 
-async def disk(ground: Ground) -> FileStore:
-    return await ground.stack.enter_async_context(on_disk(ground.folder))
+async def disk(ground: Ground) -> KeepingStore:
+    return await ground.stack.enter_async_context(on_disk(ground))
 
 
-async def moto_sqlite(ground: Ground) -> FileStore:
+async def moto_sqlite(ground: Ground) -> KeepingStore:
     return await in_bucket(ground, "moto", SqliteNames(ground.folder / "data" / "names.sqlite3"))
 
 
@@ -63,14 +70,17 @@ async def remote(ground: Ground) -> FileStore:
     return await behind_grpc(ground, await disk(ground))
 
 
+async def seaweed_postgres(ground: Ground) -> KeepingStore:
+    return await in_bucket(ground, "seaweed", PostgresNames(await emptied(ground.postgres())))
+
+
 async def remote_seaweed_postgres(ground: Ground) -> FileStore:
-    names = PostgresNames(await emptied(ground.postgres()))
-    return await behind_grpc(ground, await in_bucket(ground, "seaweed", names))
+    return await behind_grpc(ground, await seaweed_postgres(ground))
 
 
-async def in_bucket(ground: Ground, server: str, names: Names) -> FileStore:
-    files = S3Store(Bucket(ground.server(server).location()), names)
-    return await ground.stack.enter_async_context(WithLocalModels(files, on_disk(ground.folder)))
+async def in_bucket(ground: Ground, server: str, names: Names) -> KeepingStore:
+    files = S3Store(Bucket(ground.server(server).location()), names, clock=ground.clock)
+    return await ground.stack.enter_async_context(WithLocalModels(files, on_disk(ground)))
 
 
 async def behind_grpc(ground: Ground, store: FileStore) -> FileStore:
@@ -89,11 +99,12 @@ async def emptied(server: PostgresServer) -> str:
     return server.url("names")
 
 
-def on_disk(folder: Path) -> DiskStore:
+def on_disk(ground: Ground) -> DiskStore:
+    folder = ground.folder
     model = folder / "models" / MODEL.path
     model.parent.mkdir(parents=True)
     model.write_bytes(WEIGHTS)
-    return DiskStore(folder / "data", (folder / "models",))
+    return DiskStore(folder / "data", (folder / "models",), clock=ground.clock)
 
 
 BUILD: dict[str, Callable[[Ground], Awaitable[FileStore]]] = {
@@ -105,11 +116,30 @@ BUILD: dict[str, Callable[[Ground], Awaitable[FileStore]]] = {
 }
 
 
-@pytest.fixture(params=BUILD)
-async def store(
+KEEPING: dict[str, Callable[[Ground], Awaitable[KeepingStore]]] = {
+    "memory": memory,
+    "disk": disk,
+    "moto_sqlite": moto_sqlite,
+    "seaweed_postgres": seaweed_postgres,
+}
+
+
+@pytest.fixture
+async def ground(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[FileStore]:
+) -> AsyncIterator[Ground]:
     # Interpreters that end are what the wait is for.
     monkeypatch.setattr(bucket, "DRAIN", 0.0)
     async with AsyncExitStack() as stack:
-        yield await BUILD[request.param](Ground(stack, tmp_path, request))
+        yield Ground(stack, tmp_path, request)
+
+
+@pytest.fixture(params=KEEPING)
+async def keeping(request: pytest.FixtureRequest, ground: Ground) -> KeepingStore:
+    """A store that keeps files itself."""
+    return await KEEPING[request.param](ground)
+
+
+@pytest.fixture(params=BUILD)
+async def store(request: pytest.FixtureRequest, ground: Ground) -> FileStore:
+    return await BUILD[request.param](ground)

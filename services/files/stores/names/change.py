@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from services.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, ResourceExhausted
+from services.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from services.files import names
 from services.files.records import FileInfo, FileName, OnConflict, Target
+from services.files.retention.quotas import exhausted
 from services.files.stores import placing
 from services.files.stores.names import folders
 from services.files.stores.names.records import Content, ContentGone, Named
@@ -40,39 +41,38 @@ class Change:
     def move(self, source: FileName, target: FileName, *, replace: bool) -> Steps[FileInfo]:
         """Give a file another name; raises as `FileStore.move`."""
         yield Locks((source, target))
-        row = first((yield from statement("present", *_key(source))))
+        row = first((yield from statement("present", *key_of(source))))
         if row is None:
             raise NotFound(f"there is no {source}")
         yield from _check_parents(target)
         is_folder = yield from _is_folder(target)
-        there = first((yield from statement("present", *_key(target))))
+        there = first((yield from statement("present", *key_of(target))))
         if (is_folder or there) and not replace:
             raise AlreadyExists(f"{target} exists")
         if is_folder:
             raise InvalidArgument(f"{target} is a folder")
         if source != target:
             yield from self._remove(target)
-            yield Statement("remove", _key(source))
-            yield Statement("insert", (*_key(target), *row, *folders.inside(target)))
+            yield Statement("remove", key_of(source))
+            yield Statement("insert", (*key_of(target), *row, *folders.inside(target)))
         yield from self._settle()
         return _info(target, row)
 
-    def delete(self, name: FileName, *, unless_after_us: int | None = None) -> Steps[int]:
-        """Take a name away, unless it was written after a moment, and say how many bytes it had.
+    def delete(self, name: FileName, *, before_us: int | None = None) -> Steps[None]:
+        """Take a name away; with a moment only if it was last written before that.
 
         Raises:
             NotFound: no such name.
             Aborted: it was written later.
         """
         yield Locks((name,))
-        row = first((yield from statement("present", *_key(name))))
+        row = first((yield from statement("present", *key_of(name))))
         if row is None:
             raise NotFound(f"there is no {name}")
-        if unless_after_us is not None and row[2] > unless_after_us:
+        if before_us is not None and row[2] >= before_us:
             raise Aborted(f"{name} was written again")
         yield from self._remove(name)
         yield from self._settle()
-        return int(row[1])
 
     def _named(self, target: Target, content: Content) -> Steps[FileInfo]:
         """Give a content the name that the policy has for it, or find it there already."""
@@ -91,7 +91,7 @@ class Change:
         for candidate in placing.renamed(target.name):
             if (yield from self._put(candidate, content, target.owner)):
                 return self._written(candidate, content)
-            row = first((yield from statement("present", *_key(candidate))))
+            row = first((yield from statement("present", *key_of(candidate))))
             if row is not None and row[0] == content.blake3:
                 return _info(candidate, row)
         raise AssertionError("names never end")
@@ -109,7 +109,7 @@ class Change:
         yield Locks((name,))
         yield from _check_parents(name)
         values = (content.blake3, content.size, self._now_us, owner)
-        made = yield from statement("insert", *_key(name), *values, *folders.inside(name))
+        made = yield from statement("insert", *key_of(name), *values, *folders.inside(name))
         if made:
             self._bytes[owner] += content.size
         return bool(made)
@@ -120,7 +120,7 @@ class Change:
         yield from _check_parents(name)
         if (yield from _is_folder(name)):
             raise InvalidArgument(f"{name} is a folder")
-        row = first((yield from statement("present", *_key(name))))
+        row = first((yield from statement("present", *key_of(name))))
         if target.replaced_blake3 is not None and (row is None or row[0] != target.replaced_blake3):
             raise Aborted(f"{name} has changed")
         yield from self._remove(name)
@@ -130,7 +130,7 @@ class Change:
         return FileInfo(name, content.size, content.blake3, self._now_us / 1e6)
 
     def _remove(self, name: FileName) -> Steps[None]:
-        for blake3, size, _, owner in (yield from statement("remove", *_key(name))):
+        for blake3, size, _, owner in (yield from statement("remove", *key_of(name))):
             self._bytes[owner] -= size
             self._touched.add(blake3)
 
@@ -164,13 +164,6 @@ class Change:
                 raise exhausted(owner, bytes_ - more, self._quota, more)
 
 
-def exhausted(owner: str, used: int, quota: int, more: int) -> ResourceExhausted:
-    """What an owner hears whose files do not fit."""
-    return ResourceExhausted(
-        f"{owner} has {used} bytes of a quota of {quota}, {more} more do not fit: delete files first"
-    )
-
-
 def _next_number(prefix: FileName) -> Steps[int]:
     """A number that nobody else gets, above those in use; a folder is searched for it once for each prefix."""
     key = (prefix.kind.value, folders.key_of(prefix.subfolder), prefix.filename)
@@ -194,7 +187,8 @@ def _is_folder(name: FileName) -> Steps[bool]:
     return bool((yield from statement("any_inside", name.kind.value, *folders.inside(name))))
 
 
-def _key(name: FileName) -> tuple[str, str, str]:
+def key_of(name: FileName) -> tuple[str, str, str]:
+    """What tells a name's row from all others."""
     return name.kind.value, folders.key_of(name.subfolder), name.filename
 
 

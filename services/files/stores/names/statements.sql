@@ -103,15 +103,12 @@ WHERE upload_id = $1 AND turn = $2 AND answer = '' RETURNING 1
 -- name: end_upload
 DELETE FROM file_uploads WHERE upload_id = $1 RETURNING 1
 
--- name: expired_uploads
-SELECT upload_id, object, target, answer FROM file_uploads WHERE touched_us < $1 ORDER BY touched_us LIMIT $2
+-- name: old_uploads
+SELECT upload_id, object, target, answer FROM file_uploads WHERE touched_us < $1 AND upload_id > $2
+ORDER BY upload_id LIMIT $3
 
 -- name: expire_upload
 DELETE FROM file_uploads WHERE upload_id = $1 AND touched_us < $2 RETURNING 1
-
--- name: expired_names
-SELECT folder, filename, size FROM file_names WHERE kind = $1 AND modified_us < $2 AND (folder, filename) > ($3, $4)
-ORDER BY folder, filename LIMIT $5
 
 -- name: unnamed_blobs
 SELECT blake3, size, object FROM file_blobs
@@ -121,6 +118,9 @@ ORDER BY blake3 LIMIT $3
 -- name: drop_blob
 DELETE FROM file_blobs WHERE blake3 = $1 AND touched_us < $2
 AND NOT EXISTS (SELECT 1 FROM file_names WHERE file_names.blake3 = file_blobs.blake3) RETURNING object
+
+-- name: known_uploads
+SELECT upload_id FROM file_uploads WHERE answer = '' AND upload_id IN ({json_values})
 
 -- name: known_objects
 SELECT object FROM file_blobs WHERE object IN ({json_values})

@@ -13,7 +13,7 @@ from services.files import names as rules
 from services.files.records import FileInfo, FileKind, FileName, Target
 from services.files.stores import paging
 from services.files.stores.names import folders
-from services.files.stores.names.change import Change
+from services.files.stores.names.change import Change, key_of
 from services.files.stores.names.records import Content, Named
 from services.files.stores.names.steps import Steps, Transaction, first, statement
 
@@ -105,10 +105,15 @@ class Names(ABC):
         rows = await self.read(lambda: statement("children", kind.value, *folders.below(subfolder)))
         return [child for (child,) in rows]
 
-    async def usage(self, owner: str) -> int:
-        """The bytes of an owner's files together."""
-        row = first(await self.read(lambda: statement("usage", owner)))
-        return int(row[0]) if row else 0
+    async def usage(self, owner: str, without: FileName | None = None) -> int:
+        """The bytes of an owner's files together, less those of one file if it is the owner's."""
+
+        def usage() -> Steps[int]:
+            total = first((yield from statement("usage", owner)))
+            found = first((yield from statement("present", *key_of(without)))) if without else None
+            return (total[0] if total else 0) - (found[1] if found and found[3] == owner else 0)
+
+        return await self.read(usage)
 
     async def place(
         self, target: Target, content: Content, then: Callable[[Named], Steps[None]] | None = None
@@ -127,11 +132,11 @@ class Names(ABC):
         """Give a file another name; raises as `FileStore.move`."""
         return await self.change(lambda: self.starting().move(source, target, replace=replace))
 
-    async def delete(self, name: FileName, *, unless_after: float | None = None) -> int:
-        """Take a name away; raises as `Change.delete`."""
+    async def delete(self, name: FileName, *, before: float | None = None) -> None:
+        """Take a name away, with `before` only if it was last written by then; raises as `Change.delete`."""
         rules.validate(name)
-        moment = None if unless_after is None else round(unless_after * 1e6)
-        return await self.change(lambda: self.starting().delete(name, unless_after_us=moment))
+        before_us = None if before is None else round(before * 1e6)
+        await self.change(lambda: self.starting().delete(name, before_us=before_us))
 
     def starting(self) -> Change:
         """A change that happens now."""

@@ -83,6 +83,7 @@ def transport_failure(what: object, error: httpx.TransportError) -> Unavailable:
 
 
 _STATUS = re.compile(r"status code: (\d{3})")
+_TIMED_OUT = re.compile(r"kind: Timeout|TimedOut|timed out")
 
 
 @contextmanager
@@ -109,6 +110,6 @@ def _unspecific(what: object, message: str) -> ServiceError:
     status = _STATUS.search(message)
     if status or code_in(message):
         return refusal(what, int(status[1]) if status else 500, message)
-    if "timed out" in message or "timeout" in message.lower():
+    if _TIMED_OUT.search(message):
         return Unavailable(f"the object store did not answer in time about {what}; try again")
     return Unavailable(f"the object store cannot be reached for {what}; try again")

@@ -37,8 +37,8 @@ _NOTHING = hashlib.sha256(b"").hexdigest()
 class Unfinished(msgspec.Struct, frozen=True):
     """An upload that was neither completed nor aborted."""
 
-    #: key in the bucket
-    key: str
+    #: of the object that it was to become, relative to the location's folder
+    path: str
     upload_id: str
     #: seconds since the epoch
     began_at: float
@@ -94,16 +94,16 @@ class Multipart:
         except failures.NoSuchUpload:
             return
 
-    async def unfinished(self) -> AsyncIterator[Unfinished]:
-        """All uploads into the location's folder that were neither completed nor aborted."""
+    async def unfinished(self, folder: str) -> AsyncIterator[Unfinished]:
+        """All uploads below a folder, which ends with a slash, that were neither completed nor aborted."""
         markers: dict[str, str] = {}
-        prefix = self._location.key("")
+        prefix, top = self._location.key(folder), self._location.key("")
         while True:
             answer = await self._request("GET", None, {"uploads": "", "prefix": prefix, **markers})
             root = ElementTree.fromstring(answer.content)
             for upload in _all(root, "Upload"):
                 began_at = datetime.fromisoformat(_text(upload, "Initiated")).timestamp()
-                yield Unfinished(_text(upload, "Key"), _text(upload, "UploadId"), began_at)
+                yield Unfinished(_text(upload, "Key").removeprefix(top), _text(upload, "UploadId"), began_at)
             if _text(root, "IsTruncated") != "true":
                 return
             markers = {

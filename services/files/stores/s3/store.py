@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from typing import Self
 
 from services.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from services.files import names as rules
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
+from services.files.retention.records import KEEP_LONG, Garbage, References, Retention, no_references
 from services.files.stores import base, paging
+from services.files.stores.keeping import KeepingStore
 from services.files.stores.names.records import Content, ContentGone, Named
 from services.files.stores.names.store import Names
 from services.files.stores.s3.bucket import Bucket
 from services.files.stores.s3.incoming import Incoming
 from services.files.stores.s3.reading import chunks_of
+from services.files.stores.s3.sweeping import Sweep
 from services.files.stores.s3.uploads import Uploads
 
 #: The object that says which database a folder of a bucket belongs to.
 _MARKER = "silverprint"
 
-#: Seconds for which what no name has is kept.
-GRACE = 24 * 3600.0
 
-
-class S3Store(base.FileStore):
+class S3Store(KeepingStore):
     """Contents are objects of a bucket that are made once and never changed; names are rows.
 
     A content is seen when its row is committed, so what a crash leaves in the bucket is garbage that nobody sees. Any
     number of services may use a bucket at once if their names are in a database that allows for it.
     """
 
-    def __init__(self, bucket: Bucket, names: Names, grace: float = GRACE) -> None:
+    def __init__(
+        self, bucket: Bucket, names: Names, retention: Retention = KEEP_LONG, clock: Callable[[], float] = time.time
+    ) -> None:
         """A store that opens with `async with`, and closes what it is made of."""
         self._bucket = bucket
         self._names = names
-        self._incoming = Incoming(bucket, names, grace)
+        self._grace = retention.grace
+        self._clock = clock
+        self._incoming = Incoming(bucket, names, retention.grace)
         self._uploads = Uploads(bucket, names, self._incoming)
         self._opened = AsyncExitStack()
 
@@ -148,6 +153,18 @@ class S3Store(base.FileStore):
             return (await self._names.place(wanted, Content(found.blake3, found.size))).info
         except ContentGone:
             raise Aborted(f"{found.name} changed while it was copied") from None
+
+    async def expire(self, name: FileName, before: float) -> None:
+        await self._names.delete(name, before=before)
+
+    def sweep(self, references: References = no_references, *, dry_run: bool = False) -> AsyncIterator[Garbage]:
+        return Sweep(self._bucket, self._names, references, self._clock(), self._grace, dry_run=dry_run).all()
+
+    async def usage(self, owner: str, *, without: FileName | None = None) -> int:
+        return await self._names.usage(owner, without)
+
+    async def target_of(self, upload_id: str) -> Target:
+        return await self._uploads.target(upload_id)
 
     async def _find(self, source: FileName | str) -> Named:
         if isinstance(source, FileName):

@@ -52,6 +52,13 @@ class Uploads:
             raise base.no_upload(upload_id)
         return record.upload
 
+    async def target(self, upload_id: str) -> Target:
+        """Where an upload belongs that is under way."""
+        record = await self._records.get(upload_id)
+        if record.answer is not None:
+            raise base.no_upload(upload_id)
+        return record.target
+
     async def append(self, upload_id: str, offset: int, chunks: AsyncIterable[bytes]) -> Upload:
         """Add to an upload."""
         record = await self._records.take_turn(upload_id)
