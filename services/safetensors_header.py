@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000  # the limit of the format's reference implementation
+
+#: Dimensions of a tensor, which torch has no more of either: the product of a million sizes takes minutes.
+MAX_DIMENSIONS = 64
 
 #: Extensions of files in this format.
 EXTENSIONS = frozenset({".safetensors", ".sft"})
@@ -48,7 +52,7 @@ class TensorEntry(msgspec.Struct, frozen=True):
     """Where one tensor lies and how it is to be read."""
 
     dtype: str
-    shape: tuple[int, ...]
+    shape: Annotated[tuple[int, ...], msgspec.Meta(max_length=MAX_DIMENSIONS)]
     #: first byte, and the one after the last, counted from the end of the header
     data_offsets: tuple[int, int]
 

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.safetensors_header import (
     MAX_HEADER_BYTES,
@@ -61,6 +63,7 @@ def test_what_is_no_safetensors_file_is_called_what_it_is(start: bytes, size: in
         (b'{"__metadata__": {"a": 1}}', "malformed"),
         (b'{"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 1e30]}}', "malformed"),
         (b'{"x": ' + b"[" * 100_000, "JSON"),
+        (b'{"x": {"dtype": "F4", "shape": [%s1], "data_offsets": [0, 0]}}' % (b"9999999999," * 64), "malformed"),
     ],
 )
 def test_a_broken_header_is_refused(content: bytes, said: str) -> None:
@@ -87,3 +90,31 @@ def test_what_a_file_is_cut_by_is_said() -> None:
 def test_tensors_that_do_not_follow_one_another_are_refused(entries: dict[str, Any], said: str) -> None:
     with pytest.raises(HeaderError, match=said):
         check_layout(parse(entries, 100))
+
+
+_SIZES = st.integers(-2, 1 << 64) | st.floats() | st.none()
+_ENTRIES = st.dictionaries(
+    st.sampled_from(["a", "b", "__metadata__"]) | st.text(max_size=3),
+    st.fixed_dictionaries(
+        {
+            "dtype": st.sampled_from(["F32", "F4", "x"]) | st.integers(),
+            "shape": st.lists(_SIZES, max_size=4) | st.text(max_size=2),
+            "data_offsets": st.lists(_SIZES, max_size=3),
+        }
+    )
+    | st.dictionaries(st.text(max_size=3), st.text(max_size=3)),
+    max_size=4,
+)
+
+
+@given(st.binary(max_size=200) | _ENTRIES.map(lambda entries: json.dumps(entries).encode()), st.integers(0, 400))
+def test_whatever_a_header_says_it_is_read_or_refused(content: bytes, data: int) -> None:
+    size = 8 + len(content) + data
+    try:
+        header_length(len(content).to_bytes(8, "little"), size)
+        header = parse_header(content, size)
+        check_layout(header)
+    except HeaderError as error:
+        assert str(error).startswith("is ")
+    else:
+        assert data_bytes(header) <= data

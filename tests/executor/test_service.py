@@ -18,6 +18,8 @@ import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.errors import InvalidArgument
+from services.executor.service import Settings, worker_configuration
 from services.files.servicer import file_servicer
 from services.files.stores.memory import MemoryStore
 from services.graph.events import NodeStarted
@@ -138,6 +140,23 @@ async def test_a_device_that_is_not_there_ends_the_executor(tmp_path: Path) -> N
     _, stderr = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 2
     assert b"CUDA" in stderr
+
+
+@pytest.mark.parametrize(("wanted", "folder"), [("", "data/model-cache"), ("elsewhere", "elsewhere"), ("none", None)])
+def test_models_of_the_file_service_are_kept_where_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, folder: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    configuration = worker_configuration(Settings(data=Path("data"), model_cache=wanted, model_cache_gb=0.5))
+    assert configuration.model_cache == (str(tmp_path / folder) if folder else "")
+    assert configuration.model_cache_bytes == 500_000_000
+    assert folder is None or (tmp_path / folder).is_dir()
+
+
+@pytest.mark.parametrize("gigabytes", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_cache_without_a_size_is_refused(tmp_path: Path, gigabytes: float) -> None:
+    with pytest.raises(InvalidArgument, match="model-cache-gb"):
+        worker_configuration(Settings(data=tmp_path, model_cache_gb=gigabytes))
 
 
 def test_the_agent_imports_no_torch() -> None:

@@ -9,7 +9,7 @@ from services.files.convert import message_errors
 from services.files.models import convert
 from services.files.models.library import ModelLibrary
 from services.files.models.records import Inventory, Model, ModelFolder, ModelMetadata, ModelPage
-from services.files.records import FileInfo, OnConflict
+from services.files.records import FileInfo, FileName, OnConflict
 from services.files.streaming import send
 from services.rpc.channel import CALL_TIMEOUT, call
 from silverprint.files.v1 import files_pb2_grpc
@@ -17,6 +17,9 @@ from silverprint.files.v1 import models_pb2 as pb
 
 #: Seconds that the digest of a model may take to compute: a large checkpoint on a slow disk.
 HASH_TIMEOUT = 600.0
+
+#: Seconds that copying a model within the file service may take.
+COPY_TIMEOUT = 1800.0
 
 #: Models in one answer when all are wanted.
 WALK_PAGE = 10_000
@@ -100,3 +103,16 @@ class ModelClient(ModelLibrary):
         finally:
             # Without effect on a call that is over; otherwise nothing may be left behind.
             uploading.cancel()
+
+    async def take(
+        self, source: FileName | str, folder: str, name: str, on_conflict: OnConflict = OnConflict.FAIL
+    ) -> Model:
+        with message_errors():
+            overwrite = on_conflict is OnConflict.OVERWRITE
+            request = pb.ImportModelRequest(folder=folder, name=name, overwrite=overwrite)
+            if isinstance(source, FileName):
+                request.file = str(source)
+            else:
+                request.blake3 = source
+        response = await call(self._stub.ImportModel(request, timeout=COPY_TIMEOUT))
+        return convert.model_from_message(response.model)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, Sequence
 
 from services.files.models.records import Inventory, Model, ModelFolder, ModelMetadata, ModelPage
-from services.files.records import FileInfo, OnConflict
+from services.files.records import FileInfo, FileName, OnConflict
 
 
 class ModelLibrary(ABC):
@@ -88,4 +88,16 @@ class ModelLibrary(ABC):
             AlreadyExists: FAIL, and there is one of that name.
             DataLoss: the content is not what was promised.
             ResourceExhausted: there is no space left.
+        """
+
+    @abstractmethod
+    async def take(
+        self, source: FileName | str, folder: str, name: str, on_conflict: OnConflict = OnConflict.FAIL
+    ) -> Model:
+        """Make a model of a content that is here already, by the name of a file or by its digest.
+
+        Raises:
+            NotFound: there is no such content.
+            Aborted: its file changed while it was read.
+            InvalidArgument, FailedPrecondition, AlreadyExists, ResourceExhausted: as `upload`.
         """

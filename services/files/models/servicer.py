@@ -11,7 +11,8 @@ from services.errors import InvalidArgument
 from services.files.models import convert
 from services.files.models.library import ModelLibrary
 from services.files.models.records import Model
-from services.files.records import OnConflict
+from services.files.names import file_name
+from services.files.records import FileName, OnConflict
 from services.files.streaming import received
 from silverprint.files.v1 import files_pb2_grpc
 from silverprint.files.v1 import models_pb2 as pb
@@ -73,6 +74,18 @@ class ModelCalls(files_pb2_grpc.FileServiceServicer):
             expected_size=header.size_bytes or None,
         )
         return pb.UploadModelResponse(model=convert.model_to_message(model))
+
+    async def ImportModel(self, request: pb.ImportModelRequest, context: Context) -> pb.ImportModelResponse:
+        match request.WhichOneof("source"):
+            case "file":
+                source: FileName | str = file_name(request.file)
+            case "blake3":
+                source = request.blake3
+            case _:
+                raise InvalidArgument("neither a file nor a digest says which content is meant")
+        policy = OnConflict.OVERWRITE if request.overwrite else OnConflict.FAIL
+        model = await self._models.take(source, request.folder, request.name, policy)
+        return pb.ImportModelResponse(model=convert.model_to_message(model))
 
     async def GetModelPicture(self, request: pb.GetModelPictureRequest, context: Context) -> pb.GetModelPictureResponse:
         index = request.directory_index if request.HasField("directory_index") else None

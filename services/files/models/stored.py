@@ -16,7 +16,7 @@ from services.files.models.library import ModelLibrary
 from services.files.models.metadata import MetadataReader
 from services.files.models.records import Inventory, Model, ModelFolder, ModelMetadata, ModelPage
 from services.files.models.uploads import checked
-from services.files.records import FileInfo, FileKind, OnConflict, Target
+from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target
 from services.files.stores import paging
 from services.files.stores.base import FileStore
 
@@ -95,6 +95,14 @@ class StoredModels(ModelLibrary):
         target = Target(file, on_conflict, expected_blake3=expected_blake3, expected_size=expected_size)
         info = await self.store.write_model(target, content)
         return self._model(folder, info)
+
+    async def take(
+        self, source: FileName | str, folder: str, name: str, on_conflict: OnConflict = OnConflict.FAIL
+    ) -> Model:
+        async with self.store.open(source) as file:
+            return await self.upload(
+                folder, name, file, on_conflict, expected_blake3=file.info.blake3, expected_size=file.info.size
+            )
 
     async def _refuse_taken(self, folder: str, name: str) -> None:
         try:

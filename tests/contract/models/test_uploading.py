@@ -9,9 +9,10 @@ import pytest
 from blake3 import blake3
 
 from services.errors import AlreadyExists, DataLoss, FailedPrecondition, InvalidArgument, NotFound
+from services.files import names
 from services.files.chunks import one_chunk
 from services.files.models.library import ModelLibrary
-from services.files.records import OnConflict
+from services.files.records import FileName, OnConflict
 from tests.contract.models.conftest import FILES, safetensors
 
 GOOD = safetensors(metadata={"title": "new"})
@@ -102,3 +103,31 @@ async def test_what_was_promised_is_verified(models: ModelLibrary) -> None:
             await models.upload("loras", "bad.safetensors", one_chunk(GOOD), **promise)
     assert (await models.list("loras")).models == []
     assert len((await models.list("checkpoints")).models) == len([path for path in FILES if "checkpoints" in path]) - 2
+
+
+async def test_a_content_that_is_here_becomes_a_model(models: ModelLibrary) -> None:
+    await models.upload("loras", "one.safetensors", one_chunk(GOOD))
+    source = names.file_name("models/loras/one.safetensors")
+    origins: tuple[FileName | str, ...] = (source, _digest(GOOD))
+    for number, origin in enumerate(origins):
+        taken = await models.take(origin, "vae", f"sub/{number}.safetensors")
+        assert (taken.folder, taken.name, taken.info.blake3) == ("vae", f"sub/{number}.safetensors", _digest(GOOD))
+    with pytest.raises(AlreadyExists):
+        await models.take(source, "vae", "sub/0.safetensors")
+    await models.take(source, "vae", "sub/0.safetensors", OnConflict.OVERWRITE)
+
+
+async def test_a_content_that_is_no_model_becomes_none(models: ModelLibrary) -> None:
+    notes = names.file_name("models/checkpoints/notes.txt")
+    with pytest.raises(InvalidArgument, match="only 5 bytes"):
+        await models.take(notes, "checkpoints", "notes.safetensors")
+    with pytest.raises(FailedPrecondition, match="can hold code"):
+        await models.take(notes, "checkpoints", "notes.ckpt")
+    nowhere: tuple[FileName | str, ...] = (names.file_name("input/nope"), _digest(b"nope"))
+    for missing in nowhere:
+        with pytest.raises(NotFound):
+            await models.take(missing, "checkpoints", "x.safetensors")
+
+
+def _digest(content: bytes) -> str:
+    return blake3(content).hexdigest()
