@@ -69,6 +69,8 @@ class RunPrompt(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     previews_wanted: bool
     #: whose prompt it is
     client_id: str = ""
+    #: whose quota of files counts what it writes
+    user_id: str = ""
 
 
 class InterruptRun(msgspec.Struct, frozen=True, tag=True):

@@ -45,6 +45,8 @@ class RemoteFiles:
     def __init__(
         self, target: str, cache: Path, *, cache_bytes: int = CACHE_BYTES, outage_patience: float = OUTAGE_PATIENCE
     ) -> None:
+        #: whose quota counts what is written from now on: prompts run one after another
+        self.owner = ""
         self._cache = cache
         self._cache_bytes = cache_bytes
         self._outage_patience = outage_patience
@@ -103,7 +105,7 @@ class RemoteFiles:
         prefix = FileName(kind, subfolder, filename_prefix)
         numbered = OnConflict.NUMBER
         return self._remembered(
-            self._wait(lambda: self._client.put(prefix, data, numbered, numbered_extension=extension))
+            self._wait(lambda: self._client.put(prefix, data, numbered, numbered_extension=extension, owner=self.owner))
         )
 
     def save_file(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, source: Path) -> FileName:
@@ -111,7 +113,11 @@ class RemoteFiles:
         prefix = FileName(kind, subfolder, filename_prefix)
         numbered = OnConflict.NUMBER
         return self._remembered(
-            self._wait(lambda: self._client.write(prefix, _content(source), numbered, numbered_extension=extension))
+            self._wait(
+                lambda: self._client.write(
+                    prefix, _content(source), numbered, numbered_extension=extension, owner=self.owner
+                )
+            )
         )
 
     def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
@@ -122,7 +128,7 @@ class RemoteFiles:
             InvalidArgument: this cannot be a name.
             ResourceExhausted: the disk is full.
         """
-        self._remembered(self._wait(lambda: self._client.write(name, _content(source), on_conflict)))
+        self._remembered(self._wait(lambda: self._client.write(name, _content(source), on_conflict, owner=self.owner)))
 
     def saved(self, name: FileName) -> FileInfo | None:
         """A file that was saved by way of this, as it was then; None for all but the latest ones."""

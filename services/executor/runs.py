@@ -41,6 +41,7 @@ class Run:
             output_node_ids=self.assignment.output_node_ids,
             previews_wanted=self.previews_wanted,
             client_id=self.assignment.client_id,
+            user_id=self.assignment.user_id,
         )
 
     def note(self, event: ExecutionEvent) -> None:

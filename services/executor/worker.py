@@ -151,6 +151,7 @@ class Worker:
             terminal = event if isinstance(event, Terminal) else terminal
 
         context = self._contexts[request.run]
+        self._files.owner = request.user_id
         self._provenance.begin()
         try:
             graph, extra_data = parse_graph(request.graph_json), json.loads(request.extra_data_json)

@@ -67,12 +67,13 @@ class Documents:
         document = {} if before is None else _parsed(name, before)
         change(document)
         after = _written(document)
+        owner = name.subfolder.partition("/")[0]  # of documents, which are users'
         try:
             if before is None:
-                await self._files.put(name, after, OnConflict.FAIL)
+                await self._files.put(name, after, OnConflict.FAIL, owner=owner)
             elif before != after:
                 digest = blake3(before).hexdigest()
-                await self._files.put(name, after, OnConflict.OVERWRITE, replaced_blake3=digest)
+                await self._files.put(name, after, OnConflict.OVERWRITE, replaced_blake3=digest, owner=owner)
         except (Aborted, AlreadyExists):
             return False
         return True

@@ -59,8 +59,8 @@ class Users:
             raise Unauthenticated(f"{HEADER}: {user[:100]!r} is no user here" if user else f"{HEADER} names no user")
         return user
 
-    async def of_prompt(self, request: Request) -> str:
-        """Whose prompt a request submits; "" when it does not say, or nobody is told apart.
+    async def named_by(self, request: Request) -> str:
+        """Whose prompt or upload a request brings; "" when it does not say, or nobody is told apart.
 
         Raises:
             Unauthenticated: there is no such user.

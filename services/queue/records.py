@@ -223,6 +223,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     output_node_ids: tuple[str, ...]
     previews_wanted: bool
     client_id: str = ""
+    user_id: str = ""
 
 
 class MemoryUse(msgspec.Struct, frozen=True, kw_only=True):

@@ -188,6 +188,7 @@ class Scheduler:
                 output_node_ids=claim.output_node_ids,
                 previews_wanted=self._hub.wants_previews(lease.prompt_id),
                 client_id=claim.life.client_id,
+                user_id=claim.life.user_id,
             )
         )
         session.warm_models |= self._placements.models(claim.life.placement)  # until it says itself what it has

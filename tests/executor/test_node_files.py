@@ -36,6 +36,23 @@ async def files(tmp_path: Path) -> AsyncIterator[RemoteFiles]:
         await asyncio.to_thread(remote.close)
 
 
+async def test_what_is_written_counts_towards_the_quota_of_the_prompts_user(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(bytes(100))
+    store = MemoryStore()
+    async with serve("127.0.0.1:0", [file_servicer(store)]) as server:
+        remote = RemoteFiles(server.address, tmp_path / "cache")
+        remote.owner = "ann"
+        film = FileName(FileKind.OUTPUT, "", "film")
+        await asyncio.to_thread(remote.save, FileKind.OUTPUT, "", "made", ".png", bytes(10))
+        await asyncio.to_thread(remote.save_file, FileKind.OUTPUT, "", "made", ".mp4", tmp_path / "film")
+        await asyncio.to_thread(remote.put, film, tmp_path / "film", OnConflict.OVERWRITE)
+        assert await store.usage("ann") == 210
+        remote.owner = ""
+        await asyncio.to_thread(remote.put, film, tmp_path / "film", OnConflict.OVERWRITE)
+        assert await store.usage("ann") == 110
+        await asyncio.to_thread(remote.close)
+
+
 async def test_a_file_is_copied_once_and_kept_by_its_content(files: RemoteFiles) -> None:
     path = await asyncio.to_thread(files.fetch, B)
     assert path.read_bytes() == HELD[B]

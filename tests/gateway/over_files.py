@@ -11,6 +11,7 @@ import httpx
 
 from services.files.assets.stored import StoredAssets
 from services.files.assets.stores.sqlite import SqliteAssets
+from services.files.retention.limited_store import LimitedStore
 from services.files.servicer import file_servicer
 from services.files.stores.disk import DiskStore
 from services.gateway.service import Settings, serving
@@ -19,10 +20,16 @@ from tests.gateway.conformance import check_answer
 
 
 @asynccontextmanager
-async def gateways(folder: Path, count: int = 1, **settings: Any) -> AsyncIterator[list[httpx.AsyncClient]]:
-    """A client of each of several gateways to one file service, whose data and models lie in `folder`."""
+async def gateways(
+    folder: Path, count: int = 1, *, quota: int = 0, **settings: Any
+) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """A client of each of several gateways to one file service, whose data and models lie in `folder`.
+
+    Users may have `quota` bytes each, or as much as they like when it is 0.
+    """
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(DiskStore(folder / "data", (folder / "models",)))
+        disk = DiskStore(folder / "data", (folder / "models",))
+        store = await stack.enter_async_context(LimitedStore(disk, quota))
         database = SqliteAssets(folder / "data" / "assets.sqlite3")
         assets = await stack.enter_async_context(StoredAssets(store, database))
         server = await stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(store, None, assets)]))

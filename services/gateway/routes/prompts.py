@@ -61,7 +61,7 @@ async def submit(backends: Backends, request: Request) -> Response:
     if (await backends.packs.get()).change_prompts:
         body = await changed_prompt(backends, body)
     asked = submission(members(body))
-    user = await backends.users.of_prompt(request)
+    user = await backends.users.named_by(request)
     address = backends.users.address_of_prompt(user, asked.client_id)
     asked = msgspec.structs.replace(asked, client_id=address, user_id=user, idempotency_key=_key(request))
     if asked.reuse:

@@ -40,7 +40,7 @@ async def upload_image(backends: Backends, request: Request) -> Response:
     """Store the form's file; the answer names it, since another file may have had its name."""
     async with received_form(request, backends.max_upload_bytes) as form:
         file = _image(form)
-        return await _store(backends, form, upload_name(file.filename, form.fields), file)
+        return await _store(backends, request, form, upload_name(file.filename, form.fields), file)
 
 
 @operation(
@@ -56,13 +56,14 @@ async def upload_mask(backends: Backends, request: Request) -> Response:
             backends.files.open(masked_original(form.fields)) as original,
             backends.pictures.converted(Masking(), Source(original.info.size, original), mask) as masked,
         ):
-            return await _store(backends, form, name, masked)
+            return await _store(backends, request, form, name, masked)
 
 
-async def _store(backends: Backends, form: Form, name: FileName, content: SpooledContent) -> Response:
+async def _store(backends: Backends, request: Request, form: Form, name: FileName, content: SpooledContent) -> Response:
     policy = upload_policy(form.fields)
+    owner = await backends.users.named_by(request)
     try:
-        info = await backends.files.write(name, content.content(), policy, expected_size=content.size)
+        info = await backends.files.write(name, content.content(), policy, expected_size=content.size, owner=owner)
     except ResourceExhausted as error:
         raise StorageFull(error.message) from error
     return json_response(uploaded(info.name))

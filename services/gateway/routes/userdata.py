@@ -114,7 +114,7 @@ async def store_file(backends: Backends, request: Request) -> Response:
     user, name = await _named(backends, request, "file")
     content = chunks(request, backends.max_upload_bytes)
     try:
-        info = await backends.files.write(name, content, _policy(request.query_params))
+        info = await backends.files.write(name, content, _policy(request.query_params), owner=user)
     except AlreadyExists:
         return text_response("File already exists", 409)
     except BodyTooLarge:

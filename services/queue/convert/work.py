@@ -254,6 +254,7 @@ def _assignment_to_proto(assignment: Assignment) -> pb.Assignment:
         output_node_ids=assignment.output_node_ids,
         previews_wanted=assignment.previews_wanted,
         client_id=assignment.client_id,
+        user_id=assignment.user_id,
     )
 
 
@@ -266,4 +267,5 @@ def _assignment_from_proto(message: pb.Assignment) -> Assignment:
         output_node_ids=tuple(message.output_node_ids),
         previews_wanted=message.previews_wanted,
         client_id=message.client_id,
+        user_id=message.user_id,
     )
