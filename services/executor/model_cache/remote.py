@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+#: Bytes in a unit of progress.
+UNIT = 1_000_000
+
 #: Seconds between reports of how far a download is.
 REPORT_INTERVAL = 0.5
 
@@ -125,7 +128,7 @@ class _Report:
             return
         self._next = now + REPORT_INTERVAL
         self.say(f"downloading, {done / 1e9:.2f} of {self._size / 1e9:.2f} GB")
-        report_progress(done, self._size)
+        report_progress(done // UNIT, -(-self._size // UNIT))
 
     def end(self) -> None:
         """Show nothing any more."""
