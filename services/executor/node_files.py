@@ -25,6 +25,9 @@ CHUNK_BYTES = 512 << 10
 #: Bytes of local copies; the ones used longest ago go first.
 CACHE_BYTES = 2 << 30
 
+#: Bytes from which on asking where a file lies is quicker than copying it.
+LARGE_BYTES = 4 << 20
+
 #: Seconds that a node waits for a file service that is away, before it fails.
 OUTAGE_PATIENCE = 30.0
 #: Seconds between tries.
@@ -65,21 +68,20 @@ class RemoteFiles:
         self._loop.close()
 
     def fetch(self, name: FileName) -> Path:
-        """A local copy, not to be changed.
+        """Where the content is on this host, not to be changed: a large file where it lies, if it is seen there.
 
         Raises:
             NotFound: there is no such file.
             InvalidArgument: this is not a name.
         """
         info = self._wait(lambda: self._client.stat(name, digest=True))
-        assert info.blake3 is not None
-        path = self._cache / info.blake3
-        if path.exists():
-            os.utime(path)
-            return path
-        self._make_room(info.size)
-        self._download(info.blake3, info.size, path)
-        return path
+        if info.size >= LARGE_BYTES and (seen := self._seen(info)):
+            return seen
+        return self._kept(info)
+
+    def copy(self, name: FileName) -> Path:
+        """A local copy in a place of its own for every content; raises as `fetch`."""
+        return self._kept(self._wait(lambda: self._client.stat(name, digest=True)))
 
     def stat_digest(self, name: FileName) -> str:
         """The BLAKE3 of the content; raises as `fetch`."""
@@ -190,10 +192,30 @@ class RemoteFiles:
     async def _list(self, kind: FileKind, subfolder: str, *, recursive: bool = False) -> list[FileInfo]:
         return [info async for info in self._client.walk(kind, subfolder, recursive=recursive)]
 
+    def _seen(self, info: FileInfo) -> Path | None:
+        """A file where it lies, when this process sees it there as it was described."""
+        location = self._wait(lambda: self._client.locate(info.name))
+        if location is None or (location.size, location.modified_ns // 1000) != (
+            info.size,
+            round(info.modified_at * 1_000_000),
+        ):
+            return None
+        return location.seen_from_here()
+
+    def _kept(self, info: FileInfo) -> Path:
+        assert info.blake3 is not None
+        path = self._cache / info.blake3
+        if path.exists():
+            os.utime(path)
+            return path
+        self._make_room(info.size)
+        self._download(info.blake3, info.size, path)
+        return path
+
     def _download(self, digest: str, size: int, path: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as copy:
             try:
-                self._wait(lambda: self._copy(digest, copy))
+                self._wait(lambda: self._receive(digest, copy))
                 if copy.tell() != size:
                     raise DataLoss(f"{copy.tell()} of {size} bytes arrived")
                 copy.flush()
@@ -202,7 +224,7 @@ class RemoteFiles:
                 os.unlink(copy.name)
                 raise
 
-    async def _copy(self, digest: str, copy: IO[bytes]) -> None:
+    async def _receive(self, digest: str, copy: IO[bytes]) -> None:
         copy.seek(0)
         copy.truncate()
         async with self._client.open(digest) as source:

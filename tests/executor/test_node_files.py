@@ -14,9 +14,10 @@ from blake3 import blake3
 
 from services.errors import AlreadyExists, InvalidArgument, NotFound, Unavailable
 from services.executor.engine.context import Interrupted, RunContext, in_run
-from services.executor.node_files import CHUNK_BYTES, RemoteFiles
+from services.executor.node_files import CHUNK_BYTES, LARGE_BYTES, RemoteFiles
 from services.files.records import FileKind, FileName, OnConflict
 from services.files.servicer import file_servicer
+from services.files.stores.disk import DiskStore
 from services.files.stores.memory import MemoryStore
 from services.rpc.server import serve
 
@@ -68,6 +69,25 @@ async def test_what_was_used_longest_ago_makes_room(files: RemoteFiles) -> None:
     third = await asyncio.to_thread(files.fetch, C)
     assert not second.exists()
     assert [path.name for path in third.parent.iterdir()] == [third.name]
+
+
+async def test_a_large_file_that_is_seen_where_it_lies_is_not_copied(tmp_path: Path) -> None:
+    lying, small = tmp_path / "data/input/large.mp4", tmp_path / "data/input/small.png"
+    lying.parent.mkdir(parents=True)
+    lying.write_bytes(b"x" * LARGE_BYTES)
+    small.write_bytes(b"x")
+    names = {path: FileName(FileKind.INPUT, "", path.name) for path in (lying, small)}
+    async with DiskStore(tmp_path / "data") as store, serve("127.0.0.1:0", [file_servicer(store)]) as server:
+        remote = await asyncio.to_thread(RemoteFiles, server.address, tmp_path / "cache")
+        try:
+            assert await asyncio.to_thread(remote.fetch, names[lying]) == lying
+            lying.write_bytes(b"y" * LARGE_BYTES)
+            assert await asyncio.to_thread(remote.fetch, names[lying]) == lying
+            copies = [await asyncio.to_thread(remote.fetch, names[small])]
+            copies.append(await asyncio.to_thread(remote.copy, names[lying]))
+            assert [copy.parent for copy in copies] == [tmp_path / "cache"] * 2
+        finally:
+            await asyncio.to_thread(remote.close)
 
 
 async def test_saved_files_are_numbered(files: RemoteFiles) -> None:

@@ -41,7 +41,7 @@ _Source = tuple[Path, int]
 class SharedFiles(Protocol):
     """What is asked of the file service; raises the errors of `services.errors`."""
 
-    def fetch(self, name: FileName) -> Path:
+    def copy(self, name: FileName) -> Path:
         """A local copy, not to be changed, in a place of its own for every content."""
         ...
 
@@ -90,7 +90,7 @@ class LocalFolders:
         path = self.place(name)
         if self._is_own(path):
             return path
-        copy = self._files.fetch(name)
+        copy = self._files.copy(name)
         source = copy, copy.stat().st_size
         if path.is_file() and self._sources.get(path) == source:
             return path

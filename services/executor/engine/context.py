@@ -43,7 +43,7 @@ class NodeFiles(Protocol):
     """
 
     def fetch(self, name: FileName) -> Path:
-        """A local copy, not to be changed."""
+        """Where the content is on this host, not to be changed."""
         ...
 
     def stat_digest(self, name: FileName) -> str:

@@ -42,6 +42,9 @@ Prompt = dict[str, tuple[str, dict[str, Any]]]
 class SharedFolder(FolderFiles):
     """Fulfils `SharedFiles` and `PublishedFiles` as well."""
 
+    def copy(self, name: FileName) -> Path:
+        return self.fetch(name)
+
     def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
         target = self.folder / str(name)
         if target.exists() and on_conflict is OnConflict.FAIL:
