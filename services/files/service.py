@@ -12,6 +12,7 @@ from services.files.models.stored import StoredModels
 from services.files.retention.collector import Collector
 from services.files.servicer import file_servicer
 from services.files.stores.opening import StoreSettings, shared_names, store_of
+from services.monitoring.disk import DiskCollector
 from services.monitoring.exposing import exposed
 from services.monitoring.registry import new_registry
 from services.rpc.server import serve
@@ -48,6 +49,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         Unavailable: the address cannot be listened on, or the object store or a database does not answer.
     """
     registry = new_registry("files")
+    registry.register(DiskCollector("files", settings.data))
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(store_of(settings))
         database = asset_database(settings.assets or shared_names(settings), settings.data)

@@ -45,6 +45,8 @@ class Metrics:
             ["kind"],
             registry=self.registry,
         )
+        for kind in Kind:  # told also while it has not happened
+            self._dropped.labels(kind.value)
         self.overflows = Counter(
             "silverprint_gateway_websocket_overflows_total",
             "WebSockets closed because their reader was too slow for what must arrive.",

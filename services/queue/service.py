@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from services.errors import InvalidArgument
+from services.monitoring.disk import DiskCollector
 from services.monitoring.exposing import exposed
 from services.monitoring.registry import new_registry
 from services.queue.metrics.collector import QueueCollector
@@ -97,6 +98,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         await queue.start()
         stack.push_async_callback(queue.close)
         registry.register(QueueCollector(queue.reading))
+        registry.register(DiskCollector("queue", settings.data))
         stack.enter_context(exposed(registry, settings.metrics_listen))
         servicers = [QueueServicer(queue).entry, WorkerServicer(queue).entry]
         server = await stack.enter_async_context(serve(settings.listen, servicers, registry))

@@ -11,6 +11,9 @@ from services.queue.records import Device, Executor, MemoryUse
 _EXECUTOR = ("executor",)
 _DEVICE = ("executor", "device")
 
+#: What may be done when memory runs out, see `MemoryUse.steps`: told also while it has not happened.
+_NO_STEPS = dict.fromkeys(("free_caches", "unload_models", "split_batch", "tile", "partial_load", "fail"), 0)
+
 
 def executor_families(executors: Sequence[Executor]) -> Iterator[Metric]:
     """Which places and which device memory executors have.
@@ -103,7 +106,7 @@ def _memory(families: _Families, known: Sequence[tuple[tuple[str, str], MemoryUs
         "executor_memory_steps_total",
         "What was done because memory ran out or would have.",
         (*_DEVICE, "step"),
-        [((*labels, step), count) for labels, use in known for step, count in use.steps.items()],
+        [((*labels, step), use.steps.get(step, 0)) for labels, use in known for step in {**_NO_STEPS, **use.steps}],
     )
 
 
