@@ -10,15 +10,21 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
 import uvloop
 from blake3 import blake3
 
-from services.files.chunks import CHUNK_BYTES, one_chunk
+from services.command.allocation import keep_freed_memory
+from services.files.chunks import CHUNK_BYTES
 from services.files.client import FileClient
-from services.files.records import FileKind, FileName, OnConflict
+from services.files.convert import name_to_message
+from services.files.records import FileKind, FileName, OnConflict, Target
+from services.rpc.channel import open_channel
+from silverprint.files.v1 import files_pb2 as pb
+from silverprint.files.v1 import files_pb2_grpc
 
 ROUNDS = 5
 SMALL_FILES = 1_000
@@ -35,12 +41,16 @@ Measure = Callable[[], Awaitable[float]]
 async def service(data: Path) -> AsyncIterator[tuple[psutil.Process, FileClient]]:
     """A file service in a process of its own."""
     process = await asyncio.create_subprocess_exec(
-        *[sys.executable, "-m", "services.files", "--listen", "127.0.0.1:0"],
-        *["--data", str(data), "--models", str(data)],
+        *[sys.executable, "-m", "services.files", "--listen", "127.0.0.1:0", "--metrics-listen", ""],
+        *["--data", str(data), "--models", str(data / "models")],
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr
-    address = (await process.stderr.readuntil(b"\n")).decode().split()[-1]
+    line = ""
+    while "listening on" not in line:
+        line = (await process.stderr.readline()).decode()
+        assert line, "the service ended without listening"
+    address = line.split()[-1]
     try:
         async with FileClient(address) as client:
             yield psutil.Process(process.pid), client
@@ -83,6 +93,15 @@ def measures(data: Path, client: FileClient, chunks: int) -> dict[str, Measure]:
         return megabytes / (time.perf_counter() - began)
 
     async def download() -> float:
+        request = pb.ReadRequest(name=name_to_message(FILM))
+        began = time.perf_counter()
+        async with open_channel(client.target) as channel:
+            stub: files_pb2_grpc.FileServiceAsyncStub = files_pb2_grpc.FileServiceStub(channel)
+            async for _ in stub.Read(request):
+                pass
+        return megabytes / (time.perf_counter() - began)
+
+    async def read_where_it_lies() -> float:
         began = time.perf_counter()
         async with client.open(FILM) as file:
             async for _ in file:
@@ -97,28 +116,46 @@ def measures(data: Path, client: FileClient, chunks: int) -> dict[str, Measure]:
                 os.fsync(file.fileno())
         return SMALL_FILES / (time.perf_counter() - began)
 
-    async def save(writer: int) -> None:
+    async def save(kind: FileKind) -> None:
         for _ in range(SMALL_FILES // WRITERS):
-            small = FileName(FileKind.TEMP, "", "small")
-            await client.write(small, one_chunk(CHUNK[:SMALL_BYTES]), OnConflict.NUMBER, numbered_extension=".png")
+            small = FileName(kind, "", "small")
+            await client.put(small, CHUNK[:SMALL_BYTES], OnConflict.NUMBER, numbered_extension=".png")
 
-    async def save_all() -> float:
+    async def save_all(kind: FileKind) -> float:
         began = time.perf_counter()
-        await asyncio.gather(*map(save, range(WRITERS)))
+        await asyncio.gather(*(save(kind) for _ in range(WRITERS)))
         return SMALL_FILES / (time.perf_counter() - began)
+
+    async def upload_in_parts() -> float:
+        began = time.perf_counter()
+        upload_id = (await client.begin_upload(Target(FILM, OnConflict.OVERWRITE))).upload_id
+        upload = await client.append_upload(upload_id, 0, content(chunks // 2))
+        upload = await client.append_upload(upload_id, upload.offset, content(chunks - chunks // 2))
+        await client.commit_upload(upload_id, upload.offset)
+        return megabytes / (time.perf_counter() - began)
+
+    async def copy() -> float:
+        began = time.perf_counter()
+        await client.copy(FILM, FileName(FileKind.OUTPUT, "", "copy"), OnConflict.OVERWRITE)
+        return megabytes / (time.perf_counter() - began)
 
     return {
         "write, hash, sync in this process, MB/s": write_here,
         "upload, MB/s": upload,
+        "upload in two parts, MB/s": upload_in_parts,
+        "copy, MB/s": copy,
         "read in this process (cached), MB/s": read_here,
-        "download (cached), MB/s": download,
+        "download over gRPC (cached), MB/s": download,
+        "download on the same host (cached), MB/s": read_where_it_lies,
         "write and sync 20 kB one by one here, files/s": save_here,
-        f"save 20 kB numbered, {WRITERS} writers, files/s": save_all,
+        f"save 20 kB numbered in temp, {WRITERS} writers, files/s": partial(save_all, FileKind.TEMP),
+        f"save 20 kB numbered in output, synced, {WRITERS} writers, files/s": partial(save_all, FileKind.OUTPUT),
     }
 
 
 async def main(mebibytes: int) -> None:
     """Measure in interleaved rounds and print a table."""
+    keep_freed_memory()
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
         data = Path(folder)
         async with service(data) as (process, client):

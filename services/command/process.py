@@ -13,6 +13,7 @@ from typing import Any
 
 import uvloop
 
+from services.command.allocation import keep_freed_memory
 from services.logs import configure_logging
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def run_service(name: str, run: Run, settings: Any) -> int:
     """
     configure_logging(os.environ.get("SILVERPRINT_LOG_LEVEL", "INFO"))
     die_with_parent()
+    keep_freed_memory()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_stopped(run, settings))
     log.info("%s stopped", name)

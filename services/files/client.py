@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
-from services.files import convert
+from services.errors import NotFound, Unimplemented
+from services.files import convert, seen_here
 from services.files.assets.client import AssetClient
 from services.files.chunks import CHUNK_BYTES, one_chunk
 from services.files.locations import FileLocation
 from services.files.models.client import ModelClient
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from services.files.retention.records import Garbage
-from services.files.stores.base import FilePage, FileStore, OpenFile
+from services.files.stores.base import FilePage, FileStore, OpenFile, part_to_read
 from services.files.streaming import send
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from silverprint.files.v1 import files_pb2 as pb
@@ -133,10 +135,33 @@ class FileClient(FileStore):
         try:
             responses: AsyncIterator[pb.ReadResponse] = stream(reading)
             first = await anext(responses)
-            async with aclosing(_data(responses)) as chunks:
-                yield OpenFile(convert.info_from_message(first.file), chunks)
+            info = convert.info_from_message(first.file)
+            start, end = part_to_read(info.size, offset, length)
+            async with aclosing(self._content(info, reading, responses, start, end)) as chunks:
+                yield OpenFile(info, chunks)
         finally:
             reading.cancel()
+
+    async def _content(
+        self, info: FileInfo, reading: Any, responses: AsyncIterator[pb.ReadResponse], start: int, end: int
+    ) -> AsyncGenerator[bytes, None]:
+        """What was asked for of a file: as it comes, or from where this process sees it too."""
+        location = await self._location(info) if end - start >= seen_here.WORTHWHILE else None
+        descriptor = await asyncio.to_thread(seen_here.open_here, location, info) if location else None
+        if location is None or descriptor is None:
+            async for response in responses:
+                yield response.data
+            return
+        reading.cancel()
+        async with aclosing(seen_here.chunks_here(location, descriptor, start, end)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _location(self, info: FileInfo) -> FileLocation | None:
+        try:
+            return await self.locate(info.name)
+        except (NotFound, Unimplemented):
+            return None
 
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
         request = pb.StatRequest(name=convert.name_to_message(name), digest_wanted=digest)
@@ -232,8 +257,3 @@ def _name_source(request: pb.ReadRequest | pb.CopyRequest, source: FileName | st
         request.name.CopyFrom(convert.name_to_message(source))
     else:
         request.blake3 = source
-
-
-async def _data(responses: AsyncIterator[pb.ReadResponse]) -> AsyncGenerator[bytes, None]:
-    async for response in responses:
-        yield response.data

@@ -83,9 +83,11 @@ def name_from_message(name: pb.FileName) -> FileName:
 
 def info_to_message(info: FileInfo) -> pb.FileInfo:
     """A file's description as a message."""
-    digest = pb.Digest(blake3=info.blake3 or "", size_bytes=info.size)
+    name = info.name  # the store's own: there is nothing about it that a message could not carry
     return pb.FileInfo(
-        name=name_to_message(info.name), digest=digest, modified_at_us=round(info.modified_at * 1_000_000)
+        name=pb.FileName(kind=_KIND[name.kind], subfolder=name.subfolder, filename=name.filename),
+        digest=pb.Digest(blake3=info.blake3 or "", size_bytes=info.size),
+        modified_at_us=round(info.modified_at * 1_000_000),
     )
 
 

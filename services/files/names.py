@@ -35,7 +35,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # their neighbours alone are in names that people and messengers give.
 _TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 # Most names: what no other rule here has anything to say about.
-_PLAIN = re.compile(r"(?!(con|prn|aux|nul|com|lpt))[a-z0-9_][a-z0-9_ .()-]{0,254}", re.IGNORECASE | re.ASCII)
+_PLAIN = re.compile(r"(?!con|prn|aux|nul|com[0-9]|lpt[0-9])[a-z0-9_][a-z0-9_ .()-]{0,254}", re.IGNORECASE | re.ASCII)
 _DRIVE = re.compile(r"[A-Za-z]:")
 # Windows opens a device for these, whatever extension follows.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9]|conin\$|conout\$) *(\..*)?", re.IGNORECASE)

@@ -28,7 +28,7 @@ FILM = FileName(FileKind.OUTPUT, "", "film")
 @asynccontextmanager
 async def service(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, FileClient]]:
     """A real file service that is killed at the end, and a client of it."""
-    command = [sys.executable, "-m", "services.files", "--listen", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "services.files", "--listen", "127.0.0.1:0", "--metrics-listen", ""]
     process = await asyncio.create_subprocess_exec(
         *command, "--data", str(data), "--models", str(data / "models"), stderr=asyncio.subprocess.PIPE
     )

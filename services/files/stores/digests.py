@@ -28,13 +28,9 @@ class Digests:
 
     def all_known(self, versions: Mapping[FileName, Version]) -> dict[FileName, str]:
         """The digests of those files whose digests were computed for these versions."""
-        known = self._index.get_all([str(name) for name in versions])
-        found: dict[FileName, str] = {}
-        for name, version in versions.items():
-            known_version, digest = known.get(str(name), (None, ""))
-            if known_version == version:
-                found[name] = digest
-        return found
+        paths = {str(name): name for name in versions}
+        known = self._index.get_all(list(paths))
+        return {paths[path]: digest for path, (version, digest) in known.items() if versions[paths[path]] == version}
 
     def remember(self, name: FileName, version: Version, digest: str) -> None:
         """Keep a digest that was computed while the file was written."""

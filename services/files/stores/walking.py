@@ -68,8 +68,8 @@ class _Walk:
             return  # one folder that is nobody's business, such as lost+found, does not hide all others
         parts = tuple(subfolder.split("/")) if subfolder else ()
         for filename in self._files_behind(parts, listing.files):
-            path = os.path.join(folder, filename)
-            yield Entry(FileName(self._kind, subfolder, filename), path, filename in listing.links)
+            file = FileName(self._kind, subfolder, filename)
+            yield Entry(file, f"{folder}/{filename}", filename in listing.links)
         if not self._recursive:
             return
         linked = listing.linked_folders if self._place.is_open else []
