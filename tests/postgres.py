@@ -48,14 +48,14 @@ _ACCESS = "local all guest scram-sha-256\nlocal all all trust\n"
 class PostgresServer:
     """A server that listens on a socket in a folder of its own, as a user other than root."""
 
-    def __init__(self) -> None:
+    def __init__(self, configuration: str = "") -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="silverprint-postgres-"))
         self._data = self._folder / "data"
         self._data.mkdir()
         self._installed, self._user = _initialise(self._data)
         _allow(self._folder)
-        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as configuration:
-            configuration.write(f"{_CONFIGURATION}unix_socket_directories = '{self._data}'\n")
+        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(f"{_CONFIGURATION}{configuration}unix_socket_directories = '{self._data}'\n")
         (self._data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
         self._names = (f"test_{number}" for number in itertools.count())
         self._reused: set[str] = set()

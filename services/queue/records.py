@@ -7,7 +7,7 @@ Inside the queue and in every client; over gRPC they are the messages of `silver
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import NamedTuple, cast, get_args
 
 import msgspec
 
@@ -142,6 +142,12 @@ LifecycleEvent = Submitted | Assigned | Requeued | Cancelled
 #: What concerns no prompt, and is told to those who watch all of them.
 Notice = PackMessage | LogLines | LogFollowers
 
+# Kinds of events; see `services.graph.events.is_durable` about sets.
+_LIFECYCLE: frozenset[type] = frozenset(get_args(LifecycleEvent))
+_NOTICES: frozenset[type] = frozenset(get_args(Notice))
+_LAST: frozenset[type] = frozenset({Cancelled, *get_args(Terminal)})
+_CHANGES: frozenset[type] = _LIFECYCLE | _LAST
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to a prompt; or a notice, which is of no prompt."""
@@ -158,19 +164,18 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_durable(self) -> bool:
         """Whether a watcher who comes later must still be told."""
-        if isinstance(self.body, Notice):
-            return False
-        return isinstance(self.body, LifecycleEvent) or is_durable(self.body)
+        kind = type(self.body)
+        return kind in _LIFECYCLE or (kind not in _NOTICES and is_durable(cast("ExecutionEvent", self.body)))
 
     @property
     def is_terminal(self) -> bool:
         """Whether it is the prompt's last."""
-        return isinstance(self.body, Cancelled | Terminal)
+        return type(self.body) in _LAST
 
     @property
     def changes_state(self) -> bool:
         """Whether the prompt is in another state after it than before."""
-        return isinstance(self.body, LifecycleEvent | Terminal)
+        return type(self.body) in _CHANGES
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,10 @@ CONNECT_TIMEOUT = 10.0
 #: Seconds that a statement may take.
 COMMAND_TIMEOUT = 60.0
 
+#: Statements are about few rows, which indexes find. Plans are kept with prepared statements: one that was made while a
+#: table was small would read all of it for ever, and compiling one takes longer than most statements do.
+_PLANNING = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
+
 #: Classes of SQLSTATE that say nothing against the caller: connections, resources, operators, the system.
 _TEMPORARY = ("08", "53", "57", "58", "XX")
 
@@ -35,15 +39,17 @@ async def connect(address: Address, *, command_timeout: float | None = COMMAND_T
         Unavailable: the server cannot be reached, or has no connection to spare.
     """
     try:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             address.url,
             timeout=CONNECT_TIMEOUT,
             command_timeout=command_timeout,
             statement_cache_size=address.statement_cache_size,
             server_settings={"application_name": "silverprint"},
         )
+        await connection.execute(_PLANNING)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise refusal(address, error) from error
+    return connection
 
 
 def refusal(address: Address, error: Exception) -> ServiceError:

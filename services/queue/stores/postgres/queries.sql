@@ -276,29 +276,20 @@ SELECT id FROM prompts WHERE finished_at IS NOT NULL AND state = ANY($3::text[])
 ORDER BY finished_at DESC, id DESC LIMIT $1 OFFSET $2;
 
 -- name: prompts
--- With their events, once they have finished, column by column.
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids,
-    sequences, times, remaining, bodies
+    priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids
 FROM unnest($1::bigint[]) WITH ORDINALITY AS page (id, place) JOIN prompts USING (id) JOIN payloads USING (id)
-LEFT JOIN LATERAL (
-    SELECT array_agg(sequence ORDER BY sequence) AS sequences, array_agg(happened_at ORDER BY sequence) AS times,
-        array_agg(queue_remaining ORDER BY sequence) AS remaining, array_agg(body ORDER BY sequence) AS bodies
-    FROM events WHERE events.prompt = prompts.id AND prompts.finished_at IS NOT NULL
-) AS happened ON true
 ORDER BY place;
 
 -- name: prompts_alone
 -- The same without what was submitted.
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, reused_from, ''::bytea, ''::bytea, '[]', sequences, times, remaining, bodies
-FROM unnest($1::bigint[]) WITH ORDINALITY AS page (id, place) JOIN prompts USING (id)
-LEFT JOIN LATERAL (
-    SELECT array_agg(sequence ORDER BY sequence) AS sequences, array_agg(happened_at ORDER BY sequence) AS times,
-        array_agg(queue_remaining ORDER BY sequence) AS remaining, array_agg(body ORDER BY sequence) AS bodies
-    FROM events WHERE events.prompt = prompts.id AND prompts.finished_at IS NOT NULL
-) AS happened ON true
-ORDER BY place;
+    priority, run_timeout, total_timeout, reused_from, ''::bytea, ''::bytea, '[]'
+FROM unnest($1::bigint[]) WITH ORDINALITY AS page (id, place) JOIN prompts USING (id) ORDER BY place;
+
+-- name: events_of
+SELECT prompt, sequence, happened_at, queue_remaining, body
+FROM unnest($1::bigint[]) AS page (id) JOIN events ON events.prompt = page.id ORDER BY prompt, sequence;
 
 -- name: row_of
 SELECT id FROM prompts WHERE prompt_id = $1;

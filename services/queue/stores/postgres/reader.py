@@ -14,9 +14,6 @@ from services.queue.stores.postgres.keys import receipts_of_keys
 from services.queue.stores.postgres.searches import found
 from services.queue.stores.postgres.sql import SQL
 
-#: The columns of a prompt's events in a row of `prompts`, each an array.
-_EVENTS = 4
-
 
 class Reader:
     """Reads what `QueueStore` answers."""
@@ -128,10 +125,10 @@ async def _fetch(connection: Connection, query: str, *parameters: object) -> Seq
 
 async def read_prompts(connection: Connection, ids: Sequence[int], query: str = "prompts") -> list[Prompt]:
     """The prompts of rows, in their order; with their events when they have finished."""
-    return [
-        rows.prompt_of(row[:-_EVENTS], list(zip(*row[-_EVENTS:], strict=True)) if row[-1] else [])
-        for row in await _fetch(connection, query, ids)
-    ]
+    table = await _fetch(connection, query, ids)
+    finished = rows.finished_of(ids, table)
+    events = await _fetch(connection, "events_of", finished) if finished else []
+    return rows.prompts_of(ids, table, events)
 
 
 def _news(found: Sequence[rows.Row]) -> dict[str, Batch]:

@@ -11,7 +11,7 @@ from services.database.queries import read_queries
 from services.database.sqlite import Reader, Writer
 from services.queue.stores.delivery_rows import delivery_columns, delivery_of
 from services.queue.stores.rows import Row, names_of
-from services.queue.stores.sqlite.reader import read_prompt
+from services.queue.stores.sqlite.reader import read_prompts
 from services.queue.webhooks.outbox import Outbox
 from services.queue.webhooks.payload import deliveries_of
 from services.queue.webhooks.records import Deliveries, Delivery, DeliverySearch, DeliveryState, Settlement
@@ -84,7 +84,7 @@ def keep_deliveries(connection: sqlite3.Connection, row_id: int) -> bool:
     urls = names_of(column)
     if not urls:
         return False
-    deliveries = deliveries_of(read_prompt(connection, row_id), urls)
+    deliveries = deliveries_of(read_prompts(connection, [row_id])[0], urls)
     connection.executemany(_SQL["add"], map(delivery_columns, deliveries))
     return True
 

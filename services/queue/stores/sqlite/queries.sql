@@ -166,19 +166,23 @@ SELECT id FROM prompts INDEXED BY prompts_finished
 WHERE finished_at IS NOT NULL AND state IN (SELECT value FROM json_each(?))
 ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
 
--- name: prompt
+-- name: prompts
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
     priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids
-FROM prompts JOIN payloads USING (id) WHERE id = ?;
+FROM json_each(?) AS page CROSS JOIN prompts ON prompts.id = page.value JOIN payloads USING (id);
 
--- name: prompt_alone
+-- name: prompts_alone
 -- The same without what was submitted.
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
     priority, run_timeout, total_timeout, reused_from, x'', x'', '[]'
-FROM prompts WHERE id = ?;
+FROM json_each(?) AS page CROSS JOIN prompts ON prompts.id = page.value ORDER BY page.key;
 
--- name: key
-SELECT prompt_id, finished_at FROM prompts WHERE id = ?;
+-- name: events_of
+SELECT prompt, sequence, happened_at, queue_remaining, body
+FROM json_each(?) AS page CROSS JOIN events ON events.prompt = page.value ORDER BY page.key, sequence;
+
+-- name: keys
+SELECT prompt_id, finished_at FROM json_each(?) AS page CROSS JOIN prompts ON prompts.id = page.value ORDER BY page.key;
 
 -- name: count_of_workflow
 SELECT count(*) FROM prompts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -28,7 +28,7 @@ class PromptReader(Reader):
 
         def read(connection: sqlite3.Connection) -> Prompt | None:
             row = connection.execute(SQL["row_of"], (prompt_id,)).fetchone()
-            return read_prompt(connection, row[0]) if row else None
+            return read_prompts(connection, row)[0] if row else None
 
         return await self.run(read)
 
@@ -37,7 +37,7 @@ class PromptReader(Reader):
 
         def read(connection: sqlite3.Connection) -> Page:
             ids, total = _page(connection, states, limit, offset, from_end)
-            return [read_prompt(connection, row_id) for row_id in ids], total
+            return read_prompts(connection, ids), total
 
         return await self.run(read)
 
@@ -46,7 +46,7 @@ class PromptReader(Reader):
 
         def read(connection: sqlite3.Connection) -> Keys:
             ids, _ = _page(connection, states, limit, offset, from_end)
-            return [PromptKey(*connection.execute(SQL["key"], (row_id,)).fetchone()) for row_id in ids]
+            return [PromptKey(*row) for row in connection.execute(SQL["keys"], (_list(ids),))]
 
         return await self.run(read)
 
@@ -55,7 +55,7 @@ class PromptReader(Reader):
 
         def read(connection: sqlite3.Connection) -> Page:
             ids, total = found(connection, search)
-            return [read_prompt(connection, row_id, "prompt_alone") for row_id in ids], total
+            return read_prompts(connection, ids, "prompts_alone"), total
 
         return await self.run(read)
 
@@ -77,8 +77,8 @@ class PromptReader(Reader):
 
     async def requirements(self, placements: Collection[int]) -> Requirements:
         """See `QueueStore.requirements`."""
-        wanted = msgspec.json.encode(list(placements)).decode()
-        found = await self.run(lambda connection: connection.execute(SQL["requirements"], (wanted,)).fetchall())
+        wanted = (_list(placements),)
+        found = await self.run(lambda connection: connection.execute(SQL["requirements"], wanted).fetchall())
         return [rows.requirement_of(body) for (body,) in found]
 
     async def limited(self) -> Lives:
@@ -112,12 +112,17 @@ def _counts(connection: sqlite3.Connection) -> dict[PromptState, int]:
     return {PromptState(state): prompts for state, prompts in connection.execute(SQL["tallies"])}
 
 
-def read_prompt(connection: sqlite3.Connection, row_id: int, query: str = "prompt") -> Prompt:
-    """The prompt of a row; with its events when it has finished."""
-    row = connection.execute(SQL[query], (row_id,)).fetchone()
-    finished = PromptState(row[1]).is_terminal
-    events = connection.execute(SQL["events"], (row_id, 0)).fetchall() if finished else []
-    return rows.prompt_of(row, events)
+def read_prompts(connection: sqlite3.Connection, ids: Sequence[int], query: str = "prompts") -> list[Prompt]:
+    """The prompts of rows, in their order; with their events when they have finished."""
+    table = connection.execute(SQL[query], (_list(ids),)).fetchall()
+    finished = rows.finished_of(ids, table)
+    events = connection.execute(SQL["events_of"], (_list(finished),)).fetchall() if finished else []
+    return rows.prompts_of(ids, table, events)
+
+
+def _list(values: Iterable[object]) -> str:
+    """As `json_each` takes it."""
+    return msgspec.json.encode(list(values)).decode()
 
 
 def _page(
@@ -132,7 +137,7 @@ def _stretch(connection: sqlite3.Connection, stretch: Stretch) -> list[int]:
     length = stretch.end - stretch.begin
     if stretch.state is not None:
         return _ids(connection, f"page_{stretch.state.value}", (length, stretch.begin))
-    names = msgspec.json.encode([state.value for state in stretch.states]).decode()
+    names = _list(state.value for state in stretch.states)
     if stretch.is_nearer_to_the_end:
         return _ids(connection, "page_finished_backwards", (names, length, stretch.size - stretch.end))[::-1]
     return _ids(connection, "page_finished", (names, length, stretch.begin))
