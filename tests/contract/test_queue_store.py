@@ -166,6 +166,23 @@ async def test_only_finished_prompts_are_forgotten_and_nothing_of_them_stays(sto
     assert await store.get("r") is not None
 
 
+async def test_prompts_are_read_with_what_is_theirs_when_others_before_them_are_gone(store: QueueStore) -> None:
+    for prompt_id in ("p", "q", "r", "s"):
+        await store.add(msgspec.structs.replace(new(prompt_id), graph_json=prompt_id.encode()))
+        await store.apply(prompt_id, assign)
+        await store.apply(prompt_id, record(ExecutionSucceeded()))
+    await store.forget(["p", "r"])
+    for limit, from_end, expected in ((0, False, ["q", "s"]), (1, False, ["q"]), (1, True, ["s"])):
+        page, total = await store.list([PromptState.SUCCEEDED], limit=limit, offset=0, from_end=from_end)
+        assert ([prompt.prompt_id for prompt in page], total) == (expected, 2)
+        assert [prompt.graph_json.decode() for prompt in page] == expected
+        assert {event.prompt_id for prompt in page for event in prompt.events} == set(expected)
+        assert all(len(prompt.events) == 3 for prompt in page)
+    finished = [state for state in PromptState if state.is_terminal]
+    everything, _ = await store.list(finished, limit=0, offset=0, from_end=False)
+    assert [prompt.prompt_id for prompt in everything] == ["q", "s"]
+
+
 async def test_the_counter_counts_from_zero(store: QueueStore) -> None:
     assert [await store.next_number() for _ in range(3)] == [0, 1, 2]
 

@@ -46,7 +46,11 @@ async def connect(address: Address, *, command_timeout: float | None = COMMAND_T
             statement_cache_size=address.statement_cache_size,
             server_settings={"application_name": "silverprint"},
         )
-        await connection.execute(_PLANNING)
+        try:
+            await connection.execute(_PLANNING)
+        except BaseException:
+            connection.terminate()
+            raise
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise refusal(address, error) from error
     return connection

@@ -16,7 +16,7 @@ CHECKED_BYTES = 64 << 20
 #: Pages that a connection keeps in memory, in KiB.
 CACHE_KIB = 8192
 
-#: Pages of the write-ahead log at which it is copied into the file; those that change all the time are copied less often.
+#: Pages of the write-ahead log at which it is copied into the file: the more, the less often those that always change.
 CHECKPOINT_PAGES = 4000
 
 #: Bytes to which the write-ahead log is cut back after it grew.

@@ -27,6 +27,11 @@ class Stretch(NamedTuple):
         return next((state for state in _OPEN if state in self.states), None)
 
     @property
+    def is_of_all_finished(self) -> bool:
+        """Whether nobody who has finished is left out."""
+        return self.states == _FINISHED
+
+    @property
     def is_nearer_to_the_end(self) -> bool:
         """Whether they are sooner found from the end of the order."""
         return self.begin > self.size - self.end

@@ -275,6 +275,12 @@ ORDER BY finished_at, id LIMIT $1 OFFSET $2;
 SELECT id FROM prompts WHERE finished_at IS NOT NULL AND state = ANY($3::text[])
 ORDER BY finished_at DESC, id DESC LIMIT $1 OFFSET $2;
 
+-- name: page_all_finished
+SELECT id FROM prompts WHERE finished_at IS NOT NULL ORDER BY finished_at, id LIMIT $1 OFFSET $2;
+
+-- name: page_all_finished_backwards
+SELECT id FROM prompts WHERE finished_at IS NOT NULL ORDER BY finished_at DESC, id DESC LIMIT $1 OFFSET $2;
+
 -- name: prompts
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
     priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids

@@ -157,10 +157,11 @@ async def _stretch(connection: Connection, stretch: Stretch) -> list[int]:
     length = stretch.end - stretch.begin
     if stretch.state is not None:
         return await _ids(connection, f"page_{stretch.state.value}", length, stretch.begin)
-    names = [state.value for state in stretch.states]
+    names = [] if stretch.is_of_all_finished else [[state.value for state in stretch.states]]
+    query = "page_all_finished" if stretch.is_of_all_finished else "page_finished"
     if stretch.is_nearer_to_the_end:
-        return (await _ids(connection, "page_finished_backwards", length, stretch.size - stretch.end, names))[::-1]
-    return await _ids(connection, "page_finished", length, stretch.begin, names)
+        return (await _ids(connection, f"{query}_backwards", length, stretch.size - stretch.end, *names))[::-1]
+    return await _ids(connection, query, length, stretch.begin, *names)
 
 
 async def _ids(connection: Connection, query: str, *parameters: object) -> list[int]:

@@ -166,10 +166,20 @@ SELECT id FROM prompts INDEXED BY prompts_finished
 WHERE finished_at IS NOT NULL AND state IN (SELECT value FROM json_each(?))
 ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
 
+-- name: page_all_finished
+-- Without a look at the state of those that are left out before the page.
+SELECT id FROM prompts INDEXED BY prompts_finished
+WHERE finished_at IS NOT NULL ORDER BY finished_at, id LIMIT ? OFFSET ?;
+
+-- name: page_all_finished_backwards
+SELECT id FROM prompts INDEXED BY prompts_finished
+WHERE finished_at IS NOT NULL ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
+
 -- name: prompts
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
     priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids
-FROM json_each(?) AS page CROSS JOIN prompts ON prompts.id = page.value JOIN payloads USING (id);
+-- The loops are nested as they are written, so the rows come in the order of the list; which has a column `id`, too.
+FROM json_each(?) AS page CROSS JOIN prompts ON prompts.id = page.value CROSS JOIN payloads ON payloads.id = prompts.id;
 
 -- name: prompts_alone
 -- The same without what was submitted.

@@ -137,10 +137,11 @@ def _stretch(connection: sqlite3.Connection, stretch: Stretch) -> list[int]:
     length = stretch.end - stretch.begin
     if stretch.state is not None:
         return _ids(connection, f"page_{stretch.state.value}", (length, stretch.begin))
-    names = _list(state.value for state in stretch.states)
+    names = () if stretch.is_of_all_finished else (_list(state.value for state in stretch.states),)
+    query = "page_all_finished" if stretch.is_of_all_finished else "page_finished"
     if stretch.is_nearer_to_the_end:
-        return _ids(connection, "page_finished_backwards", (names, length, stretch.size - stretch.end))[::-1]
-    return _ids(connection, "page_finished", (names, length, stretch.begin))
+        return _ids(connection, f"{query}_backwards", (*names, length, stretch.size - stretch.end))[::-1]
+    return _ids(connection, query, (*names, length, stretch.begin))
 
 
 def _ids(connection: sqlite3.Connection, name: str, parameters: rows.Row) -> list[int]:
