@@ -10,7 +10,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from services.command.process import PARENT_VARIABLE
+from services.logs import is_json
 
 #: Seconds before the first restart; doubled for each further one, up to the longest.
 FIRST_BACKOFF = 0.2
@@ -110,8 +113,17 @@ class Child:
 
     def _say(self, line: str) -> None:
         reset = "\x1b[0m" if self.colour else ""
-        sys.stderr.write(f"{self.colour}{self.name:<8}{reset} | {line}\n")
+        sys.stderr.write(
+            f"{_as_json(self.name, line)}\n" if is_json() else f"{self.colour}{self.name:<8}{reset} | {line}\n"
+        )
         sys.stderr.flush()
+
+
+def _as_json(service: str, line: str) -> str:
+    """A line for programs: what a service wrote as JSON as it is, what nodes and libraries printed as a message."""
+    if line.startswith('{"time":'):
+        return line
+    return msgspec.json.encode({"service": service, "message": line}).decode()
 
 
 def _described(code: int) -> str:

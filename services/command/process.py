@@ -39,7 +39,7 @@ def run_service(name: str, run: Run, settings: Any) -> int:
     Raises:
         ServiceError: the service could not start.
     """
-    configure_logging(os.environ.get("SILVERPRINT_LOG_LEVEL", "INFO"))
+    configure_logging(name)
     die_with_parent()
     keep_freed_memory()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -281,7 +281,7 @@ def models_elsewhere(configuration: ipc.Configure, files: RemoteFiles) -> Remote
 
 def start_logging() -> None:
     """Log to the standard error, as the environment says."""
-    configure_logging(os.environ.get("SILVERPRINT_LOG_LEVEL", "INFO"))
+    configure_logging("worker")
 
 
 def die_with_agent() -> None:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from services.errors import InvalidArgument, NotFound
 from services.graph.errors import PromptRejected
+from services.queue import journal
 from services.queue.catalogue import FIRST_CATALOGUE_TIMEOUT, CatalogueKeeper
 from services.queue.clock import Clock, SystemClock
 from services.queue.events import EventHub
@@ -375,6 +376,7 @@ class Queue:
         self._scheduler.see(step)
         self._webhooks.see(step)
         self._metrics.see(step)
+        journal.enter(step)
 
     def _previews_demanded(self, prompt_id: str | None) -> None:
         running = self._leases.all() if prompt_id is None else [self._leases.of_prompt(prompt_id)]

@@ -27,8 +27,8 @@ LONGEST_PAUSE = 2.0
 #: Seconds that previews go on after the last socket has closed; it may be back at once.
 PREVIEW_LINGER = 10.0
 
-#: Finished prompts to look through for what was missed, at first and at most (a hub remembers no more), and how old they
-#: may be, in seconds, when the gateway starts.
+#: Finished prompts to look through for what was missed, at first and at most (a hub remembers no more), and how old
+#: they may be, in seconds, when the gateway starts.
 MISSED_LIMIT = 256
 MISSED_MOST = MAX_RUNS
 MISSED_AGE = 60.0
