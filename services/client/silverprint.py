@@ -40,12 +40,19 @@ class Silverprint:
     def __init__(
         self, queue: str = "127.0.0.1:8190", files: str = "127.0.0.1:8191", *, patience: float = PATIENCE
     ) -> None:
-        """The services' addresses, "host:port"; `patience` is in seconds, for a queue that is away."""
+        """Where the services are.
+
+        Args:
+            queue: "host:port", or several with commas between, replicas of one queue.
+            files: "host:port".
+            patience: seconds for which a queue may be away.
+        """
         self.queue = QueueClient(queue)
         self.files = FileClient(files)
         self._patience = patience
 
     async def __aenter__(self) -> Self:
+        await self.queue.__aenter__()
         return self
 
     async def __aexit__(

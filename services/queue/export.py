@@ -62,6 +62,8 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "started_at": moment(attempt.started_at),
         "ended_at": moment(attempt.ended_at),
         "outcome": attempt.outcome,
+        "worker_lost": attempt.worker_lost,
+        "device": attempt.device or (attempt.record.device if attempt.record else None),
         "ran_on": _ran_on(attempt.record) if attempt.record else None,
     }
 
@@ -78,7 +80,6 @@ def _ran_on(record: RunRecord) -> dict[str, Any]:
         for model in record.models
     )
     return {
-        "device": record.device,
         "silverprint": record.version,
         "python": record.python_version,
         "torch": record.torch_version,

@@ -21,7 +21,9 @@ from services.queue.leases import Leases
 from services.queue.life import Step
 from services.queue.log_keeping import LogKeeper
 from services.queue.metrics.collector import Reading
+from services.queue.metrics.history import HistoryMetrics
 from services.queue.metrics.lives import LifeMetrics
+from services.queue.metrics.webhooks import WebhookMetrics
 from services.queue.neighbours import Neighbours
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import HttpRequest, HttpResponsePart
@@ -83,7 +85,8 @@ class Queue:
     ) -> None:
         self._store = store
         self._clock = clock or SystemClock()
-        self._metrics = LifeMetrics(registry or CollectorRegistry())
+        registry = registry or CollectorRegistry()
+        self._metrics = LifeMetrics(registry)
         self._leases = Leases(self._clock, lease_seconds)
         self._fleet = Fleet(self._leases, self._clock)
         self._expiry = Expiry(store, self._leases, self._clock, self._metrics, max_attempts)
@@ -93,8 +96,8 @@ class Queue:
         self._placements = Placements(store, self._catalogue)
         self._scheduler = Scheduler(store, self._fleet, self._leases, self._placements, self._hub, self._clock)
         self._questions = Questions(self._fleet, self._catalogue, answer_timeout)
-        self._retention = Retention(store, self._clock, history or Limits())
-        self._webhooks = Webhooks(store.outbox, self._clock, webhooks or WebhookRules())
+        self._retention = Retention(store, self._clock, history or Limits(), HistoryMetrics(registry))
+        self._webhooks = Webhooks(store.outbox, self._clock, webhooks or WebhookRules(), WebhookMetrics(registry))
         self._submissions = Submissions(
             store=store,
             catalogue=self._catalogue,

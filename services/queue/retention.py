@@ -9,6 +9,7 @@ import msgspec
 
 from services.errors import ServiceError
 from services.queue.clock import Clock
+from services.queue.metrics.history import HistoryMetrics
 from services.queue.records import Forgotten, PromptIds
 from services.queue.stores.base import QueueStore
 
@@ -45,10 +46,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Retention:
     """Forgets finished prompts that are more, or older, than is wanted."""
 
-    def __init__(self, store: QueueStore, clock: Clock, limits: Limits) -> None:
+    def __init__(self, store: QueueStore, clock: Clock, limits: Limits, metrics: HistoryMetrics) -> None:
         self._store = store
         self._clock = clock
         self._limits = limits
+        self._metrics = metrics
         self._forgetting: set[asyncio.Task[Forgotten]] = set()
 
     async def run(self) -> None:
@@ -57,6 +59,7 @@ class Retention:
             try:
                 swept = await self.sweep()
                 if swept:
+                    self._metrics.swept(swept)
                     log.info("forgot %d finished prompts that were beyond the limits", swept)
             except ServiceError as error:
                 log.error("the history cannot be swept: %s", error)

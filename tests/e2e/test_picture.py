@@ -223,8 +223,9 @@ def test_the_client_example_saves_the_picture_and_the_job_is_exported(stack: Sta
     assert document["graph"] == json.loads(EXAMPLE.read_bytes())
     (output,) = document["outputs"]
     assert (output["filename"], output["blake3"]) == (path.name, blake3(path.read_bytes()).hexdigest())
-    ran_on = document["attempts"][-1]["ran_on"]
-    assert ran_on["device"] and ran_on["torch"]
+    attempt = document["attempts"][-1]
+    ran_on = attempt["ran_on"]
+    assert attempt["device"] and ran_on["torch"]
     assert [model["folder"] for model in ran_on["models"]] == ["checkpoints"]
 
 

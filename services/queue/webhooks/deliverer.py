@@ -7,6 +7,7 @@ import logging
 
 from services.errors import ServiceError
 from services.queue.clock import Clock
+from services.queue.metrics.webhooks import WebhookMetrics
 from services.queue.webhooks.outbox import Outbox
 from services.queue.webhooks.records import Delivery, DeliveryState, Settlement
 from services.queue.webhooks.schedule import delay_after
@@ -30,10 +31,11 @@ STOP_GRACE = 1.0
 class Deliverer:
     """Between `start` and `stop`, makes attempts; `wake` tells it that something new is due."""
 
-    def __init__(self, outbox: Outbox, sender: Sender, clock: Clock) -> None:
+    def __init__(self, outbox: Outbox, sender: Sender, clock: Clock, metrics: WebhookMetrics) -> None:
         self._outbox = outbox
         self._sender = sender
         self._clock = clock
+        self._metrics = metrics
         self._awake = asyncio.Event()
         self._attempts: set[asyncio.Task[None]] = set()
         self._running: asyncio.Task[None] | None = None
@@ -107,7 +109,8 @@ class Deliverer:
             settlement = Settlement(state=DeliveryState.DELIVERED, settled_at=self._clock.now())
         except DeliveryFailed as failure:
             settlement = self._failed(delivery, failure)
-        await self._outbox.settle(delivery.delivery_id, delivery.attempts, settlement)
+        if await self._outbox.settle(delivery.delivery_id, delivery.attempts, settlement):
+            self._metrics.attempted(settlement.state)
 
     def _failed(self, delivery: Delivery, failure: DeliveryFailed) -> Settlement:
         now = self._clock.now()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 
 import httpx
 
@@ -37,10 +36,12 @@ class Sender:
         self._signer = signer
         self._targets = targets
         self._timeout = timeout
+        self._client: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
     async def send(self, delivery: Delivery, now: float) -> None:
         """Have the receiver take it.
@@ -48,9 +49,10 @@ class Sender:
         Raises:
             DeliveryFailed: it did not.
         """
+        client = await self._opened()
         try:
             async with asyncio.timeout(self._timeout):
-                status = await self._post(delivery, now)
+                status = await self._post(client, delivery, now)
         except TimeoutError:
             raise DeliveryFailed(f"no answer within {self._timeout:g} seconds") from None
         except (InvalidArgument, httpx.InvalidURL) as error:
@@ -63,19 +65,19 @@ class Sender:
             hint = ", redirections are not followed" if 300 <= status < 400 else ""
             raise DeliveryFailed(f"the receiver answered {status}{hint}")
 
-    async def _post(self, delivery: Delivery, now: float) -> int:
+    async def _post(self, client: httpx.AsyncClient, delivery: Delivery, now: float) -> int:
         """The status of the answer of the first address that can be reached."""
         addresses = await self._targets.addresses(delivery.url)
         for address in addresses[:-1]:
             try:
-                return await self._post_to(address, delivery, now)
+                return await self._post_to(client, address, delivery, now)
             except httpx.ConnectError:
                 continue
-        return await self._post_to(addresses[-1], delivery, now)
+        return await self._post_to(client, addresses[-1], delivery, now)
 
-    async def _post_to(self, address: str, delivery: Delivery, now: float) -> int:
+    async def _post_to(self, client: httpx.AsyncClient, address: str, delivery: Delivery, now: float) -> int:
         url = httpx.URL(delivery.url)
-        request = self._client.build_request(
+        request = client.build_request(
             "POST",
             url.copy_with(host=address),
             content=delivery.payload,
@@ -88,17 +90,19 @@ class Sender:
             # The certificate has to be that of the name, although the connection is made to the address.
             extensions={"sni_hostname": host_of(url)},
         )
-        response = await self._client.send(request, stream=True)
+        response = await client.send(request, stream=True)
         await response.aclose()
         return response.status_code
 
-    @functools.cached_property
-    def _client(self) -> httpx.AsyncClient:
+    async def _opened(self) -> httpx.AsyncClient:
         """No connection is used twice: one that was made for a name must not serve another at the same address."""
-        return httpx.AsyncClient(
-            verify=httpx.create_ssl_context(),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=self._timeout,
-            limits=httpx.Limits(max_keepalive_connections=0),
-        )
+        if self._client is None:
+            context = await asyncio.to_thread(httpx.create_ssl_context)  # reads hundreds of certificates
+            self._client = self._client or httpx.AsyncClient(
+                verify=context,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=self._timeout,
+                limits=httpx.Limits(max_keepalive_connections=0),
+            )
+        return self._client

@@ -7,6 +7,7 @@ import msgspec
 from services.errors import FailedPrecondition, InvalidArgument, NotFound
 from services.queue.clock import Clock
 from services.queue.life import Step
+from services.queue.metrics.webhooks import WebhookMetrics
 from services.queue.webhooks.deliverer import Deliverer
 from services.queue.webhooks.outbox import Outbox
 from services.queue.webhooks.records import Deliveries, Delivery, DeliverySearch
@@ -55,12 +56,12 @@ class WebhookRules:
 class Webhooks:
     """What `Queue` offers of webhooks. Without a secret nothing is sent: what is in the outbox waits for one."""
 
-    def __init__(self, outbox: Outbox, clock: Clock, rules: WebhookRules) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock, rules: WebhookRules, metrics: WebhookMetrics) -> None:
         self._outbox = outbox
         self._clock = clock
         self.rules = rules
         sender = Sender(rules.signer, rules.targets) if rules.signer else None
-        self._deliverer = Deliverer(outbox, sender, clock) if sender else None
+        self._deliverer = Deliverer(outbox, sender, clock, metrics) if sender else None
 
     def start(self) -> None:
         """Begin to send."""

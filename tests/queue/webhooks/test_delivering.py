@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from services.errors import FailedPrecondition, InvalidArgument, NotFound
 from services.graph.events import ExecutionFailed, ExecutionStarted
@@ -34,8 +35,13 @@ RULES = WebhookRules(Signer([SECRET]), allow_private=True)
 
 
 @asynccontextmanager
-async def running(store: QueueStore, clock: ManualClock, rules: WebhookRules = RULES) -> AsyncIterator[Queue]:
-    queue = Queue(store, clock=clock, webhooks=rules)
+async def running(
+    store: QueueStore,
+    clock: ManualClock,
+    rules: WebhookRules = RULES,
+    registry: CollectorRegistry | None = None,
+) -> AsyncIterator[Queue]:
+    queue = Queue(store, clock=clock, webhooks=rules, registry=registry)
     await queue.start()
     try:
         yield queue
@@ -138,8 +144,11 @@ async def test_a_receiver_that_fails_is_asked_again_later_and_later(clock: Manua
 
 
 async def test_what_is_given_up_is_listed_and_sent_again_on_demand(clock: ManualClock) -> None:
-    store = MemoryStore()
-    async with receiver(410) as there, running(store, clock) as queue, FakeExecutor(queue) as executor:
+    registry = CollectorRegistry()
+    async with AsyncExitStack() as stack:
+        there = await stack.enter_async_context(receiver(410))
+        queue = await stack.enter_async_context(running(MemoryStore(), clock, registry=registry))
+        executor = await stack.enter_async_context(FakeExecutor(queue))
         prompt_id = await run_one(queue, executor, submission(webhook_url=there.url))
         first = await there.next()
         await only(queue, DeliveryState.DEAD)
@@ -151,6 +160,9 @@ async def test_what_is_given_up_is_listed_and_sent_again_on_demand(clock: Manual
         await only(queue, DeliveryState.DELIVERED)
         with pytest.raises(NotFound, match="there is no delivery nothing"):
             await queue.redeliver_webhook("nothing")
+    name = "silverprint_queue_webhook_attempts_total"
+    counted = [registry.get_sample_value(name, {"outcome": outcome}) for outcome in ("delivered", "failed", "dead")]
+    assert counted == [1, 0, 1]
 
 
 async def test_after_the_last_attempt_it_is_given_up(clock: ManualClock) -> None:
