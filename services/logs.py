@@ -1,7 +1,7 @@
 """Logging for every process: one line per record, to standard error, for people or for programs.
 
-What a line is about goes with it as `extra=about(prompt_id=…, attempt=…)`: fields of the JSON, and `name=value` at the end
-of the line that people read.
+What a line is about goes with it, `extra=about(prompt_id=prompt_id)`: as fields of the JSON, and as `name=value` at the
+end of the line that people read.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ def enter(step: Step) -> None:
             case Assigned(executor_id, attempt):
                 log.info("begun", extra=about(prompt_id=life.prompt_id, attempt=attempt, executor=executor_id))
             case Requeued(reason):
-                attempt, executor_id = len(life.attempts), life.executor_id
-                extra = about(prompt_id=life.prompt_id, attempt=attempt, executor=executor_id, reason=reason)
-                log.warning("waits again", extra=extra)
+                lost = about(
+                    prompt_id=life.prompt_id, attempt=len(life.attempts), executor=life.executor_id, reason=reason
+                )
+                log.warning("waits again", extra=lost)
     if step.before is not life.state and life.state.is_terminal:
         level = logging.WARNING if life.state is PromptState.FAILED else logging.INFO
         began, ended = life.started_at, life.finished_at
