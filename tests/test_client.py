@@ -95,3 +95,9 @@ async def test_a_queue_that_stays_away_is_told(here: Installation) -> None:
         await here.queue.close()
         with pytest.raises(Unavailable):
             await here.client.result(prompt_id)
+
+
+def test_the_documented_example_is_the_one_that_is_run() -> None:
+    docs = Path(__file__).resolve().parents[1] / "docs"
+    _, _, example = (docs / "examples" / "pictures.py").read_text().partition("import asyncio\n")
+    assert example in (docs / "grpc.md").read_text()
