@@ -12,7 +12,7 @@ from services.queue.webhooks.records import DeliverySearch, DeliveryState
 from services.queue.webhooks.signature import VARIABLE
 from tests.queue.executor import FakeExecutor
 from tests.queue.nodes import submission
-from tests.queue.test_service import service
+from tests.queue.processes import service
 from tests.queue.watching import eventually
 from tests.queue.webhooks.receiver import SECRET_TEXT, receiver
 
