@@ -22,9 +22,18 @@ class Backlog:
         #: counts up with every change
         self.version = 0
 
-    def placements(self) -> Collection[int]:
-        """What the waiting ones need, see `services.graph.requirements.Requirement.placement`."""
-        return self._waiting.keys()
+    def placements(self, without: Collection[str] = ()) -> Collection[int]:
+        """What the waiting ones need, see `services.graph.requirements.Requirement.placement`.
+
+        `without` has users whose prompts do not count.
+        """
+        if not without:
+            return self._waiting.keys()
+        return [placement for placement, users in self._waiting.items() if any(user not in without for user in users)]
+
+    def users(self) -> Collection[str]:
+        """Who has any."""
+        return self._users.keys()
 
     def of_user(self, user_id: str) -> int:
         """How many a user has."""
@@ -44,11 +53,12 @@ class Backlog:
         for counted in waiting:
             self._add(counted.placement, counted.user_id, counted.prompts)
 
-    def drop(self, placements: Iterable[int]) -> None:
-        """Take note that nothing waits that needs these."""
+    def drop(self, placements: Iterable[int], users: Collection[str] | None) -> None:
+        """Take note that nothing waits that needs these, of these users (None for all)."""
         for placement in placements:
             for user_id, prompts in list(self._waiting.get(placement, {}).items()):
-                self._add(placement, user_id, -prompts)
+                if users is None or user_id in users:
+                    self._add(placement, user_id, -prompts)
 
     def _add(self, placement: int, user_id: str, prompts: int) -> None:
         users = self._waiting.setdefault(placement, Counter())

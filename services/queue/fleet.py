@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from services.errors import Aborted, ServiceError, Unavailable
+from services.errors import Aborted, NotFound, ServiceError, Unavailable
 from services.queue.clock import Clock
 from services.queue.leases import Leases
+from services.queue.life import Life
 from services.queue.packs import PackReport
 from services.queue.records import Assignment, Device, Executor, HostInfo
 from services.queue.work import Drain, Drained, Heartbeat, Hello, PreviewDemand, QueueMessage
@@ -195,6 +196,29 @@ class Fleet:
         """Note that a session is given a prompt."""
         self._served += 1
         session.last_served = self._served
+
+    def send_to_all(self, message: QueueMessage) -> list[str]:
+        """Send a message to every executor; their ids."""
+        for session in self.sessions():
+            session.send(message)
+        return list(self._sessions)
+
+    def tell_demand(self, life: Life, *, wanted: bool) -> None:
+        """Tell the executor of a running prompt whether anybody wants to be shown previews of it."""
+        session = self.get(life.executor_id)
+        if session is not None and not session.is_standby and life.lease is not None:
+            session.send(PreviewDemand(life.lease, wanted))
+
+    def drain(self, executor_id: str, *, undo: bool) -> None:
+        """Have an executor take no more prompts, or some again.
+
+        Raises:
+            NotFound: no executor with this id is connected.
+        """
+        session = self.get(executor_id)
+        if session is None:
+            raise NotFound(f"no executor {executor_id} is connected")
+        session.drain(undo=undo)
 
     def executors(self) -> list[Executor]:
         """Everybody who is here."""

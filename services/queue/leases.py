@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
@@ -43,6 +44,8 @@ class Leases:
         self._clock = clock
         self._running: dict[str, tuple[Life, float]] = {}
         self._by_executor: dict[str, set[str]] = {}
+        #: how many prompts each user has running
+        self.by_user: Counter[str] = Counter()
         self._any = asyncio.Event()
         #: prompts of which a step was seen since a reading began; None while there is none
         self._seen: set[str] | None = None
@@ -129,6 +132,7 @@ class Leases:
             self._drop(life.prompt_id)
             self._running[life.prompt_id] = (life, self._deadline())
             self._by_executor.setdefault(life.executor_id or "", set()).add(life.prompt_id)
+            self.by_user[life.user_id] += 1
             self._any.set()
 
     def _postpone(self, life: Life) -> None:
@@ -143,6 +147,10 @@ class Leases:
         known = self._running.pop(prompt_id, None)
         if known is None:
             return
+        user_id = known[0].user_id
+        self.by_user[user_id] -= 1
+        if not self.by_user[user_id]:
+            del self.by_user[user_id]
         executor_id = known[0].executor_id or ""
         held = self._by_executor[executor_id]
         held.discard(prompt_id)

@@ -8,9 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 
 from prometheus_client import CollectorRegistry
 
-from services.errors import InvalidArgument, NotFound
+from services.errors import NotFound
 from services.graph.errors import PromptRejected
 from services.queue import journal
+from services.queue.admission import Admission
 from services.queue.catalogue import FIRST_CATALOGUE_TIMEOUT, CatalogueKeeper
 from services.queue.clock import Clock, SystemClock
 from services.queue.events import EventHub
@@ -25,10 +26,13 @@ from services.queue.metrics.history import HistoryMetrics
 from services.queue.metrics.lives import LifeMetrics
 from services.queue.metrics.webhooks import WebhookMetrics
 from services.queue.neighbours import Neighbours
+from services.queue.pace import Pace
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import HttpRequest, HttpResponsePart
+from services.queue.paging import check_page
 from services.queue.placements import Placements
 from services.queue.questions import ANSWER_TIMEOUT, Questions
+from services.queue.quotas import ANY_NUMBER, QueueLimits, Quotas
 from services.queue.records import (
     Accepted,
     Batch,
@@ -56,7 +60,7 @@ from services.queue.time_limits import ANY_TIME, TimeLimits
 from services.queue.watching import Watching
 from services.queue.webhooks.records import Deliveries, Delivery, DeliverySearch
 from services.queue.webhooks.webhooks import WebhookRules, Webhooks
-from services.queue.work import ExecutorMessage, MemoryRelease, PreviewDemand, QueueMessage
+from services.queue.work import ExecutorMessage, MemoryRelease, QueueMessage
 from services.queue.work_stream import WorkStreams
 
 log = logging.getLogger(__name__)
@@ -77,6 +81,7 @@ class Queue:
         max_worker_losses: int = 0,
         clock: Clock | None = None,
         time_limits: TimeLimits = ANY_TIME,
+        limits: QueueLimits = ANY_NUMBER,
         catalogue_timeout: float = FIRST_CATALOGUE_TIMEOUT,
         answer_timeout: float = ANSWER_TIMEOUT,
         history: Limits | None = None,
@@ -94,7 +99,18 @@ class Queue:
         self._catalogue = CatalogueKeeper(store, catalogue_timeout)
         self._times = TimeKeeper(store, self._fleet, self._hub, self._clock)
         self._placements = Placements(store, self._catalogue)
-        self._scheduler = Scheduler(store, self._fleet, self._leases, self._placements, self._hub, self._clock)
+        #: what users may have
+        self.quotas = Quotas(store, self._clock, limits, lambda: self._scheduler.dispatch())
+        self._scheduler = Scheduler(
+            store=store,
+            fleet=self._fleet,
+            leases=self._leases,
+            placements=self._placements,
+            quotas=self.quotas,
+            hub=self._hub,
+            clock=self._clock,
+        )
+        self._admission = Admission(self._scheduler.backlog, self.quotas, Pace(self._clock))
         self._questions = Questions(self._fleet, self._catalogue, answer_timeout)
         self._retention = Retention(store, self._clock, history or Limits(), HistoryMetrics(registry))
         self._webhooks = Webhooks(store.outbox, self._clock, webhooks or WebhookRules(), WebhookMetrics(registry))
@@ -106,7 +122,9 @@ class Queue:
             placements=self._placements,
             scheduler=self._scheduler,
             clock=self._clock,
-            limits=time_limits,
+            time_limits=time_limits,
+            quotas=self.quotas,
+            admission=self._admission,
             webhooks=self._webhooks.rules,
         )
         self._logs = LogKeeper(self._hub, self._clock)
@@ -142,15 +160,13 @@ class Queue:
         self._store.listen(self._committed)
         for running in await self._store.lives(PromptState.RUNNING):
             self._leases.see(running)
+        await self.quotas.start()
         await self._times.start()
         await self._catalogue.start()
         await self._scheduler.start()
         self._neighbours.start()
         self._webhooks.start()
-        self._chores = [
-            asyncio.create_task(self._expiry.run()),
-            asyncio.create_task(self._retention.run()),
-        ]
+        self._chores = [asyncio.create_task(self._expiry.run()), asyncio.create_task(self._retention.run())]
 
     async def close(self) -> None:
         """End watches and streams; leases go on."""
@@ -159,6 +175,7 @@ class Queue:
         await self._neighbours.stop()
         await self._scheduler.stop()
         await self._times.stop()
+        await self.quotas.stop()
         for chore in self._chores:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
@@ -173,6 +190,7 @@ class Queue:
                 time than is allowed, or the URL of its webhook is not to be called.
             FailedPrecondition: it comes with a webhook, and there is no secret to sign with.
             AlreadyExists: the idempotency key or the prompt id is taken by a submission that differs.
+            ResourceExhausted: too many prompts wait, of the user or in all.
             Unavailable: no executor has told yet which node classes exist, or the queue is shutting down.
         """
         try:
@@ -209,14 +227,14 @@ class Queue:
         Raises:
             InvalidArgument: `limit` or `offset` is negative, or no state is named.
         """
-        _check_page(states, limit, offset)
+        check_page(states, limit, offset)
         return await self._store.list(states, limit=limit, offset=offset, from_end=from_end)
 
     async def keys(
         self, states: Collection[PromptState], *, limit: int, offset: int = 0, from_end: bool = False
     ) -> Keys:
         """The keys of what `list` would answer; raises as it does."""
-        _check_page(states, limit, offset)
+        check_page(states, limit, offset)
         return await self._store.keys(states, limit=limit, offset=offset, from_end=from_end)
 
     async def find(self, search: Search) -> Page:
@@ -225,7 +243,7 @@ class Queue:
         Raises:
             InvalidArgument: `limit` or `offset` is negative, or no state is named.
         """
-        _check_page(search.states, search.limit, search.offset)
+        check_page(search.states, search.limit, search.offset)
         return await self._store.find(search)
 
     async def cancel(self, prompt_ids: Collection[str] | None) -> PromptIds:
@@ -284,10 +302,7 @@ class Queue:
 
     async def release_memory(self, *, results: bool) -> PromptIds:
         """Have executors unload models, and forget results of nodes if asked to; the ids of those that were told."""
-        sessions = self._fleet.sessions()
-        for session in sessions:
-            session.send(MemoryRelease(results))
-        return [session.executor_id for session in sessions]
+        return self._fleet.send_to_all(MemoryRelease(results))
 
     async def drain_executor(self, executor_id: str, *, undo: bool = False) -> None:
         """Have an executor take no more prompts, or take some again; it goes on with what it runs.
@@ -295,10 +310,7 @@ class Queue:
         Raises:
             NotFound: no executor with this id is connected.
         """
-        session = self._fleet.get(executor_id)
-        if session is None:
-            raise NotFound(f"no executor {executor_id} is connected")
-        session.drain(undo=undo)
+        self._fleet.drain(executor_id, undo=undo)
 
     def watch(
         self, prompt_id: str = "", *, after_sequence: int = 0, previews: bool = False
@@ -376,6 +388,7 @@ class Queue:
         self._logs.submitted(step)
         self._hub.publish(step.events)
         self._logs.ended(step)
+        self._admission.see(step)
         self._scheduler.see(step)
         self._webhooks.see(step)
         self._metrics.see(step)
@@ -383,14 +396,5 @@ class Queue:
 
     def _previews_demanded(self, prompt_id: str | None) -> None:
         running = self._leases.all() if prompt_id is None else [self._leases.of_prompt(prompt_id)]
-        for life in running:
-            session = self._fleet.get(life.executor_id) if life is not None else None
-            if session is not None and not session.is_standby and life is not None and life.lease is not None:
-                session.send(PreviewDemand(life.lease, self._hub.wants_previews(life.prompt_id)))
-
-
-def _check_page(states: Collection[PromptState], limit: int, offset: int) -> None:
-    if limit < 0 or offset < 0:
-        raise InvalidArgument(f"limit and offset must not be negative, they are {limit} and {offset}")
-    if not states:
-        raise InvalidArgument("no state is named")
+        for life in filter(None, running):
+            self._fleet.tell_demand(life, wanted=self._hub.wants_previews(life.prompt_id))

@@ -91,6 +91,17 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reuse_from: str | None = None
 
 
+class UserLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user may have; None for what all may have."""
+
+    user_id: str
+    #: of the user's share: twice the weight is twice the share
+    weight: float | None = None
+    #: prompts that may wait and run at once, 0 for any number
+    max_waiting: int | None = None
+    max_running: int | None = None
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """The answer to a submission."""
 

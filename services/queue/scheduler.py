@@ -18,8 +18,9 @@ from services.queue.fleet import Fleet, Session
 from services.queue.leases import Leases
 from services.queue.life import Step, Transition
 from services.queue.placements import Placements
+from services.queue.quotas import Quotas
 from services.queue.records import Assignment
-from services.queue.stores.base import Choice, Claim, QueueStore
+from services.queue.stores.base import Choice, Claim, QueueStore, Waiting
 from services.queue.work import Interruption
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,15 @@ class Scheduler:
     """
 
     def __init__(
-        self, store: QueueStore, fleet: Fleet, leases: Leases, placements: Placements, hub: EventHub, clock: Clock
+        self,
+        *,
+        store: QueueStore,
+        fleet: Fleet,
+        leases: Leases,
+        placements: Placements,
+        quotas: Quotas,
+        hub: EventHub,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -52,7 +61,9 @@ class Scheduler:
         self._placements = placements
         self._hub = hub
         self._clock = clock
-        self._backlog = Backlog()
+        self._quotas = quotas
+        #: what waits
+        self.backlog = Backlog()
         self._claims: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
         self._stopped = False
@@ -63,38 +74,45 @@ class Scheduler:
 
     async def refresh(self) -> None:
         """Count what waits anew, and what it needs: other replicas add some and claim some."""
-        version = self._backlog.version
+        version = self.backlog.version
         waiting = await self._store.waiting()
-        if version == self._backlog.version:  # else a step was seen meanwhile that may not be in what was read
-            self._backlog.reset(waiting)
-        self._placements.forget_all_but(self._backlog.placements())
-        await self._placements.load(self._backlog.placements())
+        if version == self.backlog.version:  # else a step was seen meanwhile that may not be in what was read
+            self.backlog.reset(waiting)
+        self._placements.forget_all_but(self.backlog.placements())
+        await self._placements.load(self.backlog.placements())
         self.dispatch()
 
     def see(self, step: Step) -> None:
         """Take note of a committed step."""
-        self._backlog.see(step)
+        self.backlog.see(step)
         if step.life.state is not step.before:
             self.dispatch()
 
     def dispatch(self) -> None:
         """Begin a claim for everything that waits, as far as there is room."""
-        while self._has_work:
-            session = self._suitable(self._backlog.placements())
+        while self._is_active:
+            passed = self._passed_over()
+            session = self._suitable(self.backlog.placements(passed)) if self._has_work(passed) else None
             if session is None:
                 return
-            self._claim_for(session)
+            self._claim_for(session, passed)
 
-    def prompt_comes(self, requirement: Requirement) -> None:
-        """A prompt that needs this is about to wait."""
+    def prompt_comes(self, requirement: Requirement, user_id: str) -> None:
+        """A prompt of a user that needs this is about to wait."""
         self._placements.learn(requirement)
-        if self._is_active and (session := self._suitable([requirement.placement])):
-            self._claim_for(session, coming=requirement.placement)
+        passed = self._passed_over(user_id)
+        if not self._is_active or user_id in passed:
+            return
+        if session := self._suitable([requirement.placement]):
+            self._claim_for(session, passed, Waiting(requirement.placement, user_id, 1))
 
     def room_comes(self, session: Session) -> None:
         """A session is about to have a prompt less."""
-        if self._has_work and self._fleet.free(session, ending=1) > 0 and self._fits_any(session):
-            self._claim_for(session)
+        passed = self._passed_over()
+        if not self._is_active or not self._has_work(passed) or self._fleet.free(session, ending=1) <= 0:
+            return
+        if any(self._placements.fits(session, placement) for placement in self.backlog.placements(passed)):
+            self._claim_for(session, passed)
 
     async def stop(self) -> None:
         """Begin no more claims and let those under way end."""
@@ -107,9 +125,12 @@ class Scheduler:
     def _is_active(self) -> bool:
         return not self._stopped and self._retry is None
 
-    @property
-    def _has_work(self) -> bool:
-        return self._is_active and self._backlog.total > len(self._claims)
+    def _passed_over(self, *coming: str) -> frozenset[str]:
+        """Users who may have no more running, should every claim under way come to a prompt of theirs."""
+        return self._quotas.at_limit({*self.backlog.users(), *coming}, self._leases.by_user, len(self._claims))
+
+    def _has_work(self, passed: frozenset[str]) -> bool:
+        return self.backlog.total - sum(map(self.backlog.of_user, passed)) > len(self._claims)
 
     def _suitable(self, placements: Collection[int]) -> Session | None:
         """A session with room that is able to run one of these, rather one that has the models of one in memory."""
@@ -124,21 +145,20 @@ class Scheduler:
                     return session
         return fitting[0] if fitting else None
 
-    def _fits_any(self, session: Session) -> bool:
-        return any(self._placements.fits(session, placement) for placement in self._backlog.placements())
-
-    def _choice(self, session: Session, coming: int | None) -> Choice:
+    def _choice(self, session: Session, passed: frozenset[str], coming: Waiting | None) -> Choice:
         """What the session may be given, and what it would rather have while there are others for the rest."""
-        waiting = {*self._backlog.placements(), *([coming] if coming is not None else [])}
+        waiting = {*self.backlog.placements(passed), *([coming.placement] if coming else [])}
+        users = {*self.backlog.users(), *([coming.user_id] if coming else [])} - passed if passed else None
         fitting = frozenset(placement for placement in waiting if self._placements.fits(session, placement))
         warm = frozenset(placement for placement in fitting if self._placements.is_warm(session, placement))
         return Choice(
             placements=None if len(fitting) == len(waiting) else fitting,
+            users=None if users is None else frozenset(users),
             warm=warm,
             window=WARM_WINDOW if warm and self._fleet.is_shared else 0,
         )
 
-    def _claim_for(self, session: Session, coming: int | None = None) -> None:
+    def _claim_for(self, session: Session, passed: frozenset[str], coming: Waiting | None = None) -> None:
         session.reserved += 1
         self._fleet.serves(session)
         assign = partial(
@@ -149,17 +169,17 @@ class Scheduler:
             now=self._clock.now(),
             lease_until=self._leases.until(),
         )
-        claim = asyncio.create_task(self._serve(session, assign, self._choice(session, coming)))
+        claim = asyncio.create_task(self._serve(session, assign, self._choice(session, passed, coming)))
         self._claims.add(claim)
         claim.add_done_callback(self._served)
 
     async def _serve(self, session: Session, assign: Transition, choice: Choice) -> None:
-        version = self._backlog.version
+        version = self.backlog.version
         try:
             claim = await self._store.claim(assign, choice)
             if claim is None:
-                if self._store.is_shared and version == self._backlog.version:  # others took what was counted here
-                    self._backlog.drop(choice.placements or list(self._backlog.placements()))
+                if self._store.is_shared and version == self.backlog.version:  # others took what was counted here
+                    self.backlog.drop(choice.placements or list(self.backlog.placements()), choice.users)
                 return
             await self._placements.load([claim.life.placement])
             if not session.is_open:

@@ -13,6 +13,7 @@ from services.monitoring.exposing import exposed
 from services.monitoring.registry import new_registry
 from services.queue.metrics.collector import QueueCollector
 from services.queue.prompts import Queue
+from services.queue.quotas import QueueLimits
 from services.queue.retention import Limits
 from services.queue.servicer import QueueServicer
 from services.queue.stores.opening import DATABASE, open_store
@@ -55,6 +56,13 @@ class Settings:
     )
     max_run_timeout: float = setting(default=0.0, help="the most that a prompt may say for an attempt, 0 for any time")
     max_total_timeout: float = setting(default=0.0, help="the most that a prompt may say for all of it, 0 for any time")
+    max_waiting: int = setting(default=0, help="prompts of all users that may wait at once, 0 for any number")
+    max_waiting_per_user: int = setting(
+        default=0, help="prompts of a user that may wait at once, unless SetUserLimits says otherwise; 0 for any number"
+    )
+    max_running_per_user: int = setting(
+        default=0, help="prompts of a user that may run at once, unless SetUserLimits says otherwise; 0 for any number"
+    )
     history_max: int = setting(default=10_000, help="finished prompts to keep, the latest ones; 0 for all")
     history_days: float = setting(default=0.0, help="days to keep finished prompts for; 0 for ever")
     webhook_url: str = setting(default="", help="who is told when prompts have ended, beside whom each prompt names")
@@ -75,7 +83,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         Unavailable: the address cannot be listened on, or the database does not answer.
     """
     _check(settings)
-    limits = _time_limits(settings)
+    time_limits = _time_limits(settings)
+    limits = QueueLimits(
+        max_waiting=settings.max_waiting,
+        max_waiting_per_user=settings.max_waiting_per_user,
+        max_running_per_user=settings.max_running_per_user,
+    )
     webhooks = WebhookRules(
         configured_signer(settings.webhook_secret_file),
         url=settings.webhook_url,
@@ -89,7 +102,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             store,
             lease_seconds=settings.lease_seconds,
             max_attempts=settings.max_attempts,
-            time_limits=limits,
+            time_limits=time_limits,
+            limits=limits,
             history=Limits(prompts=settings.history_max, days=settings.history_days),
             webhooks=webhooks,
             max_worker_losses=settings.max_worker_losses,

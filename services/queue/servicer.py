@@ -10,7 +10,7 @@ import grpc
 import msgspec
 
 from services.graph.errors import PromptRejected
-from services.queue.convert import logs, packs, webhooks
+from services.queue.convert import logs, packs, quotas, webhooks
 from services.queue.convert import prompts as convert
 from services.queue.convert.shared_events import SharedEvents
 from services.queue.logs import LogLines
@@ -50,6 +50,19 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
     async def FindReusable(self, request: pb.FindReusableRequest, context: Context) -> pb.FindReusableResponse:
         prompt = await self._queue.find_reusable(convert.submission_from_proto(request.submission))
         return pb.FindReusableResponse(prompt=convert.prompt_to_proto(prompt) if prompt else None)
+
+    async def SetUserLimits(self, request: pb.SetUserLimitsRequest, context: Context) -> pb.SetUserLimitsResponse:
+        await self._queue.quotas.set(quotas.limits_from_proto(request.limits))
+        return pb.SetUserLimitsResponse()
+
+    async def ListUserLimits(self, request: pb.ListUserLimitsRequest, context: Context) -> pb.ListUserLimitsResponse:
+        return pb.ListUserLimitsResponse(limits=map(quotas.limits_to_proto, await self._queue.quotas.all()))
+
+    async def DeleteUserLimits(
+        self, request: pb.DeleteUserLimitsRequest, context: Context
+    ) -> pb.DeleteUserLimitsResponse:
+        await self._queue.quotas.delete(request.user_id)
+        return pb.DeleteUserLimitsResponse()
 
     async def GetPrompt(self, request: pb.GetPromptRequest, context: Context) -> pb.GetPromptResponse:
         return pb.GetPromptResponse(prompt=convert.prompt_to_proto(await self._queue.get(request.prompt_id)))

@@ -13,12 +13,14 @@ from services.graph.errors import PromptRejected
 from services.graph.model import parse_graph
 from services.graph.requirements import Requirement, requirement_of
 from services.graph.validation import ValidatedPrompt, validate
+from services.queue.admission import Admission
 from services.queue.catalogue import CatalogueKeeper
 from services.queue.clock import Clock
 from services.queue.fleet import Fleet
 from services.queue.idempotency import content_digest, first_answer, keyed_of
 from services.queue.placements import Placements
 from services.queue.questions import Complaints, Questions
+from services.queue.quotas import Quotas
 from services.queue.records import Accepted, Submission
 from services.queue.reuse import reuse_of
 from services.queue.scheduler import Scheduler
@@ -46,7 +48,9 @@ class Submissions:
         placements: Placements,
         scheduler: Scheduler,
         clock: Clock,
-        limits: TimeLimits,
+        time_limits: TimeLimits,
+        quotas: Quotas,
+        admission: Admission,
         webhooks: WebhookRules,
     ) -> None:
         self._store = store
@@ -56,21 +60,39 @@ class Submissions:
         self._placements = placements
         self._scheduler = scheduler
         self._clock = clock
-        self._limits = limits
+        self._time_limits = time_limits
+        self._quotas = quotas
+        self._admission = admission
         self._webhooks = webhooks
 
     async def submit(self, submission: Submission) -> Accepted:
         """See `services.queue.prompts.Queue.submit`."""
         _check(submission)
-        run_timeout, total_timeout = self._limits.of(submission)
+        time_limits = self._time_limits.of(submission)
         webhook_urls = self._webhooks.urls(submission.webhook_url)
         keyed, digest = keyed_of(submission, self._clock.now()), content_digest(submission)
         known = await self._known(submission, keyed)
         if known is not None:
             return first_answer(known, keyed, digest)
+        with self._admission.place(submission.user_id):
+            new = await self._checked(submission, keyed, digest, webhook_urls, *time_limits)
+            adding = asyncio.ensure_future(self._store.add(new))
+            self._scheduler.prompt_comes(new.requirement, new.user_id)
+            return first_answer(await adding, keyed, digest)
+
+    async def _checked(
+        self,
+        submission: Submission,
+        keyed: Keyed | None,
+        digest: bytes,
+        webhook_urls: tuple[str, ...],
+        run_timeout: float,
+        total_timeout: float,
+    ) -> NewPrompt:
+        """The prompt of a submission, with its place and what it needs; raises as `submit`."""
         counted, number = await self._number(submission)
         validated, requirement, reuse = await self._validate(submission)
-        new = NewPrompt(
+        return NewPrompt(
             prompt_id=submission.prompt_id or str(uuid.uuid4()),
             client_id=submission.client_id,
             number=number,
@@ -84,6 +106,7 @@ class Submissions:
             workflow_id=submission.workflow_id,
             user_id=submission.user_id,
             priority=submission.priority,
+            weight=self._quotas.weight(submission.user_id),
             requirement=requirement,
             run_timeout=run_timeout,
             total_timeout=total_timeout,
@@ -91,9 +114,6 @@ class Submissions:
             webhook_urls=webhook_urls,
             reuse=reuse,
         )
-        adding = asyncio.ensure_future(self._store.add(new))
-        self._scheduler.prompt_comes(requirement)
-        return first_answer(await adding, keyed, digest)
 
     async def _known(self, submission: Submission, keyed: Keyed | None) -> Receipt | None:
         """What was answered to the submission before, by its key or by its id."""

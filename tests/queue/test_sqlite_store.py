@@ -137,6 +137,18 @@ def test_migrations_are_numbered_without_gaps_and_run_once(path: Path) -> None:
     connection.close()
 
 
+async def test_prompts_of_some_users_are_found_without_looking_at_those_of_others(
+    store: SqliteStore, path: Path
+) -> None:
+    connection = open_database(path, MIGRATIONS)
+    statement = SQL["first_pending_of_users"].format(conditions="")
+    steps = [step for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", ('["a"]', 1, 1))]
+    connection.close()
+    assert "SEARCH own USING INDEX prompts_of_user (user_id=?)" in steps
+    assert "SEARCH prompts USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    assert not [step for step in steps if step.startswith("SCAN") and "users" not in step]
+
+
 @pytest.mark.parametrize(
     ("query", "index"),
     [

@@ -10,6 +10,7 @@ import msgspec
 
 from services.graph.errors import PromptRejected
 from services.queue.client.merged import MergedWatch
+from services.queue.client.quotas import QuotaClient
 from services.queue.client.replicas import Replicas
 from services.queue.convert import logs, packs, webhooks
 from services.queue.convert import prompts as convert
@@ -54,6 +55,8 @@ class QueueClient:
         """Raises InvalidArgument when there is no address among the targets."""
         self.replicas = Replicas(targets)
         self._call = self.replicas.call
+        #: what users may have
+        self.quotas = QuotaClient(self.replicas)
 
     async def __aenter__(self) -> QueueClient:
         await self.replicas.open()

@@ -9,7 +9,18 @@ import msgspec
 
 from services.graph.requirements import Requirement
 from services.queue.life import Life, Step, Transition
-from services.queue.records import Accepted, Batch, Depths, Keys, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.records import (
+    Accepted,
+    Batch,
+    Depths,
+    Keys,
+    Page,
+    Prompt,
+    PromptIds,
+    PromptState,
+    Search,
+    UserLimits,
+)
 from services.queue.webhooks.outbox import Outbox
 
 
@@ -94,8 +105,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     #: only those with one of these placements; None for any
     placements: frozenset[int] | None = None
-    #: none of these users
-    excluded_users: frozenset[str] = frozenset()
+    #: only those of these users; None for any
+    users: frozenset[str] | None = None
     #: rather one with one of these placements, of the same priority as the first
     warm: frozenset[int] = frozenset()
     #: times that one which comes earlier may be passed over for that
@@ -134,6 +145,7 @@ WakeUp = Callable[[], None]
 Lives = list[Life]
 Backlog = list[Waiting]
 Requirements = list[Requirement]
+AllLimits = list[UserLimits]
 
 #: A prompt's state, and durable events of it.
 StoredEvents = tuple[PromptState, Batch]
@@ -210,12 +222,26 @@ class QueueStore(ABC):
         """The prompt of a user and with this digest (`Reuse`) that succeeded last."""
 
     @abstractmethod
+    async def user_limits(self) -> AllLimits:
+        """What was said about users, in no order."""
+
+    @abstractmethod
+    async def set_user_limits(self, limits: UserLimits) -> None:
+        """Keep what was said about a user, instead of what was said before."""
+
+    @abstractmethod
+    async def delete_user_limits(self, user_id: str) -> bool:
+        """Forget what was said about a user; False when nothing was."""
+
+    @abstractmethod
     async def next_number(self) -> int:
         """Count submissions, from 0. The count goes on after a restart from the last prompt that was added."""
 
     @abstractmethod
     async def claim(self, assign: Transition, choice: Choice = ANY) -> Claim | None:
         """Apply `assign` to the first pending prompt of those chosen from; None when there is none.
+
+        It takes no longer for prompts of other users, however many of theirs come before those of `Choice.users`.
 
         The order is by priority, the highest first; then by tag (see `services.queue.stores.fairness`), which gives
         users their shares; then by number, and of equals the one submitted first. How `Choice.warm` changes it is in

@@ -25,10 +25,12 @@ from services.queue.records import (
     PromptOrder,
     PromptState,
     Search,
+    UserLimits,
 )
 from services.queue.stores.base import (
     ANY,
     SWEPT_KEYS,
+    AllLimits,
     Backlog,
     Choice,
     Claim,
@@ -71,6 +73,7 @@ class MemoryStore(QueueStore):
         #: by user and key
         self._keys: dict[tuple[str, str], tuple[Keyed, Accepted]] = {}
         self._requirements: dict[int, Requirement] = {}
+        self._user_limits: dict[str, UserLimits] = {}
         #: by priority
         self._virtual_times: dict[int, float] = {}
         #: by priority and user
@@ -113,6 +116,15 @@ class MemoryStore(QueueStore):
     async def reusable(self, user_id: str, digest: bytes) -> str | None:
         source = self._last_success(user_id, digest)
         return source.new.prompt_id if source else None
+
+    async def user_limits(self) -> AllLimits:
+        return list(self._user_limits.values())
+
+    async def set_user_limits(self, limits: UserLimits) -> None:
+        self._user_limits[limits.user_id] = limits
+
+    async def delete_user_limits(self, user_id: str) -> bool:
+        return self._user_limits.pop(user_id, None) is not None
 
     async def next_number(self) -> int:
         return next(self._numbers)
@@ -238,7 +250,7 @@ class MemoryStore(QueueStore):
             kept
             for kept in self._in_order({PromptState.PENDING})
             if (choice.placements is None or kept.life.placement in choice.placements)
-            and kept.life.user_id not in choice.excluded_users
+            and (choice.users is None or kept.life.user_id in choice.users)
         ][: choice.window + 1]
         if not waiting:
             return None

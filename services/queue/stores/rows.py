@@ -11,7 +11,7 @@ import msgspec
 from services.graph.events import ExecutionEvent
 from services.graph.requirements import Requirement
 from services.queue.life import Life
-from services.queue.records import Attempt, Event, LifecycleEvent, Prompt, PromptState
+from services.queue.records import Attempt, Event, LifecycleEvent, Prompt, PromptState, UserLimits
 
 _attempts = msgspec.json.Decoder(tuple[Attempt, ...])
 _requirement = msgspec.msgpack.Decoder(Requirement)
@@ -111,6 +111,17 @@ def requirement_column(requirement: Requirement) -> bytes:
 def requirement_of(column: bytes) -> Requirement:
     """What prompts need, of its column."""
     return _requirement.decode(column)
+
+
+def limits_columns(limits: UserLimits) -> Row:
+    """What was said about a user."""
+    return limits.user_id, limits.weight, limits.max_waiting, limits.max_running
+
+
+def limits_of(row: Row) -> UserLimits:
+    """What was said about a user, of a row."""
+    user_id, weight, max_waiting, max_running = row
+    return UserLimits(user_id=user_id, weight=weight, max_waiting=max_waiting, max_running=max_running)
 
 
 def prompts_of(ids: Sequence[int], table: Iterable[Row], event_table: Iterable[Row]) -> list[Prompt]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.queue.records import UserLimits
 from tests.gateway.stack import GRAPH, Gateway, gateway, wait_for_interrupt
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -90,6 +91,17 @@ async def test_a_prompt_that_waits_for_longer_than_it_may_is_an_error() -> None:
     assert (entry["status"]["status_str"], message[0]) == ("error", "execution_error")
     assert message[1]["exception_type"] == "silverprint.TimedOut"
     assert "total_timeout" in message[1]["exception_message"]
+
+
+async def test_a_full_queue_says_when_to_try_again() -> None:
+    async with gateway(wait_for_interrupt) as own:
+        await own.queue.quotas.set(UserLimits(user_id="", max_waiting=1))
+        await own.begun(await own.submit())
+        await own.submit()
+        answer = await own.http.post("/prompt", json={"prompt": GRAPH})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (429, "queue_full")
+    assert answer.json()["node_errors"] == {}
+    assert int(answer.headers["retry-after"]) >= 1
 
 
 async def test_front_makes_the_number_negative(shared: Gateway) -> None:

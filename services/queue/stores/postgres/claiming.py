@@ -27,9 +27,9 @@ class _Waiting:
 
 async def claim(connection: Connection, changes: Changes, claims: Sequence[Claim]) -> list[Outcome]:
     """Serve claims in their order."""
-    groups: dict[tuple[frozenset[int] | None, frozenset[str]], list[int]] = {}
+    groups: dict[tuple[frozenset[int] | None, frozenset[str] | None], list[int]] = {}
     for index, one in enumerate(claims):
-        groups.setdefault((one.choice.placements, one.choice.excluded_users), []).append(index)
+        groups.setdefault((one.choice.placements, one.choice.users), []).append(index)
     outcomes = [Outcome()] * len(claims)
     claimed: dict[int, tuple[int, Step]] = {}
     passed_over: dict[int, int] = {}
@@ -58,10 +58,12 @@ async def claim(connection: Connection, changes: Changes, claims: Sequence[Claim
 async def _first(connection: Connection, choices: Sequence[Choice], taken: set[int]) -> list[_Waiting]:
     """As many as these claims may look at; they choose from the same."""
     limit = len(choices) + max(choice.window for choice in choices)
-    placements, excluded = choices[0].placements, choices[0].excluded_users
-    found = await connection.fetch(
-        SQL["first_pending"], limit, list(taken), None if placements is None else list(placements), list(excluded)
-    )
+    placements, users = choices[0].placements, choices[0].users
+    parameters = (limit, list(taken), None if placements is None else list(placements))
+    if users is None:
+        found = await connection.fetch(SQL["first_pending"], *parameters)
+    else:
+        found = await connection.fetch(SQL["first_pending_of_users"], *parameters, list(users))
     waiting = []
     for *columns_of_life, passed_over, tag in found:
         row, life = rows.life_of(tuple(columns_of_life))

@@ -119,8 +119,34 @@ SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, a
     attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,
     user_id, priority, placement, passed_over, tag
 FROM prompts WHERE state = 'pending' AND id <> ALL($2::bigint[])
-    AND ($3::bigint[] IS NULL OR placement = ANY($3)) AND user_id <> ALL($4::text[])
+    AND ($3::bigint[] IS NULL OR placement = ANY($3))
 ORDER BY priority DESC, tag, number, id LIMIT $1 FOR UPDATE SKIP LOCKED;
+
+-- name: first_pending_of_users
+-- The first ones of each user ($4), and of these those that come first: it takes no longer for what others have waiting.
+SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
+    attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,
+    user_id, priority, placement, passed_over, tag
+FROM prompts WHERE state = 'pending' AND id IN (
+    SELECT own.id FROM unnest($4::text[]) AS users (user_id) CROSS JOIN LATERAL (
+        SELECT prompts.id FROM prompts
+        WHERE prompts.state = 'pending' AND prompts.user_id = users.user_id AND prompts.id <> ALL($2::bigint[])
+            AND ($3::bigint[] IS NULL OR prompts.placement = ANY($3))
+        ORDER BY prompts.priority DESC, prompts.tag, prompts.number, prompts.id LIMIT $1 + 8
+    ) AS own
+)
+ORDER BY priority DESC, tag, number, id LIMIT $1 FOR UPDATE SKIP LOCKED;
+
+-- name: user_limits
+SELECT user_id, weight, max_waiting, max_running FROM users;
+
+-- name: set_user_limits
+INSERT INTO users (user_id, weight, max_waiting, max_running) VALUES ($1, $2, $3, $4)
+ON CONFLICT (user_id) DO UPDATE SET weight = excluded.weight, max_waiting = excluded.max_waiting,
+    max_running = excluded.max_running;
+
+-- name: delete_user_limits
+DELETE FROM users WHERE user_id = $1 RETURNING user_id;
 
 -- name: payloads
 SELECT id, graph_json, extra_data_json, output_node_ids FROM payloads WHERE id = ANY($1::bigint[]);

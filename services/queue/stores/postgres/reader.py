@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from services.database.postgres import Connection, Pool
 from services.queue.records import Batch, Depth, Depths, Keys, Page, Prompt, PromptKey, PromptState, Search
 from services.queue.stores import rows
-from services.queue.stores.base import Backlog, Lives, Receipt, Requirements, StoredEvents, Waiting
+from services.queue.stores.base import AllLimits, Backlog, Lives, Receipt, Requirements, StoredEvents, Waiting
 from services.queue.stores.paging import Stretch, stretches
 from services.queue.stores.postgres.adding import receipt_of
 from services.queue.stores.postgres.keys import receipts_of_keys
@@ -91,6 +91,10 @@ class Reader:
     async def depths(self) -> Depths:
         """See `QueueStore.depths`."""
         return [Depth(PromptState(state), *rest) for state, *rest in await self._fetch("depths")]
+
+    async def user_limits(self) -> AllLimits:
+        """See `QueueStore.user_limits`."""
+        return [rows.limits_of(row) for row in await self._fetch("user_limits")]
 
     async def requirements(self, placements: Collection[int]) -> Requirements:
         """See `QueueStore.requirements`."""

@@ -9,9 +9,11 @@ from collections.abc import Collection, Mapping
 from services.database.postgres import Address, Connection, Listener, Pool, connect, migrate
 from services.errors import InvalidArgument
 from services.queue.life import Step, Transition
-from services.queue.records import Batch, Depths, Keys, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.records import Batch, Depths, Keys, Page, Prompt, PromptIds, PromptState, Search, UserLimits
+from services.queue.stores import rows
 from services.queue.stores.base import (
     ANY,
+    AllLimits,
     Backlog,
     Choice,
     Claim,
@@ -101,6 +103,19 @@ class PostgresStore(QueueStore):
 
     async def reusable(self, user_id: str, digest: bytes) -> str | None:
         return await self._reader.reusable(user_id, digest) if _is_text(user_id) else None
+
+    async def user_limits(self) -> AllLimits:
+        return await self._reader.user_limits()
+
+    async def set_user_limits(self, limits: UserLimits) -> None:
+        columns = rows.limits_columns(limits)
+        await self._pool.run(lambda connection: connection.execute(SQL["set_user_limits"], *columns))
+
+    async def delete_user_limits(self, user_id: str) -> bool:
+        if not _is_text(user_id):
+            return False
+        found = await self._pool.run(lambda connection: connection.fetch(SQL["delete_user_limits"], user_id))
+        return bool(found)
 
     async def next_number(self) -> int:
         return await self._numbers.next()

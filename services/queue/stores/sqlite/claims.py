@@ -15,7 +15,6 @@ from services.queue.stores.sqlite.sql import SQL
 _PLACE = slice(-4, -1)
 
 _OF_PLACEMENTS = " AND placement IN (SELECT value FROM json_each(?))"
-_NOT_OF_USERS = " AND user_id NOT IN (SELECT value FROM json_each(?))"
 
 
 def choose(connection: sqlite3.Connection, choice: Choice) -> Row | None:
@@ -34,11 +33,11 @@ def choose(connection: sqlite3.Connection, choice: Choice) -> Row | None:
 
 def _first(choice: Choice) -> tuple[str, Row]:
     """The statement that reads those that come first, and its parameters."""
-    conditions, parameters = "", []
+    condition, placements, limit = "", [], choice.window + 1
     if choice.placements is not None:
-        conditions += _OF_PLACEMENTS
-        parameters.append(msgspec.json.encode(list(choice.placements)).decode())
-    if choice.excluded_users:
-        conditions += _NOT_OF_USERS
-        parameters.append(msgspec.json.encode(list(choice.excluded_users)).decode())
-    return SQL["first_pending"].format(conditions=conditions), (*parameters, choice.window + 1)
+        condition = _OF_PLACEMENTS
+        placements = [msgspec.json.encode(list(choice.placements)).decode()]
+    if choice.users is None:
+        return SQL["first_pending"].format(conditions=condition), (*placements, limit)
+    users = msgspec.json.encode(list(choice.users)).decode()
+    return SQL["first_pending_of_users"].format(conditions=condition), (users, *placements, limit, limit)

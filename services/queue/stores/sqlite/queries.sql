@@ -46,6 +46,27 @@ SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, a
     user_id, priority, placement, passed_over, tag
 FROM prompts INDEXED BY prompts_pending WHERE state = 'pending'{conditions} ORDER BY priority DESC, tag, number, id LIMIT ?;
 
+-- name: first_pending_of_users
+-- The first ones of each user, and of these those that come first: it takes no longer for what others have waiting.
+SELECT prompts.id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
+    attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,
+    user_id, priority, placement, passed_over, tag
+FROM json_each(?) AS users JOIN prompts ON prompts.id IN (
+    SELECT own.id FROM prompts AS own INDEXED BY prompts_of_user
+    WHERE own.state = 'pending' AND own.user_id = users.value{conditions}
+    ORDER BY own.priority DESC, own.tag, own.number, own.id LIMIT ?
+)
+ORDER BY priority DESC, tag, number, prompts.id LIMIT ?;
+
+-- name: user_limits
+SELECT user_id, weight, max_waiting, max_running FROM users;
+
+-- name: set_user_limits
+INSERT OR REPLACE INTO users (user_id, weight, max_waiting, max_running) VALUES (?, ?, ?, ?);
+
+-- name: delete_user_limits
+DELETE FROM users WHERE user_id = ? RETURNING user_id;
+
 -- name: lives_pending
 SELECT id, prompt_id, client_id, state, submitted_at, started_at, finished_at, attempts, failures, sequence,
     attempt_sequence, lease_token, lease_until, interrupt_requested, run_timeout, total_timeout,

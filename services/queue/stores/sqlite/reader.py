@@ -11,7 +11,7 @@ import msgspec
 from services.database.sqlite import Reader
 from services.queue.records import Depth, Depths, Keys, Page, Prompt, PromptKey, PromptState, Search
 from services.queue.stores import rows
-from services.queue.stores.base import Backlog, Lives, Requirements, StoredEvents, Waiting
+from services.queue.stores.base import AllLimits, Backlog, Lives, Requirements, StoredEvents, Waiting
 from services.queue.stores.paging import Stretch, stretches
 from services.queue.stores.sqlite.searches import found
 from services.queue.stores.sqlite.sql import NAME, SQL
@@ -74,6 +74,11 @@ class PromptReader(Reader):
         """See `QueueStore.depths`."""
         found = await self.run(lambda connection: connection.execute(SQL["depths"]).fetchall())
         return [Depth(PromptState(state), priority, bool(named), *rest) for state, priority, named, *rest in found]
+
+    async def user_limits(self) -> AllLimits:
+        """See `QueueStore.user_limits`."""
+        found = await self.run(lambda connection: connection.execute(SQL["user_limits"]).fetchall())
+        return [rows.limits_of(row) for row in found]
 
     async def requirements(self, placements: Collection[int]) -> Requirements:
         """See `QueueStore.requirements`."""

@@ -15,10 +15,11 @@ import msgspec
 
 from services.database.sqlite import Writer, lock, open_database
 from services.queue.life import Step, Transition
-from services.queue.records import Accepted, Depths, Keys, Page, Prompt, PromptIds, PromptState, Search
+from services.queue.records import Accepted, Depths, Keys, Page, Prompt, PromptIds, PromptState, Search, UserLimits
 from services.queue.stores import rows
 from services.queue.stores.base import (
     ANY,
+    AllLimits,
     Backlog,
     Choice,
     Claim,
@@ -93,6 +94,22 @@ class SqliteStore(QueueStore):
 
     async def reusable(self, user_id: str, digest: bytes) -> str | None:
         return await self._reader.run(lambda connection: reusable(connection, user_id, digest))
+
+    async def user_limits(self) -> AllLimits:
+        return await self._reader.user_limits()
+
+    async def set_user_limits(self, limits: UserLimits) -> None:
+        def keep(connection: sqlite3.Connection) -> Outcome[None]:
+            connection.execute(SQL["set_user_limits"], rows.limits_columns(limits))
+            return Outcome(None)
+
+        await self._write(keep)
+
+    async def delete_user_limits(self, user_id: str) -> bool:
+        def delete(connection: sqlite3.Connection) -> Outcome[bool]:
+            return Outcome(connection.execute(SQL["delete_user_limits"], (user_id,)).fetchone() is not None)
+
+        return await self._write(delete)
 
     async def next_number(self) -> int:
         return next(self._numbers)
