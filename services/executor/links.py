@@ -90,6 +90,11 @@ class Links:
         return self._home.is_connected
 
     @property
+    def home(self) -> str:
+        """The address of that replica."""
+        return self._home.address
+
+    @property
     def outbox(self) -> Outbox:
         """What is to be said to the replica that is home."""
         return self._home.outbox

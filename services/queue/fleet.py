@@ -143,16 +143,17 @@ class Fleet:
         self._clock = clock
         self._sessions: dict[str, Session] = {}
         self._served = 0
-        self._closed = False
+        #: why nobody may join
+        self._refusal: Unavailable | None = None
 
     def join(self, session: Session) -> None:
         """Let a session take part, in place of an older one of the same executor.
 
         Raises:
-            Unavailable: the queue is shutting down.
+            Unavailable: the queue is shutting down, or does not serve executors now.
         """
-        if self._closed:
-            raise Unavailable("the queue is shutting down")
+        if self._refusal is not None:
+            raise Unavailable(self._refusal.message)
         older = self._sessions.pop(session.executor_id, None)
         self._sessions[session.executor_id] = session
         if older is not None:
@@ -224,11 +225,15 @@ class Fleet:
         """Everybody who is here."""
         return [session.describe(self.free(session)) for session in self._sessions.values()]
 
-    def close(self) -> None:
-        """End every stream; nobody joins any more."""
-        self._closed = True
+    def turn_away(self, reason: Unavailable) -> None:
+        """End every stream, and let nobody join before `let_in`."""
+        self._refusal = reason
         for session in self.sessions():
-            session.end(Unavailable("the queue is shutting down"))
+            session.end(reason)
+
+    def let_in(self) -> None:
+        """Let executors join again."""
+        self._refusal = None
 
 
 def _files(devices: tuple[Device, ...]) -> frozenset[str]:

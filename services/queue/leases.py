@@ -99,6 +99,10 @@ class Leases:
         """Everything that runs."""
         return [life for life, _ in self._running.values()]
 
+    def begin_anew(self) -> None:
+        """Give every lease its whole duration again: nobody could renew."""
+        self._running = {prompt_id: (life, self._deadline()) for prompt_id, (life, _) in self._running.items()}
+
     async def expire(self, handle: ExpiryHandler) -> None:
         """Tell `handle` every lease that runs out, for as long as the queue lives.
 
@@ -111,15 +115,12 @@ class Leases:
             now = self._clock.monotonic()
             if now - earliest > self.duration * HELD_UP:
                 log.warning("nothing was heard for %.1f s, all leases begin anew", now - earliest)
-                self._begin_anew()
+                self.begin_anew()
                 continue
             for life, deadline in list(self._running.values()):
                 if deadline <= now:
                     await handle(life)
                     self._postpone(life)
-
-    def _begin_anew(self) -> None:
-        self._running = {prompt_id: (life, self._deadline()) for prompt_id, (life, _) in self._running.items()}
 
     def _take(self, life: Life) -> None:
         known = self._running.get(life.prompt_id)

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Iterable
 
-from services.errors import NotFound, ServiceError
+from services.errors import NotFound, ServiceError, Unavailable
 from services.queue.catalogue import CatalogueKeeper
 from services.queue.events import EventHub
 from services.queue.fleet import Fleet
@@ -26,6 +26,9 @@ LONGEST_PAUSE = 1.0
 #: Seconds between looks when others commit without a pause, and the part of the time that may be spent with looking.
 SHORTEST_PAUSE = 0.05
 SHARE = 0.1
+
+#: Seconds without a look at the store after which executors are better served by another replica.
+BLIND_AFTER = 3.0
 
 
 class Neighbours:
@@ -54,6 +57,9 @@ class Neighbours:
         self._catalogue = catalogue
         self._woken = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
+        #: by our monotonic clock, since when the store cannot be read; None while it can
+        self._blind_since: float | None = None
+        self._turns_away = False
 
     def start(self) -> None:
         """Begin to look, if there may be anything to see."""
@@ -68,22 +74,39 @@ class Neighbours:
             await asyncio.wait([self._looking])
 
     async def _keep_looking(self) -> None:
-        is_well = True
         while True:
             self._woken.clear()
             began = time.monotonic()
             try:
                 await self._look()
-                is_well = True
+                self._see()
             except ServiceError as error:
-                log.log(logging.WARNING if is_well else logging.DEBUG, "other replicas are not seen: %s", error.message)
-                is_well = False
+                self._see_nothing(error)
             except Exception:  # whatever it was, it is looked again
                 log.exception("what other replicas did cannot be read")
-            await asyncio.sleep(max(SHORTEST_PAUSE, (time.monotonic() - began) / SHARE))
+            await asyncio.sleep(min(max(SHORTEST_PAUSE, (time.monotonic() - began) / SHARE), LONGEST_PAUSE))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(LONGEST_PAUSE, self._leases.duration / 4)):
                     await self._woken.wait()
+
+    def _see(self) -> None:
+        self._blind_since = None
+        if self._turns_away:
+            log.info("the storage can be reached again")
+            self._turns_away = False
+            self._leases.begin_anew()
+            self._fleet.let_in()
+
+    def _see_nothing(self, error: ServiceError) -> None:
+        """Let executors go where the store can be reached, should that last."""
+        now = time.monotonic()
+        if self._blind_since is None:
+            log.warning("what other replicas do is not seen: %s", error.message)
+            self._blind_since = now
+        elif not self._turns_away and now - self._blind_since > BLIND_AFTER:
+            log.warning("executors are turned away as long as the storage cannot be reached")
+            self._turns_away = True
+            self._fleet.turn_away(Unavailable("the storage of this replica of the queue cannot be reached"))
 
     async def _look(self) -> None:
         await self._scheduler.refresh()

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 
 from prometheus_client import CollectorRegistry
 
-from services.errors import NotFound
+from services.errors import NotFound, Unavailable
 from services.graph.errors import PromptRejected
 from services.queue import journal
 from services.queue.admission import Admission
@@ -171,8 +171,8 @@ class Queue:
     async def close(self) -> None:
         """End watches and streams; leases go on."""
         self._hub.close()
-        self._fleet.close()
         await self._neighbours.stop()
+        self._fleet.turn_away(Unavailable("the queue is shutting down"))
         await self._scheduler.stop()
         await self._times.stop()
         await self.quotas.stop()

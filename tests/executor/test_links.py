@@ -11,6 +11,7 @@ import pytest
 from services.errors import Unavailable
 from services.executor import links as times
 from services.graph.events import ExecutionStarted, NodesCached
+from services.queue import neighbours
 from services.queue.prompts import Queue
 from services.queue.work import ExecutorMessage, QueueMessage
 from tests.executor.household import Household
@@ -24,9 +25,10 @@ EVERYTHING = ["Submitted", "Assigned", "ExecutionStarted", "NodesCached", "NodeF
 class Way:
     """The way to one replica, which can be cut and held shut."""
 
-    def __init__(self, address: str, queue: Queue) -> None:
+    def __init__(self, address: str, queue: Queue, store: SharedMemory) -> None:
         self.address = address
         self.queue = queue
+        self.store = store
         self.is_held = False
         self._cut = asyncio.Event()
 
@@ -84,10 +86,11 @@ async def ways(count: int = 2) -> AsyncIterator[list[Way]]:
     async with AsyncExitStack() as stack:
         opened = []
         for number in range(count):
-            queue = Queue(SharedMemory(stores), lease_seconds=30.0)
+            store = SharedMemory(stores)
+            queue = Queue(store, lease_seconds=30.0)
             await queue.start()
             stack.push_async_callback(queue.close)
-            opened.append(Way(f"replica-{number}", queue))
+            opened.append(Way(f"replica-{number}", queue, store))
         yield opened
 
 
@@ -104,7 +107,7 @@ async def household(opened: Ways, executor_id: str = "executor") -> AsyncIterato
 
 def home_first(here: Household, opened: Sequence[Way]) -> tuple[Way, Way]:
     """The way to the replica that is home, and the other one."""
-    home, other = sorted(opened, key=lambda way: way.address != here.links._home.address)
+    home, other = sorted(opened, key=lambda way: way.address != here.links.home)
     return home, other
 
 
@@ -125,7 +128,7 @@ async def test_the_executor_is_known_everywhere_and_at_home_with_one(monkeypatch
 
 async def test_executors_spread_over_the_replicas() -> None:
     async with ways(3) as opened:
-        homes = [Household(f"executor {number}", Ways(opened)).links._home.address for number in range(60)]
+        homes = [Household(f"executor {number}", Ways(opened)).links.home for number in range(60)]
     assert {homes.count(way.address) > 8 for way in opened} == {True}
 
 
@@ -179,6 +182,24 @@ async def test_an_executor_goes_home_when_its_replica_is_back(monkeypatch: pytes
         assert names(await story(other.queue, prompt_id)) == EVERYTHING
         assert len((await other.queue.get(prompt_id)).attempts) == 1
         await eventually(lambda: is_at(other, standby=True))
+
+
+async def test_a_replica_that_does_not_reach_its_storage_keeps_no_executor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(neighbours, "BLIND_AFTER", 0.1)
+    monkeypatch.setattr(times, "SETTLING", 0.05)
+    async with ways() as opened, household(Ways(opened)) as here:
+        home, other = home_first(here, opened)
+        await eventually(lambda: is_at(other, standby=True))
+        home.store.is_down = True
+        await eventually(lambda: is_at(other, standby=False))
+        prompt_id = (await other.queue.submit(submission(1))).prompt_id
+        lease = await here.assigned()
+        home.store.is_down = False
+        await eventually(lambda: is_at(home, standby=False))
+        here.tell(lease, ExecutionStarted(), NodesCached(()))
+        here.succeed(lease)
+        assert names(await story(other.queue, prompt_id)) == EVERYTHING
 
 
 async def test_without_any_replica_what_happens_waits() -> None:

@@ -44,4 +44,4 @@ async def _address(process: asyncio.subprocess.Process, said: list[bytes]) -> st
         said.append(line)
         if b"listening on" in line:
             return line.decode().split()[-1]
-    raise AssertionError("the queue ended before it listened")
+    raise AssertionError(b"".join(said).decode() or "the queue ended before it listened")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.queue.life import Step
+from services.errors import Unavailable
+from services.queue.life import Step, Transition
+from services.queue.stores.base import ANY, Backlog, Choice, Claim
 from services.queue.stores.memory import MemoryStore
 
 
@@ -14,6 +16,8 @@ class SharedMemory(MemoryStore):
     def __init__(self, others: list[SharedMemory]) -> None:
         super().__init__()
         self._others = others
+        #: whether the storage cannot be reached from here
+        self.is_down = False
         #: whether the others are told of what is committed here
         self.wakes = True
         if others:
@@ -21,6 +25,18 @@ class SharedMemory(MemoryStore):
             self._requirements = others[0]._requirements
             self._virtual_times, self._finishes = others[0]._virtual_times, others[0]._finishes
         others.append(self)
+
+    async def waiting(self) -> Backlog:
+        self._reach()
+        return await super().waiting()
+
+    async def claim(self, assign: Transition, choice: Choice = ANY) -> Claim | None:
+        self._reach()
+        return await super().claim(assign, choice)
+
+    async def apply(self, prompt_id: str, transition: Transition) -> Step | None:
+        self._reach()
+        return await super().apply(prompt_id, transition)
 
     async def catalogue(self) -> tuple[str, bytes] | None:
         return self._others[0]._catalogue
@@ -32,6 +48,10 @@ class SharedMemory(MemoryStore):
     def _tell(self, step: Step) -> None:
         super()._tell(step)
         self._wake_others()
+
+    def _reach(self) -> None:
+        if self.is_down:
+            raise Unavailable("the storage cannot be reached")
 
     def _wake_others(self) -> None:
         for other in self._others:

@@ -79,7 +79,7 @@ class Site:
 
     def home(self, runner: Runner) -> Service:
         """The replica that is home to an executor."""
-        return self.replicas[runner.links._home.address]
+        return self.replicas[runner.links.home]
 
     async def all_ended(self, prompt_ids: Sequence[str]) -> None:
         """Wait until the ends of these prompts were told, and check that everything was told in order, and once."""
