@@ -1,15 +1,14 @@
 """Several replicas of the queue on one PostgreSQL: `python -m bench.replicas`.
 
-How long a prompt takes from its submission to the executor's hands, when the executor's home is the replica that took it
-or another one; and how long nothing is heard of a prompt that runs when the home of its executor is killed, or hangs. The
-server (18, from PyPI) is on a socket of the same machine, executors have no workers.
+How long a prompt takes from its submission to the executor's hands, when that executor's home is the replica that
+took it or another one; and how long nothing is heard of a prompt that runs when that home is killed, or hangs.
+The server (18, from PyPI) is on a socket of the same machine, executors have no workers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -72,11 +71,11 @@ async def silence(replicas: dict[str, Service], number: signal.Signals) -> float
         listening = asyncio.create_task(listen())
         await begun.wait()
         running = (await client.submit(submission(0))).prompt_id
-        while len(told) < 50:
+        while len(told) < 50:  # noqa: ASYNC110 - simple, and nothing hurries
             await asyncio.sleep(STEP)
         at = time.time()
         replicas[runner.links.home].process.send_signal(number)
-        while told[-1][1] < at + STEP:  # what was on its way arrives, and happened before
+        while told[-1][1] < at + STEP:  # noqa: ASYNC110 - what was on its way arrives, and happened before
             await asyncio.sleep(STEP / 10)
         heard_at = next(heard for heard, happened in told if happened >= at + STEP)
         await client.interrupt([running])
@@ -119,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from typing import Protocol
 
 from services.errors import ServiceError
@@ -29,7 +29,7 @@ class Replica(Protocol):
         """Its name."""
         ...
 
-    def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncIterator[QueueMessage]:
+    def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
         """Open the Work stream."""
         ...
 
@@ -98,9 +98,10 @@ class Link:
         while self.is_wanted:
             began = time.monotonic()
             try:
-                async for message in self._replica.work(self._messages()):
-                    outage = logging.WARNING
-                    await self._take(message)
+                async with aclosing(self._replica.work(self._messages())) as stream:
+                    async for message in stream:
+                        outage = logging.WARNING
+                        await self._take(message)
             except ServiceError as error:
                 log.log(outage, "no stream to the queue at %s, trying again: %s", self.address, error.message)
                 outage = logging.DEBUG  # one line for each outage
@@ -115,7 +116,7 @@ class Link:
                 await self._owner.broke(self)
             if self.is_wanted:
                 backoff = FIRST_BACKOFF if time.monotonic() - began > LONGEST_BACKOFF else backoff
-                with contextlib.suppress(TimeoutError):
+                with suppress(TimeoutError):
                     async with asyncio.timeout(backoff * random.uniform(0.5, 1.0)):
                         await self._closing.wait()
                 backoff = min(2 * backoff, LONGEST_BACKOFF)

@@ -29,6 +29,9 @@ PICTURE_DELAY = 0.002
 #: Bytes of pictures and outputs in one message, unless a single event holds more.
 BATCH_BYTES = 4 << 20
 
+#: Events in one message: who watches takes a thousand at once, and fewer when others come as well.
+BATCH_EVENTS = 250
+
 #: How many reports of each kind and node wait: a node that reports now and then loses none.
 KEPT_REPORTS = 8
 
@@ -235,7 +238,7 @@ def _parts(events: list[TimedEvent]) -> Iterator[list[TimedEvent]]:
     part: list[TimedEvent] = []
     size = 0
     for event in events:
-        if part and size + _size_of(event) > BATCH_BYTES:
+        if part and (size + _size_of(event) > BATCH_BYTES or len(part) == BATCH_EVENTS):
             yield part
             part, size = [], 0
         part.append(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,7 @@ class Gate:
         """Let streams through again."""
         self._is_held = False
 
-    async def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncIterator[QueueMessage]:
+    async def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
         """The Work stream, as far as the gate is open."""
         if self._is_held:
             raise Unavailable("the gate is shut")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import pytest
@@ -37,7 +37,7 @@ class Way:
         self.is_held = hold
         self._cut.set()
 
-    async def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncIterator[QueueMessage]:
+    async def work(self, messages: AsyncIterator[ExecutorMessage]) -> AsyncGenerator[QueueMessage, None]:
         """The Work stream, as far as the way is open."""
         if self.is_held:
             raise Unavailable("the way is shut")

@@ -208,3 +208,27 @@ async def test_lines_of_the_log_wait_for_company_and_for_what_is_more_important(
     assert await take(messages) == LogLines((first, second))
     outbox.write([first])
     assert await take(messages) == LogLines((first,))
+
+
+async def test_what_is_said_about_prompts_moves_and_the_rest_stays_unsaid() -> None:
+    old, new = Outbox(), Outbox()
+    sending = old.messages()
+    report(old, ExecutionStarted(), NodeFinished(NODE, b"{}", False))
+    assert await take(sending) == EventBatch(LEASE, (at(ExecutionStarted()), at(NodeFinished(NODE, b"{}", False))), 0)
+    report(old, NodeProgress(NODE, 1, 2))
+    old.say(ValidationAnswer("asked there", {}))
+    old.write([LogLine(written_at=1.0, text="line\n")])
+    report(old, ExecutionSucceeded())
+    new.say(ValidationAnswer("asked here", {}))
+    new.take_over(old)
+    assert new.leases() == {LEASE} and old.leases() == set()
+    messages = new.messages()
+    assert await take(messages) == ValidationAnswer("asked here", {})
+    again = await take(messages)
+    assert again == EventBatch(LEASE, (at(ExecutionStarted()), at(NodeFinished(NODE, b"{}", False))), 0)
+    told = [await take(messages) for _ in range(2)]
+    assert told == [
+        EventBatch(LEASE, (at(NodeProgress(NODE, 1, 2)),), 2),
+        EventBatch(LEASE, (at(ExecutionSucceeded()),), 2),
+    ]
+    assert isinstance(await take(messages), LogLines)

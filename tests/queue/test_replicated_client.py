@@ -11,6 +11,7 @@ import pytest
 
 from services.errors import InvalidArgument, NotFound, Unavailable
 from services.graph.events import ExecutionStarted, ExecutionSucceeded, NodesCached
+from services.queue import watcher
 from services.queue.client import QueueClient, merged, replicas
 from services.queue.logs import LogFollowers, LogLine, LogLines
 from services.queue.prompts import Queue
@@ -188,6 +189,18 @@ async def test_what_is_missing_before_an_event_is_told_before_it(site: Site) -> 
         standby.tell(lease, finished("2"), ExecutionSucceeded())
         events = await told.until(prompt_id, ExecutionSucceeded)
         assert names(events) == EVERYTHING
+        assert is_whole(events)
+
+
+async def test_who_is_too_slow_for_a_replica_misses_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merged, "FIRST_CATCH_UP", 0.05)
+    monkeypatch.setattr(watcher, "MAX_EVENTS", 10)
+    async with FakeExecutor(site.queues[0]) as executor, watching(site.client) as told:
+        prompt_id = (await site.client.submit(submission(1))).prompt_id
+        many = [finished(str(number)) for number in range(30)]
+        executor.tell((await executor.assignment()).lease, ExecutionStarted(), *many, ExecutionSucceeded())
+        events = await told.until(prompt_id, ExecutionSucceeded)
+        assert len(events) == 34
         assert is_whole(events)
 
 

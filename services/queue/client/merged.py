@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from services.errors import ServiceError, Unavailable
+from services.errors import ResourceExhausted, ServiceError, Unavailable
 from services.queue.client.catching_up import events_after, missed
 from services.queue.client.replica import Replica
 from services.queue.client.replicas import Replicas
@@ -61,6 +61,8 @@ class MergedWatch:
         #: replicas of which it is not known yet whether they can be heard
         self._awaited: set[Replica] = set()
         self._followers: dict[Replica, LogFollowers] = {}
+        #: whether some replica may have told something that was not heard
+        self._may_have_missed = False
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
 
@@ -93,7 +95,7 @@ class MergedWatch:
                     async with asyncio.timeout_at(ends_at):
                         arrived = await self._arrived.get()
                     told += await self._take(*arrived)
-            self._stories.may_have_missed = self._stories.may_have_missed or bool(self._awaited)
+            self._may_have_missed = self._may_have_missed or bool(self._awaited)
             self._tasks.append(asyncio.create_task(self._catch_up()))
         return told
 
@@ -126,7 +128,7 @@ class MergedWatch:
                         await self._arrived.put((replica, batch))
                 if self._prompt_id:
                     return  # all of it was told
-            except Exception as error:  # raised by whoever iterates, unless there are other replicas
+            except Exception as error:  # raised by whoever iterates, unless it can be made up for
                 await self._arrived.put((replica, error))
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -137,7 +139,7 @@ class MergedWatch:
         if not isinstance(arrived, Exception):
             self._hear(replica)
             return [event for batch in arrived for event in await self._whole(replica, batch)]
-        if not isinstance(arrived, Unavailable):
+        if not isinstance(arrived, Unavailable | ResourceExhausted):
             raise arrived
         was_heard = replica in self._heard
         self._lose(replica)
@@ -159,7 +161,7 @@ class MergedWatch:
         self._awaited.discard(replica)
         self._heard.pop(replica, None)
         self._followers.pop(replica, None)
-        self._stories.may_have_missed = True
+        self._may_have_missed = True
         self._changed.set()
 
     # Telling.
@@ -191,7 +193,7 @@ class MergedWatch:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            if self._stories.may_have_missed:
+            if self._may_have_missed:
                 await self._catch_up_with_all(time.time() - SILENCE)
 
     async def _catch_up_with_all(self, since: float) -> None:

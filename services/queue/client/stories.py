@@ -26,8 +26,6 @@ class Stories:
     def __init__(self) -> None:
         self._open: dict[str, _Story] = {}
         self._ended: OrderedDict[str, _Story] = OrderedDict()
-        #: whether the first event of a prompt that comes may not be the first that was to be told
-        self.may_have_missed = False
 
     def begin(self, prompt_id: str, sequence: int) -> None:
         """Take everything up to this number as told."""
@@ -47,11 +45,11 @@ class Stories:
         return prompt_id in self._ended
 
     def missing_before(self, event: Event) -> int | None:
-        """After which number something is to be told before this event; None when nothing is missing."""
-        story = self._story(event.prompt_id)
-        told = story.sequence if story else 0
-        if story is None and not self.may_have_missed:
-            return None
+        """After which number something is to be told before this event; None when nothing is missing.
+
+        What one replica tells of a prompt may overtake what another one told of it before.
+        """
+        told = self.sequence(event.prompt_id)
         return told if event.sequence - event.is_durable > told else None
 
     def take(self, event: Event) -> bool:
