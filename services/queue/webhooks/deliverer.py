@@ -12,6 +12,7 @@ from services.queue.webhooks.outbox import Outbox
 from services.queue.webhooks.records import Delivery, DeliveryState, Settlement
 from services.queue.webhooks.schedule import delay_after
 from services.queue.webhooks.sender import DeliveryFailed, Sender
+from services.queue.webhooks.silence import Silence
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Deliverer:
         self._sender = sender
         self._clock = clock
         self._metrics = metrics
+        self._silence = Silence()
         self._awake = asyncio.Event()
         self._attempts: set[asyncio.Task[None]] = set()
         self._running: asyncio.Task[None] | None = None
@@ -105,7 +107,8 @@ class Deliverer:
 
     async def _attempt(self, delivery: Delivery) -> None:
         try:
-            await self._sender.send(delivery, self._clock.now())
+            with self._silence.calling(delivery.url):
+                await self._sender.send(delivery, self._clock.now())
             settlement = Settlement(state=DeliveryState.DELIVERED, settled_at=self._clock.now())
         except DeliveryFailed as failure:
             settlement = self._failed(delivery, failure)

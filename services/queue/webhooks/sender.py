@@ -22,11 +22,13 @@ GONE = 410
 class DeliveryFailed(Exception):
     """The receiver did not take the message; why, for people."""
 
-    def __init__(self, reason: str, *, final: bool = False) -> None:
+    def __init__(self, reason: str, *, final: bool = False, silent: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         #: trying again would not help
         self.final = final
+        #: it took all the time there is
+        self.silent = silent
 
 
 class Sender:
@@ -54,7 +56,7 @@ class Sender:
             async with asyncio.timeout(self._timeout):
                 status = await self._post(client, delivery, now)
         except TimeoutError:
-            raise DeliveryFailed(f"no answer within {self._timeout:g} seconds") from None
+            raise DeliveryFailed(f"no answer within {self._timeout:g} seconds", silent=True) from None
         except (InvalidArgument, httpx.InvalidURL) as error:
             raise DeliveryFailed(str(error)) from error
         except (OSError, httpx.HTTPError) as error:

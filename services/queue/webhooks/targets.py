@@ -8,12 +8,17 @@ to exactly these addresses.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
 from services.errors import InvalidArgument
+
+#: Names that are looked up at once.
+RESOLVERS = 8
 
 #: Characters of a URL.
 LONGEST_URL = 2048
@@ -38,6 +43,8 @@ class Targets:
 
     def __init__(self, *, allow_private: bool = False) -> None:
         self._allow_private = allow_private
+        # Not the loop's own threads, which others need: a look-up may take as long as it likes.
+        self._resolvers = ThreadPoolExecutor(max_workers=RESOLVERS, thread_name_prefix="webhook-names")
 
     def check(self, url: str) -> None:
         """See to it that a URL makes sense, as far as that can be told without asking anybody.
@@ -63,7 +70,8 @@ class Targets:
             OSError: the host has none, or they cannot be found out now.
         """
         host = host_of(_parsed(url))
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        resolve = functools.partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._resolvers, resolve)
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
             if not self._allow_private and not is_public(ipaddress.ip_address(address)):
