@@ -1,4 +1,7 @@
-"""How fast the file service is, beside what this disk and this machine can do: `python -m bench.files [MIB]`."""
+"""How fast the file service is, beside what this disk and this machine can do: `python -m bench.files [MIB] [FLAGS]`.
+
+Flags are those of the file service, such as `--store s3://bucket/prefix --s3-endpoint URL`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -38,11 +41,11 @@ Measure = Callable[[], Awaitable[float]]
 
 
 @asynccontextmanager
-async def service(data: Path) -> AsyncIterator[tuple[psutil.Process, FileClient]]:
+async def service(data: Path, flags: Sequence[str] = ()) -> AsyncIterator[tuple[psutil.Process, FileClient]]:
     """A file service in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         *[sys.executable, "-m", "services.files", "--listen", "127.0.0.1:0", "--metrics-listen", ""],
-        *["--data", str(data), "--models", str(data / "models")],
+        *["--data", str(data), "--models", str(data / "models"), *flags],
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr
@@ -153,12 +156,12 @@ def measures(data: Path, client: FileClient, chunks: int) -> dict[str, Measure]:
     }
 
 
-async def main(mebibytes: int) -> None:
+async def main(mebibytes: int, flags: Sequence[str]) -> None:
     """Measure in interleaved rounds and print a table."""
     keep_freed_memory()
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
         data = Path(folder)
-        async with service(data) as (process, client):
+        async with service(data, flags) as (process, client):
             table = measures(data, client, mebibytes * 2)
             idle = process.memory_info().rss
             rounds = [{what: await measure() for what, measure in table.items()} for _ in range(ROUNDS)]
@@ -170,4 +173,6 @@ async def main(mebibytes: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))
+    given = sys.argv[1:]
+    size = int(given.pop(0)) if given and given[0].isdigit() else 200
+    uvloop.run(main(size, given))
