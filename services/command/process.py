@@ -15,6 +15,7 @@ import uvloop
 
 from services.command.allocation import keep_freed_memory
 from services.logs import configure_logging
+from services.stopping import Stop
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ PARENT_VARIABLE = "SILVERPRINT_PARENT_PID"
 
 _PR_SET_PDEATHSIG = 1
 
-Run = Callable[[Any, asyncio.Event], Awaitable[None]]
+Run = Callable[[Any, Stop], Awaitable[None]]
 
 
 def main(name: str) -> int:
@@ -49,10 +50,10 @@ def run_service(name: str, run: Run, settings: Any) -> int:
 
 
 async def _until_stopped(run: Run, settings: Any) -> None:
-    stop = asyncio.Event()
+    stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.ask)
     await run(settings, stop)
 
 

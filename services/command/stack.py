@@ -126,6 +126,7 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
         ],
         "executor": [
             *("--listen", executor, "--metrics-listen", metrics["executor"], "--queue", queue, "--files", files),
+            *("--drain-seconds", "0"),  # the queue ends as well, and has the prompts run again when it is back
             *("--data", data, "--device", wanted.device, "--cache", wanted.cache),
             *("--vram-budget", wanted.vram_budget),
             *("--preview-method", wanted.preview_method, "--preview-size", str(wanted.preview_size)),

@@ -8,7 +8,7 @@ nothing else.
 from __future__ import annotations
 
 import asyncio
-import itertools
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -24,11 +24,12 @@ from services.executor.log_relay import LogRelay
 from services.executor.metrics import ExecutorMetrics
 from services.executor.outbox import Outbox
 from services.executor.pack_relay import PackRelay
-from services.executor.runs import Run
+from services.executor.runs import Run, Runs
 from services.executor.worker_process import WorkerProcess
 from services.graph.events import Terminal
 from services.queue import packs, work
 from services.queue.records import Assignment, Executor, Lease
+from services.stopping import Stop
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 SLOTS = 1
 
 #: Seconds that the queue has to take the last messages when the executor stops.
-DRAIN_GRACE = 1.0
+LEAVING_GRACE = 1.0
 
 
 class Agent:
@@ -51,18 +52,23 @@ class Agent:
         *,
         interrupt_grace: float,
         metrics: ExecutorMetrics | None = None,
+        drain_seconds: float = 0.0,
     ) -> None:
-        """`interrupt_grace` is in seconds: what a node has to hear of an interruption before its worker is killed."""
+        """Both times are in seconds.
+
+        `interrupt_grace` is what a node has to hear of an interruption before its worker is killed, `drain_seconds`
+        what prompts have to end when the executor is to stop.
+        """
         self._executor_id = executor_id
         self._start_worker = start_worker
         self._on_readiness = on_readiness
         self._interrupt_grace = interrupt_grace
         self._metrics = metrics or ExecutorMetrics(CollectorRegistry())
+        self._drain_seconds = drain_seconds
         self._links = Links(executor_id, replicas, self)
         self._packs = PackRelay(lambda: self._outbox)
         self._logs = LogRelay(self._links, self._running)
-        self._runs: dict[int, Run] = {}
-        self._numbers = itertools.count(1)
+        self._runs = Runs()
         #: where the answers belong to what the worker was asked about inputs, by id
         self._questions: dict[str, Outbox] = {}
         self._worker: WorkerProcess | None = None
@@ -72,9 +78,15 @@ class Agent:
         self._devices = ipc.DeviceReport(())
         self._is_worker_ready = False
         self._is_stopping = False
+        #: an operator wants it to take nothing more
+        self._is_drained = False
+        #: the replica that is home has said that it assigns nothing more
+        self._nothing_comes = asyncio.Event()
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set, then give back what is held and end the worker.
+    async def run(self, stop: Stop) -> None:
+        """Serve until asked to stop, then let what runs end, give back what does not in time, and end the worker.
+
+        Asked twice, everything is given back at once.
 
         Raises:
             FailedPrecondition: the worker cannot work with what it is given.
@@ -88,22 +100,48 @@ class Agent:
             for task in (working, connected):
                 if task.done():
                     task.result()
-            self._give_back()
-            await asyncio.wait([connected], timeout=DRAIN_GRACE if self._links.is_connected else 0)
+            await self._drain(stop)
+            await self._leave(connected)
         finally:
             for pending in tasks:
                 pending.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _give_back(self) -> None:
-        """Say that there is no room any more, and let go of what is held."""
+    async def _drain(self, stop: Stop) -> None:
+        """Take nothing more, and wait until nothing is held, there is no more time, or somebody is in a hurry."""
         self._is_stopping = True
-        held = self._held()
+        await self._tell_readiness()
+        for run in [run for run in self._runs if not run.is_handed_over]:
+            self._runs.drop(run)
+            self._return(run.assignment.lease)
+        self._links.beat()
+        waiting = [asyncio.create_task(self._until_done()), asyncio.create_task(stop.at_once.wait())]
+        await asyncio.wait(waiting, timeout=self._drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+
+    async def _until_done(self) -> None:
+        """Nothing runs, and what came of it is on its way."""
+        await self._runs.none.wait()
+        if self._outbox.has_unsent and not self._links.is_connected:
+            await self._nothing_comes.wait()
+
+    async def _leave(self, connected: asyncio.Task[None]) -> None:
+        """Give back what is held, and what comes until the queue says that nothing does; then end the streams."""
+        held = self._runs.leases()
         self._runs.clear()
         self._links.beat()
         for lease in held:
-            self._outbox.say(work.LeaseRelease(lease, "executor is shutting down", False))
-        self._links.close()
+            self._return(lease)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVING_GRACE if self._links.is_connected else 0):
+                await self._nothing_comes.wait()
+                self._links.close()
+                await asyncio.wait([connected])
+
+    def _return(self, lease: Lease) -> None:
+        reason = "executor is shutting down" if self._is_stopping else "executor takes no more prompts"
+        self._outbox.say(work.LeaseRelease(lease, reason, False))
 
     # The worker.
 
@@ -165,7 +203,7 @@ class Agent:
         if not run.is_lost:
             self._outbox.report(run.assignment.lease, message.event)
         if isinstance(message.event.event, Terminal):
-            self._drop(run)
+            self._runs.drop(run)
             if run.is_lost:
                 self._links.beat()  # as in `_end_interrupted`
 
@@ -177,13 +215,13 @@ class Agent:
         await self._tell_readiness()
         for request_id in list(self._questions):
             self._answer(ipc.InputComplaints(request_id, {}))
-        begun = self._begun()
-        for run in list(self._runs.values()):
+        begun = self._runs.begun
+        for run in self._runs:
             run.is_handed_over = False
             if run.is_interrupted:
                 self._end_interrupted(run)
             elif run is begun:
-                self._drop(run)
+                self._runs.drop(run)
                 self._outbox.say(run.release(how))
         self._links.beat()
 
@@ -214,19 +252,21 @@ class Agent:
             catalogue_digest=link.greeted_with,
             devices=self._devices.devices,
             host_info=host_info(),
-            held_leases=() if standby else tuple({*self._held(), *held}),
+            held_leases=() if standby else tuple({*self._runs.leases(), *held}),
             standby=standby,
+            draining=self._is_draining,
         )
 
     def heartbeat(self, *, standby: bool) -> work.Heartbeat:
         """What is free and what is held; see `Resident`."""
-        has_room = self._is_worker_ready and not self._is_stopping
+        has_room = self._is_worker_ready and not self._is_draining
         return work.Heartbeat(
             free_slots=max(0, SLOTS - len(self._runs)) if has_room else 0,
-            leases=() if standby else tuple(self._held()),
+            leases=() if standby else tuple(self._runs.leases()),
             devices=self._devices.devices,
             host_info=host_info(),
             standby=standby,
+            draining=self._is_draining,
         )
 
     async def welcomed(self, link: Link, welcome: work.Welcome) -> None:
@@ -258,19 +298,30 @@ class Agent:
             case work.MemoryRelease(results):
                 if self._worker:
                     self._worker.send(ipc.ReleaseMemory(results))
+            case work.Drain(undo):
+                self._be_drained(not undo)
+            case work.Drained() if link.outbox is self._outbox:
+                self._nothing_comes.set()
             case packs.PackRequest() | packs.PackFlow() | packs.PackCancellation():
                 self._packs.obey(message, link.outbox, self._worker)
 
+    def _be_drained(self, is_drained: bool) -> None:
+        if self._is_drained is not is_drained:
+            log.info("asked to take %s prompts", "no more" if is_drained else "more")
+            self._is_drained = is_drained
+            self._links.beat()
+
     def _assigned(self, assignment: Assignment) -> None:
-        if not self._is_stopping and self._find(assignment.lease) is None:
+        if self._is_draining:
+            self._return(assignment.lease)
+        elif self._runs.find(assignment.lease) is None:
             metrics = self._metrics.follow(assignment.graph_json)
-            run = Run(next(self._numbers), assignment, metrics, assignment.previews_wanted)
-            self._runs[run.number] = run
+            self._runs.add(assignment, metrics)
             self._logs.conceal(assignment.extra_data_json)
             self._hand_over()
 
     def _stop_run(self, lease: Lease, *, is_lost: bool) -> None:
-        run = self._find(lease)
+        run = self._runs.find(lease)
         if run is None or (run.is_interrupted and not is_lost):
             return
         log.info("prompt %s: %s", lease.prompt_id, "its lease is lost" if is_lost else "to be interrupted")
@@ -278,13 +329,13 @@ class Agent:
         run.is_lost = run.is_lost or is_lost
         if self._worker and run.is_handed_over:
             self._worker.send(ipc.InterruptRun(run.number))
-        if self._worker and run is self._begun():
+        if self._worker and run is self._runs.begun:
             asyncio.get_running_loop().call_later(self._interrupt_grace, self._kill_if_running, run, self._worker)
         else:
             self._end_interrupted(run)
 
     def _demand_previews(self, demand: work.PreviewDemand) -> None:
-        run = self._find(demand.lease)
+        run = self._runs.find(demand.lease)
         if run is None:
             return
         run.previews_wanted = demand.wanted
@@ -307,40 +358,31 @@ class Agent:
         if asker is not None:
             asker.say(work.ValidationAnswer(answer.request_id, answer.complaints))
 
-    def _begun(self) -> Run | None:
-        """The run that the worker is at; others wait there."""
-        return next((run for run in self._runs.values() if run.is_handed_over), None)
-
     def _running(self) -> str:
-        begun = self._begun()
+        begun = self._runs.begun
         return begun.assignment.lease.prompt_id if begun else ""
 
     def _hand_over(self) -> None:
-        for run in self._runs.values():
+        for run in self._runs:
             if self._worker and self._is_worker_ready and not run.is_handed_over:
                 run.is_handed_over = True
                 self._worker.send(run.request)
 
     def _end_interrupted(self, run: Run) -> None:
-        self._drop(run)
+        self._runs.drop(run)
         if run.is_lost:
             self._links.beat()  # the queue counts by leases and cannot know that there is room again
         else:
             self._outbox.report(run.assignment.lease, run.interruption())
 
     def _kill_if_running(self, run: Run, worker: WorkerProcess) -> None:
-        if run.number in self._runs and worker is self._worker:
+        if run in self._runs and worker is self._worker:
             log.warning("prompt %s does not stop, killing its worker", run.assignment.lease.prompt_id)
             worker.kill("its prompt did not stop when it was interrupted")
 
-    def _find(self, lease: Lease) -> Run | None:
-        return next((run for run in self._runs.values() if run.assignment.lease == lease), None)
-
-    def _drop(self, run: Run) -> None:
-        self._runs.pop(run.number, None)
-
-    def _held(self) -> list[Lease]:
-        return [run.assignment.lease for run in self._runs.values() if not run.is_lost]
+    @property
+    def _is_draining(self) -> bool:
+        return self._is_stopping or self._is_drained
 
     def _publish(self, link: Link) -> None:
         if self._nodes:
@@ -351,6 +393,6 @@ class Agent:
         return self._links.outbox
 
     async def _tell_readiness(self) -> None:
-        is_ready = self._links.is_connected and self._is_worker_ready
+        is_ready = self._links.is_connected and self._is_worker_ready and not self._is_stopping
         self._metrics.ready.set(is_ready)
         await self._on_readiness(is_ready)

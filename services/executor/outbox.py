@@ -129,6 +129,11 @@ class Outbox:
         self._wake.set()
         self.write(lines)
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something about a lease was never sent."""
+        return bool(self._events) or any(isinstance(said, EventBatch | LeaseRelease) for said in self._messages)
+
     def close(self) -> None:
         """Let `messages` end once everything has been taken."""
         self._closed = True

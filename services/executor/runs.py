@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from services.executor.ipc import RunPrompt
 from services.executor.metrics import RunMetrics
 from services.graph.events import ExecutionEvent, ExecutionInterrupted, NodeFinished, NodeRef, NodeStarted
-from services.queue.records import Assignment
+from services.queue.records import Assignment, Lease
 from services.queue.work import LeaseRelease, TimedEvent
 
 
@@ -69,3 +72,58 @@ class Run:
         node_id = self._node.real_node_id
         graph = json.loads(self.assignment.graph_json)
         return node_id, str(graph.get(node_id, {}).get("class_type", ""))
+
+
+class Runs:
+    """What is held, in the order in which it came."""
+
+    def __init__(self) -> None:
+        self._runs: dict[int, Run] = {}
+        self._numbers = itertools.count(1)
+        #: set while nothing is held
+        self.none = asyncio.Event()
+        self.none.set()
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(tuple(self._runs.values()))
+
+    def __contains__(self, run: Run) -> bool:
+        return run.number in self._runs
+
+    @property
+    def begun(self) -> Run | None:
+        """The run that the worker is at; others wait there."""
+        return next((run for run in self if run.is_handed_over), None)
+
+    def add(self, assignment: Assignment, metrics: RunMetrics) -> Run:
+        """Hold a prompt."""
+        run = Run(next(self._numbers), assignment, metrics, assignment.previews_wanted)
+        self._runs[run.number] = run
+        self.none.clear()
+        return run
+
+    def get(self, number: int) -> Run | None:
+        """The run of this number."""
+        return self._runs.get(number)
+
+    def find(self, lease: Lease) -> Run | None:
+        """The run under a lease."""
+        return next((run for run in self if run.assignment.lease == lease), None)
+
+    def leases(self) -> list[Lease]:
+        """The leases that are ours still."""
+        return [run.assignment.lease for run in self if not run.is_lost]
+
+    def drop(self, run: Run) -> None:
+        """Hold it no longer."""
+        self._runs.pop(run.number, None)
+        if not self._runs:
+            self.none.set()
+
+    def clear(self) -> None:
+        """Hold nothing any more."""
+        self._runs.clear()
+        self.none.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import re
@@ -27,6 +26,7 @@ from services.monitoring.registry import new_registry
 from services.queue.client import QueueClient
 from services.rpc.server import serve
 from services.settings import setting, settings
+from services.stopping import Stop
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +81,18 @@ class Settings:
     interrupt_seconds: float = setting(
         default=5.0, help="seconds that a node has to stop when its prompt is interrupted, before its worker is killed"
     )
+    drain_seconds: float = setting(
+        default=30.0,
+        help="seconds that prompts have to end when the executor is asked to; what does not, or what runs when it is"
+        " asked once more, is given back",
+    )
     executor_id: str = setting(
         default="", help="name of this executor, unique among all; empty for the host's name and a number"
     )
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Run prompts until `stop` is set.
+async def run(settings: Settings, stop: Stop) -> None:
+    """Run prompts until asked to stop; see `Agent.run`.
 
     Health says SERVING while the queue is connected and the worker has loaded its nodes.
 
@@ -113,6 +118,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             server.set_serving,
             interrupt_grace=settings.interrupt_seconds,
             metrics=ExecutorMetrics(registry),
+            drain_seconds=settings.drain_seconds,
         )
         registry.register(DeviceCollector(agent.describe))
         await agent.run(stop)
@@ -130,6 +136,8 @@ def worker_configuration(settings: Settings) -> Configure:
     preview_settings(settings.preview_method, settings.preview_size)
     if not 0 <= settings.interrupt_seconds < math.inf:
         raise InvalidArgument(f"interrupt-seconds must be zero or more, not {settings.interrupt_seconds}")
+    if not 0 <= settings.drain_seconds < math.inf:
+        raise InvalidArgument(f"drain-seconds must be zero or more, not {settings.drain_seconds}")
     if not _DEVICE.fullmatch(settings.device):
         raise InvalidArgument(f"device {settings.device!r} is none of auto, cpu, mps, cuda, cuda:N")
     if not 0 < settings.model_cache_gb < math.inf:

@@ -33,7 +33,7 @@ class Session:
         #: another replica of the queue is its home
         self.is_standby = hello.standby
         #: takes no more prompts
-        self.is_draining = False
+        self.is_draining = hello.draining
         self._knows_drained = False
         #: counts up over the fleet; who was served longest ago comes first among equals
         self.last_served = 0
@@ -145,6 +145,8 @@ class Fleet:
         self._served = 0
         #: why nobody may join
         self._refusal: Unavailable | None = None
+        #: whether executors are to drain that have not said so yet
+        self._to_drain: dict[str, bool] = {}
 
     def join(self, session: Session) -> None:
         """Let a session take part, in place of an older one of the same executor.
@@ -168,6 +170,27 @@ class Fleet:
     def get(self, executor_id: str | None) -> Session | None:
         """The executor's open session."""
         return self._sessions.get(executor_id or "")
+
+    def drain(self, executor_id: str, *, undo: bool) -> None:
+        """Have an executor take no more prompts, or take some again.
+
+        Raises:
+            NotFound: no executor with this id is connected.
+        """
+        session = self.get(executor_id)
+        if session is None:
+            raise NotFound(f"no executor {executor_id} is connected")
+        self._to_drain[executor_id] = not undo
+        session.drain(undo=undo)
+
+    def beat(self, session: Session, heartbeat: Heartbeat) -> None:
+        """Take what an executor says about itself, and tell it again what it may not have heard."""
+        session.beat(heartbeat)
+        wanted = self._to_drain.get(session.executor_id)
+        if wanted is heartbeat.draining:
+            del self._to_drain[session.executor_id]
+        elif wanted is not None:
+            session.drain(undo=not wanted)
 
     def sessions(self) -> list[Session]:
         """All of them, in the order in which they joined."""

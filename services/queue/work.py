@@ -29,6 +29,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     held_leases: tuple[Lease, ...] = ()
     #: another replica of the queue is its home
     standby: bool = False
+    #: takes no more prompts
+    draining: bool = False
 
 
 class CataloguePublication(msgspec.Struct, frozen=True):

@@ -145,7 +145,7 @@ class WorkStreams:
 
     async def _beat(self, session: Session, heartbeat: Heartbeat) -> None:
         comes_home = session.is_standby and not heartbeat.standby
-        session.beat(heartbeat)
+        self._fleet.beat(session, heartbeat)
         if comes_home:
             log.info("executor %s has its home here now", session.executor_id)
             await self._reconcile(session, heartbeat.leases)

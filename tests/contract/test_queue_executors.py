@@ -54,13 +54,26 @@ async def test_an_executor_that_drains_is_given_nothing_until_that_is_undone(que
         waiting = (await queue.submit(submission(2))).prompt_id
         executor.succeed(running.lease)
         await story(queue, running.lease.prompt_id)
-        executor.beat(draining=True)
         await queue.drain_executor("executor", undo=True)
         assert await executor.next(Drain) == Drain(undo=True)
         assert executor.nothing_more()
         executor.beat()
         assert (await executor.assignment()).lease.prompt_id == waiting
         assert not (await queue.executors())[0].draining
+
+
+async def test_an_executor_that_lost_the_order_to_drain_with_its_connection_is_told_again(queue: Queue) -> None:
+    async with FakeExecutor(queue) as executor:
+        await queue.drain_executor("executor")
+        await executor.next(Drain)
+    async with FakeExecutor(queue) as executor:
+        executor.beat()
+        assert await executor.next(Drain) == Drain()
+        executor.beat(draining=True)
+        await executor.next(Drained)
+        executor.beat()
+        await queue.submit(submission(1))
+        await executor.assignment()
 
 
 async def test_only_an_executor_that_is_here_can_be_drained(queue: Queue) -> None:

@@ -30,6 +30,7 @@ from services.queue.stores.memory import MemoryStore as QueueMemory
 from services.queue.work import ExecutorMessage, QueueMessage
 from services.queue.worker_servicer import WorkerServicer
 from services.rpc.server import serve
+from services.stopping import Stop
 
 PACKS = Path(__file__).resolve().parents[1] / "packs"
 
@@ -114,7 +115,7 @@ class Platform:
     queue: Queue
     files: FileStore
     gate: Gate
-    stop: asyncio.Event
+    stop: Stop
     #: done once the agent is
     stopped: asyncio.Task[None]
     #: every worker that was started
@@ -171,7 +172,12 @@ class Platform:
 
 @asynccontextmanager
 async def platform(
-    folder: Path, *, lease_seconds: float = 10.0, interrupt_grace: float = 5.0, files: MemoryStore | None = None
+    folder: Path,
+    *,
+    lease_seconds: float = 10.0,
+    interrupt_grace: float = 5.0,
+    drain_seconds: float = 0.0,
+    files: MemoryStore | None = None,
 ) -> AsyncIterator[Platform]:
     """Start an executor with the test packs and wait until it is ready to run prompts; its models may be in `files`."""
     queue = Queue(QueueMemory(), lease_seconds=lease_seconds, max_attempts=2)
@@ -190,7 +196,7 @@ async def platform(
             device="cpu",
         )
         workers: list[WorkerProcess] = []
-        is_ready, stop = asyncio.Event(), asyncio.Event()
+        is_ready, stop = asyncio.Event(), Stop()
 
         async def start_worker(left_out: Mapping[str, str]) -> WorkerProcess:
             workers.append(await WorkerProcess.start(configuration, left_out))
@@ -200,7 +206,14 @@ async def platform(
             is_ready.set() if ready else is_ready.clear()
 
         gate = Gate(server.address)
-        agent = Agent("tested", Gates(gate), start_worker, on_readiness, interrupt_grace=interrupt_grace)
+        agent = Agent(
+            "tested",
+            Gates(gate),
+            start_worker,
+            on_readiness,
+            interrupt_grace=interrupt_grace,
+            drain_seconds=drain_seconds,
+        )
         running = asyncio.create_task(agent.run(stop))
         try:
             async with asyncio.timeout(PATIENCE):
@@ -208,6 +221,7 @@ async def platform(
             yield Platform(queue, files, gate, stop, running, workers, models)
         finally:
             stop.set()
+            stop.at_once.set()
             try:
                 await running
             finally:

@@ -121,6 +121,7 @@ FROM_EXECUTOR: list[ExecutorMessage] = [
         devices=(DEVICE, GPU),
         host_info=HOST,
         held_leases=(LEASE,),
+        draining=True,
     ),
     CataloguePublication("abc", b'{"A": {}}'),
     Heartbeat(free_slots=1, leases=(LEASE,), devices=(GPU,), host_info=HOST, draining=True),

@@ -206,6 +206,7 @@ def _hello_to_proto(hello: Hello) -> pb.Hello:
         held_leases=map(_lease_to_proto, hello.held_leases),
         host_info=host_to_proto(hello.host_info),
         standby=hello.standby,
+        draining=hello.draining,
     )
 
 
@@ -220,6 +221,7 @@ def _hello_from_proto(message: pb.Hello) -> Hello:
         held_leases=tuple(map(_lease_from_proto, message.held_leases)),
         host_info=host_from_proto(message.host_info),
         standby=message.standby,
+        draining=message.draining,
     )
 
 
