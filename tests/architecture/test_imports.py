@@ -22,6 +22,7 @@ SHARED = {
     "services.monitoring",
     "services.rpc",
     "services.settings",
+    "services.stopping",
 }
 SHARED |= {"services.safetensors_header"}
 
