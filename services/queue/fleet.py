@@ -233,17 +233,6 @@ class Fleet:
         if session is not None and not session.is_standby and life.lease is not None:
             session.send(PreviewDemand(life.lease, wanted))
 
-    def drain(self, executor_id: str, *, undo: bool) -> None:
-        """Have an executor take no more prompts, or some again.
-
-        Raises:
-            NotFound: no executor with this id is connected.
-        """
-        session = self.get(executor_id)
-        if session is None:
-            raise NotFound(f"no executor {executor_id} is connected")
-        session.drain(undo=undo)
-
     def executors(self) -> list[Executor]:
         """Everybody who is here."""
         return [session.describe(self.free(session)) for session in self._sessions.values()]
