@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from google.protobuf import json_format, message_factory
 
 from services.client import OnConflict, PromptFailed, PromptRejected, PromptState, Silverprint, Submission
 from services.client.silverprint import name_of
@@ -20,6 +22,8 @@ from services.queue.servicer import QueueServicer
 from services.queue.stores.memory import MemoryStore
 from services.queue.worker_servicer import WorkerServicer
 from services.rpc.server import serve
+from silverprint.files.v1 import files_pb2
+from silverprint.queue.v1 import queue_pb2
 from tests.queue.executor import FakeExecutor, finished
 from tests.queue.nodes import graph
 
@@ -75,10 +79,8 @@ async def test_failing_is_a_result_and_being_refused_is_raised(here: Installatio
             result.raise_if_failed()
         with pytest.raises(PromptRejected):
             await here.client.run({"1": {"class_type": "Nothing", "inputs": {}}})
-        taken_back = await here.client.submit({"2": {"class_type": "Picky", "inputs": {"value": 1}}})
         with pytest.raises(NotFound):
             await here.client.result("nobody")
-        await here.client.queue.stop([taken_back])
 
 
 async def test_a_prompt_that_was_taken_back_says_so(here: Installation) -> None:
@@ -101,3 +103,17 @@ def test_the_documented_example_is_the_one_that_is_run() -> None:
     docs = Path(__file__).resolve().parents[1] / "docs"
     _, _, example = (docs / "examples" / "pictures.py").read_text().partition("import asyncio\n")
     assert example in (docs / "grpc.md").read_text()
+
+
+def test_the_documented_questions_can_be_asked() -> None:
+    """What is given to grpcurl is what the protos have."""
+    text = (Path(__file__).resolve().parents[1] / "docs" / "grpc.md").read_text().replace("\\\n", "")
+    services = {
+        "$queue": queue_pb2.DESCRIPTOR.services_by_name["QueueService"],
+        "silverprint.files.v1.FileService": files_pb2.DESCRIPTOR.services_by_name["FileService"],
+    }
+    asked = re.findall(r"-d '(\{.*?\})'\s+\S+ (\S+)/(\w+)", text)
+    assert len(asked) > 5
+    for document, service, method in asked:
+        request = services[service].methods_by_name[method].input_type
+        json_format.Parse(document, message_factory.GetMessageClass(request)())

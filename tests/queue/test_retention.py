@@ -66,10 +66,10 @@ async def test_the_file_of_a_history_that_is_swept_does_not_grow(tmp_path: Path)
     file = tmp_path / "queue.sqlite3"
     store = await SqliteStore.open(file)
     pages = []
-    for round in range(4):
-        for number in range(60):
+    for round in range(3):
+        for number in range(30):
             await finish(store, f"{round}-{number}", now=float(number))
-        assert len(await store.forget_oldest(limit=100)) == 60
+        assert len(await store.forget_oldest(limit=100)) == 30
         pages.append(await store._writer.run(lambda connection: connection.execute("PRAGMA page_count").fetchone()[0]))
     assert pages[-1] <= pages[0] + 2
     await store.close()
