@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from services.database.steps import Row
 from services.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from services.files import names
 from services.files.records import FileInfo, FileName, OnConflict, Target
@@ -11,7 +12,7 @@ from services.files.retention.quotas import exhausted
 from services.files.stores import placing
 from services.files.stores.names import folders
 from services.files.stores.names.records import Content, ContentGone, Named
-from services.files.stores.names.steps import Locks, Row, Statement, Steps, first, statement
+from services.files.stores.names.steps import Locks, Statement, Steps, first, statement
 
 #: Sorts right behind the character that precedes a number.
 _BEHIND_PREFIX = "`"

@@ -1,16 +1,17 @@
-"""Transactions as generators: what is done is written once, how it reaches a database is its driver's business.
+"""The transactions on names as generators: see `services.database.steps`, which carries them out.
 
-A transaction yields its statements and locks one by one and is sent the rows of each; an error that it raises undoes
-all of it.
+Statements go by their names, for not all databases spell them alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
+from services.database import steps as database
 from services.database.queries import read_queries
+from services.database.steps import Row, Value
 from services.files.records import FileName
 
 T = TypeVar("T")
@@ -18,14 +19,12 @@ T = TypeVar("T")
 #: The statements by name; parameters are $1, $2 and so on, what differs between databases is in braces.
 STATEMENTS = read_queries(Path(__file__).parent / "statements.sql")
 
-Row = Sequence[Any]
-
 
 class Statement(NamedTuple):
     """A statement by its name in `STATEMENTS`, and its parameters."""
 
     name: str
-    values: tuple[str | int | None, ...] = ()
+    values: Sequence[Value] = ()
 
 
 class Locks(NamedTuple):
@@ -41,7 +40,7 @@ Steps = Generator[Statement | Locks, Sequence[Row], T]
 Transaction = Callable[[], Steps[T]]
 
 
-def statement(name: str, *values: str | int | None) -> Generator[Statement | Locks, Sequence[Row], Sequence[Row]]:
+def statement(name: str, *values: Value) -> Steps[Sequence[Row]]:
     """The rows of one statement."""
     return (yield Statement(name, values))
 
@@ -49,3 +48,15 @@ def statement(name: str, *values: str | int | None) -> Generator[Statement | Loc
 def first(rows: Sequence[Row]) -> Row | None:
     """The first row, if any."""
     return rows[0] if rows else None
+
+
+def spelled(steps: Steps[T], spelling: Callable[[Statement | Locks], database.Statement | None]) -> database.Steps[T]:
+    """A transaction with its steps as a database spells them; None is a step that it does not need."""
+    try:
+        step = next(steps)
+        while True:
+            statement = spelling(step)
+            step = steps.send((yield statement) if statement else ())
+    except StopIteration as end:
+        answer: T = end.value
+        return answer

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from services.database.steps import Row
 from services.errors import Aborted, ResourceExhausted
 from services.files.records import FileInfo, Target, Upload
 from services.files.stores import base
 from services.files.stores.names.records import Named
-from services.files.stores.names.steps import Row, Steps, first, statement
+from services.files.stores.names.steps import Steps, first, statement
 from services.files.stores.names.store import Names, now_us
 
 

@@ -10,10 +10,12 @@ from typing import Self, TypeVar
 import asyncpg
 from blake3 import blake3
 
-from services.database.postgres import Address, Connection, Pool, migrate
+from services.database import steps as database
+from services.database.postgres import Address, Pool, migrate
+from services.database.postgres.steps import carry_out
 from services.errors import Aborted
 from services.files.records import FileName
-from services.files.stores.names.steps import STATEMENTS, Locks, Row, Statement, Steps, Transaction
+from services.files.stores.names.steps import STATEMENTS, Locks, Statement, Transaction, spelled
 from services.files.stores.names.store import Names
 
 T = TypeVar("T")
@@ -50,33 +52,26 @@ class PostgresNames(Names):
         await self._pool.close()
 
     async def read(self, transaction: Transaction[T]) -> T:
-        return await self._pool.run(lambda connection: _carry_out(connection, transaction()))
+        return await self._pool.run(lambda connection: carry_out(connection, spelled(transaction(), _spelled)))
 
     async def change(self, transaction: Transaction[T]) -> T:
         for attempt in range(_ATTEMPTS):
             try:
-                return await self._pool.change(lambda connection: _carry_out(connection, transaction()))
+                return await self._pool.change(
+                    lambda connection: carry_out(connection, spelled(transaction(), _spelled))
+                )
             except asyncpg.TransactionRollbackError:
                 await asyncio.sleep(0.01 * attempt)
         raise Aborted("others change the same files; try again")
 
 
-async def _carry_out(connection: Connection, steps: Steps[T]) -> T:
-    try:
-        step = next(steps)
-        while True:
-            step = steps.send(await _rows(connection, step))
-    except StopIteration as end:
-        answer: T = end.value
-        return answer
-
-
-async def _rows(connection: Connection, step: Statement | Locks) -> Sequence[Row]:
-    if isinstance(step, Locks):
-        locks = _locks(step.names)
-        wanted = [f"pg_advisory_xact_lock{'' if alone else '_shared'}({key})" for key, alone in locks]
-        return [tuple(row) for row in await connection.fetch(f"SELECT {', '.join(wanted)}")]
-    return [tuple(row) for row in await connection.fetch(_STATEMENTS[step.name], *step.values)]
+def _spelled(step: Statement | Locks) -> database.Statement:
+    if isinstance(step, Statement):
+        return database.Statement(_STATEMENTS[step.name], step.values)
+    locks = _locks(step.names)
+    kinds = ["" if alone else "_shared" for _, alone in locks]
+    wanted = ", ".join(f"pg_advisory_xact_lock{kind}(${number})" for number, kind in enumerate(kinds, start=1))
+    return database.Statement(f"SELECT {wanted}", [key for key, _ in locks])
 
 
 def _locks(names: Sequence[FileName]) -> list[tuple[int, bool]]:

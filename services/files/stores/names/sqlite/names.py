@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
+from services.database import steps as database
 from services.database.sqlite import Reader, Writer, lock, open_database
-from services.files.stores.names.steps import STATEMENTS, Locks, Row, Statement, Steps, Transaction
+from services.database.sqlite.steps import carry_out
+from services.files.stores.names.steps import STATEMENTS, Locks, Statement, Transaction, spelled
 from services.files.stores.names.store import Names
 
 T = TypeVar("T")
@@ -46,24 +46,11 @@ class SqliteNames(Names):
         self._lock.close()
 
     async def read(self, transaction: Transaction[T]) -> T:
-        return await self._reader.run(lambda connection: _carry_out(connection, transaction()))
+        return await self._reader.run(lambda connection: carry_out(connection, spelled(transaction(), _spelled)))
 
     async def change(self, transaction: Transaction[T]) -> T:
-        return await self._writer.run(lambda connection: _carry_out(connection, transaction()))
+        return await self._writer.run(lambda connection: carry_out(connection, spelled(transaction(), _spelled)))
 
 
-def _carry_out(connection: sqlite3.Connection, steps: Steps[T]) -> T:
-    try:
-        step = next(steps)
-        while True:
-            step = steps.send(_rows(connection, step))
-    except StopIteration as end:
-        answer: T = end.value
-        return answer
-
-
-def _rows(connection: sqlite3.Connection, step: Statement | Locks) -> Sequence[Row]:
-    if isinstance(step, Locks):
-        return ()
-    values = {str(number): value for number, value in enumerate(step.values, start=1)}
-    return connection.execute(_STATEMENTS[step.name], values).fetchall()
+def _spelled(step: Statement | Locks) -> database.Statement | None:
+    return None if isinstance(step, Locks) else database.Statement(_STATEMENTS[step.name], step.values)
