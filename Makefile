@@ -47,13 +47,13 @@ clean: ## remove .venv and what was compiled
 $(VENV)/.installed: $(SOURCES)
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --editable .
+	$(PIP) --editable '.[executor]'
 	touch $@
 
 $(VENV)/.installed-webui: $(VENV)/.installed
-	$(PIP) --editable '.[webui]'
+	$(PIP) --editable '.[executor,webui]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[executor,dev]'
 	touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import math
 import re
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from services.errors import InvalidArgument
+from services.errors import FailedPrecondition, InvalidArgument
 from services.executor.agent import Agent
 from services.executor.bundled import node_packs
 from services.executor.engine.caches.choice import chosen_cache
@@ -99,9 +100,11 @@ async def run(settings: Settings, stop: Stop) -> None:
     Raises:
         InvalidArgument: the device, the budget, the cache or the kind of previews is not one, a time is none, or a
             directory cannot be read.
-        FailedPrecondition: the worker cannot work with these settings.
+        FailedPrecondition: torch is not installed, or the worker cannot work with these settings.
         Unavailable: the address cannot be listened on.
     """
+    if importlib.util.find_spec("torch") is None:
+        raise FailedPrecondition("executors need torch: pip install 'silverprint[executor]'")
     configuration = worker_configuration(settings)
     executor_id = settings.executor_id or f"{host_name()}-{secrets.token_hex(4)}"
     registry = new_registry("executor")
