@@ -16,8 +16,15 @@ import msgspec
 MAX_NAMES = 300_000
 
 #: A folder that changed less than so many nanoseconds before it was read may change once more without a later time: the
-#: clocks of file systems tick every 4 ms to 2 s, and those of servers are not ours.
-TICK_NS = 2_000_000_000
+#: clock of the kernel ticks every 1 to 10 ms.
+TICK_NS = 20_000_000
+
+#: The same for file systems that keep whole seconds, or every other one.
+COARSE_TICK_NS = 2_000_000_000
+
+#: Nanoseconds for which a listing is kept up with what we add. If somebody else changed the folder in the very tick in
+#: which we did, it shows after that.
+TRUST_NS = 60_000_000_000
 
 #: Names that we added to a folder since it was read; more are cheaper to read again.
 MAX_ADDED = 10_000
@@ -28,7 +35,9 @@ class Listing(msgspec.Struct, frozen=True):
 
     #: when the folder changed last
     changed_ns: int
-    #: whether any later change would have shown in that
+    #: when it was read
+    read_ns: int
+    #: whether any change after that would have shown in the time of the folder
     is_settled: bool
     #: names of files and of links to no folder, in order
     files: list[str]
@@ -40,6 +49,8 @@ class Listing(msgspec.Struct, frozen=True):
     linked_folders: list[str]
     #: names of files that we added since, in no order
     added: list[str]
+    #: whether there are more that we added, among the files already
+    is_grown: bool = False
 
 
 class Listings:
@@ -49,14 +60,20 @@ class Listings:
         self._kept: OrderedDict[str, Listing] = OrderedDict()
         self._names = 0
         self._lock = threading.Lock()
+        #: for those who add to a folder, each for some folders
+        self._adding = [threading.Lock() for _ in range(64)]
 
     def get(self, folder: str) -> Listing:
         """What is in a folder now."""
         changed_ns = os.stat(folder).st_mtime_ns
         kept = self._recall(folder)
-        if kept and kept.changed_ns == changed_ns and kept.is_settled:
+        if kept is None or kept.changed_ns != changed_ns or not kept.is_settled:
+            return self._keep(folder, _read(folder))
+        if not kept.added and not kept.is_grown:
             return kept
-        return self._keep(folder, _read(folder))
+        if time.time_ns() - kept.read_ns > TRUST_NS:
+            return self._keep(folder, _read(folder))
+        return self._grown(folder, kept)
 
     def beginning_with(self, folder: str, prefix: str) -> list[str]:
         """The files in a folder whose names begin so.
@@ -73,12 +90,14 @@ class Listings:
 
     @contextmanager
     def adding(self, path: str) -> Iterator[None]:
-        """Around giving a file its path: who numbers files need not read the folder again because of it."""
+        """Around giving a file its path: the folder need not be read again because of it."""
         folder, filename = os.path.split(path)
-        before = os.stat(folder).st_mtime_ns
-        yield
-        with suppress(OSError):
-            self._note(folder, filename, before, os.stat(folder).st_mtime_ns)
+        # One after the other: of two at once, each would take the other's change for its own.
+        with self._adding[hash(folder) % len(self._adding)]:
+            before = os.stat(folder).st_mtime_ns
+            yield
+            with suppress(OSError):
+                self._note(folder, filename, before, os.stat(folder).st_mtime_ns)
 
     def _recall(self, folder: str) -> Listing | None:
         with self._lock:
@@ -92,7 +111,19 @@ class Listings:
             if listing is None or listing.changed_ns != before or len(listing.added) >= MAX_ADDED:
                 return
             listing.added.append(filename)
-            self._kept[folder] = msgspec.structs.replace(listing, changed_ns=after, is_settled=False)
+            self._kept[folder] = msgspec.structs.replace(listing, changed_ns=after)
+
+    def _grown(self, folder: str, listing: Listing) -> Listing:
+        """The listing with what we added in its place."""
+        with self._lock:
+            added = list(listing.added)
+            if not added:
+                return listing
+            grown = msgspec.structs.replace(listing, files=sorted(listing.files + added), added=[], is_grown=True)
+            if self._kept.get(folder) is listing:
+                self._names += len(added)
+                self._kept[folder] = grown
+            return grown
 
     def _keep(self, folder: str, listing: Listing) -> Listing:
         with self._lock:
@@ -118,9 +149,11 @@ def _read(folder: str) -> Listing:
                 folders.append(entry.name)
             elif entry.is_file(follow_symlinks=False):
                 files.append(entry.name)
+    tick_ns = TICK_NS if changed_ns % 1_000_000_000 else COARSE_TICK_NS
     return Listing(
         changed_ns,
-        changed_ns + TICK_NS < began_ns,
+        began_ns,
+        changed_ns + tick_ns < began_ns,
         sorted(files + links),
         frozenset(links),
         sorted(folders),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,68 @@ def test_who_numbers_files_does_not_read_the_folder_for_each(tmp_path: Path, rea
         assert kept.beginning_with(str(tmp_path), f"q{number}_") == [path.name]
     assert len(reads) == 1
     assert len(kept.get(str(tmp_path)).files) == 21
+
+
+def test_what_we_add_to_a_folder_that_is_kept_is_listed_without_reading_it_again(
+    tmp_path: Path, reads: list[str]
+) -> None:
+    kept = Listings()
+    touch(tmp_path / "b")
+    age(tmp_path)
+    kept.get(str(tmp_path))
+    for name in ("c", "a", "d"):
+        with kept.adding(str(tmp_path / name)):
+            touch(tmp_path / name)
+    for _ in range(2):
+        assert kept.get(str(tmp_path)).files == ["a", "b", "c", "d"]
+    with kept.adding(str(tmp_path / "e")):
+        touch(tmp_path / "e")
+    assert kept.beginning_with(str(tmp_path), "") == ["a", "b", "c", "d", "e"]
+    assert kept.get(str(tmp_path)).files[-1] == "e"
+    assert len(reads) == 1
+    touch(tmp_path / "by hand")
+    assert "by hand" in kept.get(str(tmp_path)).files
+
+
+def test_after_a_while_a_folder_that_we_added_to_is_read_again(
+    tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Listings()
+    age(tmp_path)
+    kept.get(str(tmp_path))
+    with kept.adding(str(tmp_path / "a")):
+        touch(tmp_path / "a")
+    monkeypatch.setattr(listings, "TRUST_NS", -1)
+    assert kept.get(str(tmp_path)).files == ["a"]
     assert len(reads) == 2
+
+
+def test_a_file_that_could_not_be_added_is_not_listed(tmp_path: Path, reads: list[str]) -> None:
+    kept = Listings()
+    age(tmp_path)
+    kept.get(str(tmp_path))
+    with pytest.raises(FileExistsError), kept.adding(str(tmp_path / "a")):
+        raise FileExistsError
+    assert kept.get(str(tmp_path)).files == []
+
+
+def test_many_who_add_and_list_at_once_miss_nothing(tmp_path: Path) -> None:
+    kept = Listings()
+    age(tmp_path)
+    kept.get(str(tmp_path))
+
+    def add(worker: int) -> None:
+        for number in range(40):
+            path = tmp_path / f"{worker} {number:02}"
+            with kept.adding(str(path)):
+                touch(path)
+            assert path.name in kept.get(str(tmp_path)).files
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(add, range(6)))
+    files = kept.get(str(tmp_path)).files
+    assert files == sorted(set(files))
+    assert len(files) == 240
 
 
 def test_what_others_add_is_seen_by_who_numbers_files(tmp_path: Path, reads: list[str]) -> None:
