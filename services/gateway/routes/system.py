@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Literal, TypedDict, TypeVar
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
@@ -20,6 +20,7 @@ from services.gateway.responses import json_response
 from services.gateway.translate.features import ServerFeatures, features
 from services.gateway.translate.node_packs import NodePacks, node_packs
 from services.gateway.translate.system_stats import SystemStats, system_stats
+from services.queue.records import Executor
 
 T = TypeVar("T")
 
@@ -44,6 +45,15 @@ class Liveness(TypedDict):
     """That the gateway itself answers."""
 
     live: bool
+
+
+class Readiness(TypedDict):
+    """Whether prompts are accepted and run, and if not, why."""
+
+    ready: bool
+    #: whether prompts are accepted, whoever runs them
+    accepts: bool
+    reasons: list[str]
 
 
 @operation("getSystemStats", "system", answers={200: json(SystemStats)})
@@ -80,6 +90,33 @@ async def show_health(backends: Backends, request: Request) -> Response:
 async def show_liveness(backends: Backends, request: Request) -> Response:
     """200 while the gateway itself answers."""
     return json_response(Liveness(live=True))
+
+
+@operation("getReadiness", "system", answers={200: json(Readiness), 503: json(Readiness)})
+async def show_readiness(backends: Backends, request: Request) -> Response:
+    """200 when prompts are accepted and run; 503 with the reasons when they are not.
+
+    Where executors come and go with the queue's depth, prompts are accepted while there is none: `accepts` tells.
+    """
+    queue, files, nodes, executors = await asyncio.gather(
+        _state(backends.queue.stats()),
+        _state(_ask_files(backends)),
+        _state(backends.catalogue.get()),
+        _or_none(backends.queue.executors()),
+    )
+    states = {"the queue": queue, "the file service": files, "the node catalogue": nodes}
+    missing = [f"{what}: {state}" for what, state in states.items() if state != "ok"]
+    lacking = [] if executors is None else _why_nothing_runs(executors)
+    body = Readiness(ready=not (missing or lacking), accepts=not missing, reasons=[*missing, *lacking])
+    return json_response(body, status=200 if body["ready"] else 503)
+
+
+def _why_nothing_runs(executors: Sequence[Executor]) -> list[str]:
+    if not executors:
+        return ["no executor is connected"]
+    if all(executor.draining for executor in executors):
+        return ["all executors take no more prompts"]
+    return []
 
 
 @operation("getMetrics", "system", answers={200: Answer({TEXT: str})})

@@ -57,6 +57,7 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/global_subgraphs/{id}", {"GET": pack_documents.show_subgraph}),
     Endpoint("/health", {"GET": system.show_health}),
     Endpoint("/health/live", {"GET": system.show_liveness}),
+    Endpoint("/ready", {"GET": system.show_readiness}),
     Endpoint("/history", {"GET": history.show, "POST": history.change}),
     Endpoint("/history/{prompt_id:path}", {"GET": history.show_one}),
     Endpoint("/i18n", {"GET": pack_documents.show_translations}),

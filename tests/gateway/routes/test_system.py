@@ -79,6 +79,27 @@ async def test_health_is_good_while_all_services_answer(shared: Gateway) -> None
     }
 
 
+async def test_it_is_ready_while_prompts_are_accepted_and_run(shared: Gateway) -> None:
+    answer = await shared.http.get("/ready")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "accepts": True, "reasons": []})
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_it_says_why_it_is_not_ready() -> None:
+    async with gateway() as running:
+        await running.http.get("/object_info")
+        await running.queue.drain_executor("executor-1", undo=False)
+        answer = await running.http.get("/ready")
+        reasons = ["all executors take no more prompts"]
+        assert (answer.status_code, answer.json()) == (503, {"ready": False, "accepts": True, "reasons": reasons})
+    async with gateway(executor=False) as idle:
+        answer = await idle.http.get("/ready")
+        assert answer.status_code == 503
+        nodes, executors = answer.json()["reasons"]
+        assert nodes.startswith("the node catalogue: no executor has told yet")
+        assert executors == "no executor is connected"
+
+
 async def test_without_the_services_the_gateway_lives_and_says_which_one_is_missing(shared: Gateway) -> None:
     async with serving(Settings(port=0, queue="127.0.0.1:1", files="127.0.0.1:1")) as port:
         address = f"http://127.0.0.1:{port}"
@@ -88,6 +109,9 @@ async def test_without_the_services_the_gateway_lives_and_says_which_one_is_miss
         assert health.json()["status"] == "degraded"
         assert "ok" not in health.json()["services"].values()
         assert (await shared.http.get(f"{address}/health/live")).json() == {"live": True}
+        ready = (await shared.http.get(f"{address}/ready")).json()
+        assert (ready["ready"], ready["accepts"]) == (False, False)
+        assert {reason.partition(":")[0] for reason in ready["reasons"]} >= {"the queue", "the file service"}
         for path in ("/queue", "/history", "/object_info", "/system_stats", "/view?filename=x.png", "/prompt"):
             answer = await shared.http.get(address + path)
             assert (answer.status_code, answer.json()["error"]["type"]) == (503, "unavailable")
