@@ -124,7 +124,7 @@ async def running(folder: Path, size: Size) -> AsyncIterator[System]:
             system.links[name] = await stack.enter_async_context(Link(name, port))
         if size.postgres:
             system.services[DATABASE] = await stack.enter_async_context(Database())
-        variables = {"CHAOS_LEDGER": str(system.ledger)}
+        variables = {"CHAOS_LEDGER": str(system.ledger), "SILVERPRINT_METRICS_LISTEN": "127.0.0.1:0"}
         for name, arguments in _commands(system).items():
             service = Service(name, arguments, folder / "logs" / f"{name}.log", variables)
             stack.push_async_callback(service.close)
