@@ -16,7 +16,7 @@ from services.graph.events import ExecutionSucceeded
 from services.queue import life as lives
 from services.queue.life import Life, Step
 from services.queue.records import PromptState, Search
-from services.queue.stores.postgres import PostgresStore, forgetting, writer
+from services.queue.stores.postgres import PostgresStore, batch, forgetting, writer
 from services.queue.stores.postgres.batch import Done, carry_out
 from services.queue.stores.postgres.operations import Operation
 from services.queue.work import TimedEvent
@@ -241,6 +241,21 @@ async def test_a_transaction_that_others_interfere_with_is_done_again(
     steps = told(store)
     await store.add(new("p"))
     assert steps == ["p"]
+
+
+async def test_what_somebody_else_keeps_locked_is_unavailable_and_not_waited_for_for_ever(
+    store: PostgresStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "_BEGIN", "BEGIN; SET LOCAL lock_timeout = '100ms'")
+    await asyncio.gather(store.add(new("p")), store.add(new("q")))
+    other = await asyncpg.connect(url)
+    async with other.transaction():
+        await other.execute("SELECT FROM prompts FOR UPDATE")
+        results = await asyncio.gather(store.apply("p", cancel), store.apply("q", cancel), return_exceptions=True)
+        assert all(isinstance(result, Unavailable) and "lock timeout" in result.message for result in results)
+        assert await store.claim(assign) is None  # claims wait for nobody
+    await other.close()
+    assert await store.apply("p", cancel) is not None
 
 
 async def test_while_the_server_is_down_the_store_is_unavailable_and_goes_on_afterwards(

@@ -18,7 +18,7 @@ else:
 CONNECT_TIMEOUT = 10.0
 
 #: Seconds that a statement may take.
-COMMAND_TIMEOUT = 60.0
+COMMAND_TIMEOUT = 45.0
 
 #: Statements are about few rows, which indexes find. Plans are kept with prepared statements: one that was made while a
 #: table was small would read all of it for ever, and compiling one takes longer than most statements do.

@@ -19,7 +19,7 @@ from services.queue.stores.postgres.sql import CHANNEL, SQL
 
 #: A replica that hangs in the middle, or a row that another one keeps locked, holds nobody up for longer.
 _BEGIN = """BEGIN ISOLATION LEVEL READ COMMITTED;
-SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL lock_timeout = '30s'"""
+SET LOCAL idle_in_transaction_session_timeout = '20s'; SET LOCAL lock_timeout = '30s'"""
 
 
 class Done(NamedTuple):

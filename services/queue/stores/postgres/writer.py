@@ -29,6 +29,9 @@ TRIES = 10
 #: Seconds in which it is found out what became of a commit that was not answered.
 DOUBT_TIMEOUT = 30.0
 
+#: Classes of SQLSTATE that are about what is written: data, integrity, limits of the server.
+_REFUSALS = ("22", "23", "54")
+
 _INTERFERENCE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, Interference)
 
 
@@ -94,7 +97,7 @@ class Writer:
         try:
             done = await self._commit([request.operation for request in group])
         except Exception as error:
-            if len(group) > 1 and not isinstance(error, ServiceError):
+            if len(group) > 1 and _is_about_an_operation(error):
                 for request in group:  # one that the database does not take must not fail the others
                     await self._serve([request])
                 return
@@ -135,9 +138,10 @@ class Writer:
         try:
             done = await carry_out(connection, operations, self._shard, self._replica)
         except BaseException as error:
-            await self._undo(connection)
             if is_lost(error):
+                await self._disconnect()
                 raise _Lost(reason(error)) from error
+            await self._undo(connection)
             raise
         try:
             await connection.execute(done.commit)
@@ -189,6 +193,13 @@ class Writer:
                 await connection.close(timeout=1.0)
             except Exception:
                 connection.terminate()
+
+
+def _is_about_an_operation(error: Exception) -> bool:
+    """Whether it may be the fault of one operation, and not of the moment."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(_REFUSALS)
+    return not isinstance(error, ServiceError)
 
 
 def _settle(request: _Request, outcome: Outcome) -> None:
