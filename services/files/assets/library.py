@@ -36,7 +36,7 @@ class AssetLibrary(ABC):
 
     @abstractmethod
     async def get(self, owner: str, id: str, *, to_read: bool = False) -> Asset:
-        """One asset; with `to_read` it counts as used now.
+        """One asset; with `to_read` it counts as used now, unless it was within the last minute.
 
         Raises:
             NotFound: the owner has none of this id.

@@ -33,6 +33,9 @@ from services.files.stores.base import FileStore, check_digest
 
 log = logging.getLogger(__name__)
 
+#: Seconds to which it is known when a content was read last: a gallery would write for every picture otherwise.
+ACCESS_STEP = 60.0
+
 #: Seconds between looks at what has expired.
 SWEEP_INTERVAL = 60.0
 
@@ -90,9 +93,10 @@ class StoredAssets(AssetLibrary):
 
     async def get(self, owner: str, id: str, *, to_read: bool = False) -> Asset:
         id, now = checks.checked_id(id), self._now()
-        if to_read:
+        asset = await self._database.read(lambda: transactions.get(_owner(owner), id, now))
+        if to_read and now - asset.accessed_at >= ACCESS_STEP:
             return await self._database.change(lambda: transactions.touch(_owner(owner), id, now))
-        return await self._database.read(lambda: transactions.get(_owner(owner), id, now))
+        return asset
 
     async def list(
         self,

@@ -162,7 +162,7 @@ async def test_assets_are_sorted_and_told_in_pages(library: Library) -> None:
     assert await names_by(AssetOrder.CREATED, offset=5) == []
     first = (await library.assets.list(wanted, order=AssetOrder.CREATED, descending=False)).assets[0]
     await library.assets.update("me", first.id, AssetChange(name="B"))
-    library.clock.advance(1)
+    library.clock.advance(60)
     await library.assets.get("me", first.id, to_read=True)
     assert (await names_by(AssetOrder.UPDATED, descending=True))[0] == "B"
     assert (await names_by(AssetOrder.ACCESSED, descending=True))[0] == "B"
