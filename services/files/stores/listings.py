@@ -22,8 +22,8 @@ TICK_NS = 20_000_000
 #: The same for file systems that keep whole seconds, or every other one.
 COARSE_TICK_NS = 2_000_000_000
 
-#: Nanoseconds for which a listing is kept up with what we add. If somebody else changed the folder in the very tick in
-#: which we did, it shows after that.
+#: Nanoseconds for which a listing is kept at most. If somebody else changed the folder in the very tick in which we
+#: did, or the file system keeps no times of folders, as some over a network, it shows after that.
 TRUST_NS = 60_000_000_000
 
 #: Names that we added to a folder since it was read; more are cheaper to read again.
@@ -49,8 +49,6 @@ class Listing(msgspec.Struct, frozen=True):
     linked_folders: list[str]
     #: names of files that we added since, in no order
     added: list[str]
-    #: whether there are more that we added, among the files already
-    is_grown: bool = False
 
 
 class Listings:
@@ -69,11 +67,9 @@ class Listings:
         kept = self._recall(folder)
         if kept is None or kept.changed_ns != changed_ns or not kept.is_settled:
             return self._keep(folder, _read(folder))
-        if not kept.added and not kept.is_grown:
-            return kept
         if time.time_ns() - kept.read_ns > TRUST_NS:
             return self._keep(folder, _read(folder))
-        return self._grown(folder, kept)
+        return self._grown(folder, kept) if kept.added else kept
 
     def beginning_with(self, folder: str, prefix: str) -> list[str]:
         """The files in a folder whose names begin so.
@@ -119,7 +115,7 @@ class Listings:
             added = list(listing.added)
             if not added:
                 return listing
-            grown = msgspec.structs.replace(listing, files=sorted(listing.files + added), added=[], is_grown=True)
+            grown = msgspec.structs.replace(listing, files=sorted(listing.files + added), added=[])
             if self._kept.get(folder) is listing:
                 self._names += len(added)
                 self._kept[folder] = grown
