@@ -68,6 +68,19 @@ def test_a_node_that_does_not_hear_loses_its_worker(fragile: Stack, class_type: 
     assert fragile.worker().pid != worker
 
 
+def test_an_interrupt_that_comes_too_late_or_too_early_hits_nobody_else(fragile: Stack) -> None:
+    assert_next_prompt_works(fragile)
+    pairs = []
+    for _ in range(20):
+        meant, other = fragile.submit(good()), fragile.submit(good())
+        assert fragile.post("/interrupt", {"prompt_id": meant}).status_code == 200
+        pairs.append((meant, other))
+    for meant, other in pairs:
+        name, _ = fragile.finished(meant)["status"]["messages"][-1]
+        assert name in ("execution_success", "execution_interrupted")
+        assert fragile.finished(other)["status"]["status_str"] == "success"
+
+
 def test_a_node_that_takes_longer_than_it_may_loses_its_worker(fragile: Stack) -> None:
     assert_next_prompt_works(fragile)
     worker = fragile.worker().pid
