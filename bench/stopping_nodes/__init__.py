@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from comfy.model_management import throw_exception_if_processing_interrupted
+from comfy.model_management import throw_exception_if_processing_interrupted  # type: ignore[import-not-found]
 
 #: Seconds between looks.
 PAUSE = 0.01

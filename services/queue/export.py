@@ -48,6 +48,7 @@ def export(prompt: Prompt) -> bytes:
             "extra_data": _concealed(prompt.extra_data_json, extra_data, secrets),
             "output_node_ids": prompt.output_node_ids,
             "seeds": list(_seeds(graph)),
+            "reused_from": prompt.reused_from or None,
             "attempts": list(map(_attempt, prompt.attempts)),
             "outputs": list(_outputs(prompt)),
             "error": _error(prompt),

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 
 from prometheus_client import CollectorRegistry
 
-from services.errors import NotFound, Unavailable
+from services.errors import NotFound, ResourceExhausted, Unavailable
 from services.graph.errors import PromptRejected
 from services.queue import journal
 from services.queue.admission import Admission
@@ -195,8 +195,8 @@ class Queue:
         """
         try:
             return await self._submissions.submit(submission)
-        except PromptRejected as rejection:
-            self._metrics.rejected(rejection.type)
+        except (PromptRejected, ResourceExhausted) as refused:
+            self._metrics.rejected(refused)
             raise
 
     async def find_reusable(self, submission: Submission) -> Prompt | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from services.errors import ResourceExhausted
+from services.graph.errors import PromptRejected
 from services.queue.life import Life, Step
 from services.queue.metrics.depth import PRIORITIES, priority_class
 from services.queue.records import PromptState
@@ -78,9 +80,9 @@ class LifeMetrics:
         if step.before is None:
             self._submitted.inc()
 
-    def rejected(self, reason: str) -> None:
-        """Count a prompt that was not accepted; `reason` is the type of its error."""
-        self._rejected.labels(reason).inc()
+    def rejected(self, error: PromptRejected | ResourceExhausted) -> None:
+        """Count a prompt that was not accepted, by what was wrong with it or by the limit that was reached."""
+        self._rejected.labels(error.type if isinstance(error, PromptRejected) else error.reason).inc()
 
     def lease_expired(self) -> None:
         """Count a lease that ran out."""
@@ -93,5 +95,5 @@ class LifeMetrics:
 
     def _ended(self, life: Life) -> None:
         self._finished[life.state].inc()
-        if life.started_at is not None and life.finished_at is not None:
+        if life.attempts and life.started_at is not None and life.finished_at is not None:
             self._runs[life.state].observe(max(0.0, life.finished_at - life.started_at))
