@@ -258,10 +258,11 @@ def asset_id(request: Request) -> str:
     Raises:
         NotFound: nothing has such an id.
     """
+    id = str(request.path_params["id"])
     try:
-        return checked_id(request.path_params["id"])
+        return checked_id(id)
     except InvalidArgument as error:
-        raise NotFound(f"there is no asset {request.path_params['id'][:64]!r}") from error
+        raise NotFound(f"there is no asset {id[:64]!r}") from error
 
 
 async def current_file(backends: Backends, name: FileName, blake3: str) -> FileName:

@@ -42,9 +42,10 @@ ROUTES: tuple[Endpoint, ...] = (
     Endpoint("/assets/from-hash", {"POST": assets.create_from_hash}),
     Endpoint("/assets/hash/{hash}", {"GET": assets.check_hash}),
     Endpoint("/assets/tags/refine", {"GET": asset_tags.count}),
-    Endpoint("/assets/{id}", {"GET": assets.show_one, "PUT": assets.change, "DELETE": assets.delete}),
-    Endpoint("/assets/{id}/content", {"GET": assets.show_content}),
-    Endpoint("/assets/{id}/tags", {"POST": asset_tags.add, "DELETE": asset_tags.remove}),
+    # Files of the web UI lie below /assets as well: none is named by a UUID.
+    Endpoint("/assets/{id:uuid}", {"GET": assets.show_one, "PUT": assets.change, "DELETE": assets.delete}),
+    Endpoint("/assets/{id:uuid}/content", {"GET": assets.show_content}),
+    Endpoint("/assets/{id:uuid}/tags", {"POST": asset_tags.add, "DELETE": asset_tags.remove}),
     Endpoint("/embeddings", {"GET": models.list_embeddings}),
     Endpoint("/experiment/models", {"GET": models.describe_folders}),
     Endpoint("/experiment/models/preview/{folder}/{path_index}/{filename:path}", {"GET": models.show_picture}),

@@ -137,7 +137,7 @@ async def test_files_are_not_doubled_below_the_prefix(served: Gateway) -> None:
     assert (await served.http.get("/api/scripts/app.js")).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/user.css", "/assets", "/docs/", "/templates/none.json", "/favicon.ico"])
+@pytest.mark.parametrize("path", ["/user.css", "/assets/", "/docs/", "/templates/none.json", "/favicon.ico"])
 async def test_what_is_not_there_is_not_found(served: Gateway, path: str) -> None:
     answer = await served.http.get(path)
     assert (answer.status_code, answer.content) == (404, b"")
