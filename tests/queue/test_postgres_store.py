@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -10,7 +11,7 @@ from functools import partial
 import msgspec
 import pytest
 
-from services.database.postgres import Connection, asyncpg
+from services.database.postgres import Address, Connection, asyncpg, connect
 from services.errors import InvalidArgument, Unavailable
 from services.graph.events import ExecutionSucceeded
 from services.queue import life as lives
@@ -19,6 +20,7 @@ from services.queue.records import PromptState, Search
 from services.queue.stores.postgres import PostgresStore, batch, forgetting, writer
 from services.queue.stores.postgres.batch import Done, carry_out
 from services.queue.stores.postgres.operations import Operation
+from services.queue.stores.postgres.sql import SQL
 from services.queue.work import TimedEvent
 from tests.contract.prompts import new
 from tests.postgres import PostgresServer
@@ -285,6 +287,24 @@ async def test_what_cannot_be_kept_as_text_is_refused_and_is_nowhere(store: Post
     assert await store.apply("a\0b", assign) is None
     assert await store.forget(["a\0b"]) == []
     assert await store.find(Search(states=frozenset(PromptState), workflow_id="a\0b")) == ([], 0)
+
+
+async def test_plans_that_are_made_while_tables_are_empty_go_by_indexes(store: PostgresStore, url: str) -> None:
+    connection = await connect(Address.parse(url))
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    plans = {}
+    for name, statement in SQL.items():
+        count = max(map(int, re.findall(r"\$(\d+)", statement)), default=0)
+        arguments = f"({', '.join(['NULL'] * count)})" if count else ""
+        await connection.execute(f"PREPARE {name} AS {statement}")
+        plans[name] = " / ".join(row[0].strip() for row in await connection.fetch(f"EXPLAIN EXECUTE {name}{arguments}"))
+    await connection.close()
+    assert not [name for name, plan in plans.items() if re.search("(Seq|Bitmap).* on (prompts|payloads|events)", plan)]
+    for name in ("first_pending", "page_pending", "lives_pending"):
+        assert "using prompts_pending" in plans[name] and "Sort" not in plans[name]
+    for name in ("page_finished", "page_all_finished_backwards", "oldest_finished"):
+        assert "using prompts_finished" in plans[name] and "Sort" not in plans[name]
+    assert "prompts_finished" not in plans["forget"]
 
 
 async def test_forgetting_leaves_nothing_behind(

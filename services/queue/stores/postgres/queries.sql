@@ -209,8 +209,10 @@ SELECT pg_xact_status($1::text::xid8);
 -- name: forget
 WITH gone AS (
     DELETE FROM prompts WHERE id IN (
-        SELECT id FROM prompts WHERE (prompt_id = ANY($1::text[]) OR id = ANY($2::bigint[])) AND finished_at IS NOT NULL
-        ORDER BY id FOR UPDATE
+        SELECT prompts.id FROM (
+            SELECT id FROM prompts WHERE prompt_id = ANY($1::text[]) UNION ALL SELECT unnest($2::bigint[])
+        ) AS unwanted (id) JOIN prompts USING (id)
+        WHERE state NOT IN ('pending', 'running') ORDER BY prompts.id FOR UPDATE OF prompts
     )
     RETURNING id, prompt_id, state
 ), carried AS (
