@@ -278,13 +278,14 @@ async def test_a_name_of_several_hosts_stands_for_all_of_them(monkeypatch: pytes
         return [(0, 0, 0, "", (each, int(port))) for each in (hosts if host == "queue" else hosts[:1])]
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(replicas, "LOOK_UP_INTERVAL", 0.01)
+    monkeypatch.setattr(replicas, "DOUBTFUL_INTERVAL", 0.01)
     given = ["queue:8190", "single:8190", "unknown:1", "192.0.2.1:1", "localhost:1", "unix:/tmp/queue"]
     assert await resolved(given) == ("10.0.0.1:8190", "10.0.0.2:8190", *given[1:])
     async with QueueClient("queue:8190") as client:
         assert [each.address for each in client.replicas.current()] == ["10.0.0.1:8190", "10.0.0.2:8190"]
         hosts.append("10.0.0.3")
-        await client.replicas.changed()
+        client.replicas.first.rest()
+        await asyncio.wait_for(client.replicas.changed(), PATIENCE)
         assert [each.address for each in client.replicas.current()][-1] == "10.0.0.3:8190"
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import grpc
 
+from services.errors import Unavailable
 from services.queue.convert import prompts as convert
 from services.queue.convert.work import request_to_proto, response_from_proto
 from services.queue.records import Batch, Keys, PromptState
@@ -28,8 +29,10 @@ REST = 2.0
 class Replica:
     """One process that serves the queue, at `host:port`."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, failed: Callable[[], None]) -> None:
+        """`failed` is called whenever it turns out that it cannot be reached."""
         self.address = address
+        self._failed = failed
         self._channel = open_channel(address)
         self.queue = queue_pb2_grpc.QueueServiceStub(self._channel)
         self._worker = worker_pb2_grpc.WorkerServiceStub(self._channel)
@@ -55,6 +58,7 @@ class Replica:
 
     def rest(self) -> None:
         """Take note that it cannot be reached."""
+        self._failed()
         self._rests_until = time.monotonic() + REST
 
     async def close(self) -> None:
@@ -93,6 +97,9 @@ class Replica:
         self._streams.add(responses)
         try:
             yield responses
+        except Unavailable:
+            self._failed()
+            raise
         finally:
             self._streams.discard(responses)
             responses.cancel()

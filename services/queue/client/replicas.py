@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -20,8 +21,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds between looks at which hosts the names mean.
+#: Seconds between looks at which hosts the names mean, and when one of them cannot be reached.
 LOOK_UP_INTERVAL = 30.0
+DOUBTFUL_INTERVAL = 2.0
 
 #: A replica that fails after more seconds than these has answered for all of them: it waited for what is not there. One
 #: that hangs is noticed earlier.
@@ -33,7 +35,9 @@ class Replicas:
 
     def __init__(self, targets: str) -> None:
         self._targets = addresses(targets)
-        self._replicas = {address: Replica(address) for address in self._targets}
+        #: set when a replica cannot be reached: it may be somewhere else now
+        self._doubt = asyncio.Event()
+        self._replicas = {address: Replica(address, self._doubt.set) for address in self._targets}
         self._former: list[Replica] = []
         self._changed = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -104,7 +108,11 @@ class Replicas:
 
     async def _keep_looking_up(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_UP_INTERVAL)
+            await asyncio.sleep(DOUBTFUL_INTERVAL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_UP_INTERVAL - DOUBTFUL_INTERVAL):
+                    await self._doubt.wait()
+            self._doubt.clear()
             await self._look_up()
 
     async def _look_up(self) -> None:
@@ -112,7 +120,8 @@ class Replicas:
         if set(found) != set(self._replicas):
             log.info("replicas of the queue: %s", ", ".join(found))
             self._former += [replica for address, replica in self._replicas.items() if address not in found]
-            self._replicas = {address: self._replicas.get(address) or Replica(address) for address in found}
+            known = self._replicas
+            self._replicas = {each: known.get(each) or Replica(each, self._doubt.set) for each in found}
             self._changed.set()
             self._changed = asyncio.Event()
         for replica in [former for former in self._former if not former.is_in_use]:
