@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -58,7 +59,7 @@ class QueueClient:
         #: what users may have
         self.quotas = QuotaClient(self.replicas)
 
-    async def __aenter__(self) -> QueueClient:
+    async def __aenter__(self) -> Self:
         await self.replicas.open()
         return self
 

@@ -54,7 +54,9 @@ class MergedWatch:
         self._stories = Stories()
         if prompt_id:
             self._stories.begin(prompt_id, after_sequence)
-        self._arrived: asyncio.Queue[tuple[Replica, Batch | Exception]] = asyncio.Queue(MAX_WAITING)
+        #: batches, what ended a stream, and None where it ended because all was told
+        self._arrived: asyncio.Queue[tuple[Replica, Batch | Exception | None]] = asyncio.Queue(MAX_WAITING)
+        self._is_over = False
         self._listening: dict[Replica, asyncio.Task[None]] = {}
         #: replicas that are heard, the one that spoke last at the end
         self._heard: dict[Replica, None] = {}
@@ -73,7 +75,7 @@ class MergedWatch:
         try:
             told = await self._beginning()
             yield told
-            while not (self._prompt_id and self._stories.has_ended(self._prompt_id)):
+            while not self._is_over and not self._stories.has_ended(self._prompt_id):
                 told = await self._take(*await self._arrived.get())
                 if told:
                     yield told
@@ -127,15 +129,19 @@ class MergedWatch:
                         pause = FIRST_PAUSE
                         await self._arrived.put((replica, batch))
                 if self._prompt_id:
-                    return  # all of it was told
+                    await self._arrived.put((replica, None))
+                    return
             except Exception as error:  # raised by whoever iterates, unless it can be made up for
                 await self._arrived.put((replica, error))
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _take(self, replica: Replica, arrived: Batch | Exception) -> Batch:
+    async def _take(self, replica: Replica, arrived: Batch | Exception | None) -> Batch:
         """What is to be told of what has arrived."""
         self._awaited.discard(replica)
+        if arrived is None:
+            self._is_over = True
+            return []
         if not isinstance(arrived, Exception):
             self._hear(replica)
             return [event for batch in arrived for event in await self._whole(replica, batch)]
@@ -169,7 +175,7 @@ class MergedWatch:
     async def _whole(self, replica: Replica, event: Event) -> Batch:
         """The event unless it was told, after what is missing before it."""
         if isinstance(event.body, Notice):
-            return [self._joined(replica, event)]
+            return self._joined(replica, event)
         told = self._stories.missing_before(event)
         missing = [] if told is None else await self._read(replica, event.prompt_id, told, event.sequence)
         return [one for one in (*missing, event) if self._stories.take(one)]
@@ -180,13 +186,18 @@ class MergedWatch:
                 return await events_after(replica, prompt_id, sequence, up_to)
         raise Unavailable("what a replica of the queue did not tell cannot be read from any other")
 
-    def _joined(self, replica: Replica, event: Event) -> Event:
-        """A notice; of those who follow the log, with the followers that the other replicas know."""
+    def _joined(self, replica: Replica, event: Event) -> Batch:
+        """A notice; who follows the log is told with those whom other replicas know, and only when that changes."""
         if not isinstance(event.body, LogFollowers):
-            return event
+            return [event]
+        before = self._all_followers()
         self._followers[replica] = event.body
-        client_ids = dict.fromkeys(id_ for known in self._followers.values() for id_ in known.client_ids)
-        return msgspec.structs.replace(event, body=LogFollowers(tuple(client_ids)))
+        after = self._all_followers()
+        return [msgspec.structs.replace(event, body=after)] if after != before else []
+
+    def _all_followers(self) -> LogFollowers:
+        known = (followers.client_ids for followers in self._followers.values())
+        return LogFollowers(tuple(dict.fromkeys(client_id for client_ids in known for client_id in client_ids)))
 
     async def _catch_up(self) -> None:
         """Read what may have been missed whenever a replica begins or ceases to be heard."""
