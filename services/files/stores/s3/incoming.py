@@ -46,11 +46,13 @@ class Incoming:
     async def receive(self, target: Target, chunks: AsyncIterable[bytes]) -> Named:
         """Store a content under its name; raises as `FileStore.write`."""
         parts = aiter(rechunked(chunks, part_bytes(target.expected_size)))
-        first = await anext(parts, b"")
-        second = await anext(parts, None)
-        if second is None:
-            return await self.store(target, first)
-        return await self._stream(target, first, second, parts)
+        held = [await anext(parts, b"")]
+        async for part in parts:
+            held.append(part)
+            break
+        if len(held) == 1:
+            return await self.store(target, held[0])
+        return await self._stream(target, held, parts)
 
     async def store(self, target: Target, content: bytes, then: Then | None = None) -> Named:
         """Store a content that is at hand under its name, as `place` does; raises as `FileStore.write`."""
@@ -88,7 +90,7 @@ class Incoming:
             await discard(self._bucket, content.object)
         return named
 
-    async def _stream(self, target: Target, first: bytes, second: bytes, rest: AsyncIterable[bytes]) -> Named:
+    async def _stream(self, target: Target, held: list[bytes], rest: AsyncIterable[bytes]) -> Named:
         path = object_of(target.expected_blake3)
         upload_id = uuid.uuid4().hex
         hash, size = blake3(), 0
@@ -96,7 +98,7 @@ class Incoming:
         await self._records.protect(upload_id, path)
         try:
             touched = time.monotonic()
-            async for part in _with_first(first, second, rest):
+            async for part in _after(held, rest):
                 await hashed(hash, part)
                 size += len(part)
                 if target.expected_size is not None and size > target.expected_size:
@@ -110,7 +112,14 @@ class Incoming:
         except BaseException:
             await asyncio.shield(self._give_up(transfer, upload_id))
             raise
-        return await self.place(target, Content(hash.hexdigest(), size, path), lambda _: ending(upload_id))
+        try:
+            return await self.place(target, Content(hash.hexdigest(), size, path), lambda _: ending(upload_id))
+        except Unavailable:
+            raise  # it may have its name, and then it is over
+        except ServiceError:
+            with suppress(ServiceError):
+                await self._records.end(upload_id)
+            raise
 
     async def _give_up(self, transfer: Transfer, upload_id: str) -> None:
         await transfer.give_up()
@@ -140,8 +149,9 @@ async def hashed(hash: blake3, content: bytes) -> None:
         await asyncio.to_thread(hash.update, content)
 
 
-async def _with_first(first: bytes, second: bytes, rest: AsyncIterable[bytes]) -> AsyncIterable[bytes]:
-    yield first
-    yield second
+async def _after(held: list[bytes], rest: AsyncIterable[bytes]) -> AsyncIterable[bytes]:
+    """Parts that are at hand, which are let go of, and those that come after them."""
+    while held:
+        yield held.pop(0)
     async for part in rest:
         yield part

@@ -31,6 +31,9 @@ MAX_PARTS = 10_000
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
 
+#: Bytes that are handed to the connection at once.
+_PIECE = 1 << 20
+
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
@@ -121,13 +124,8 @@ class Multipart:
         until = time.monotonic() + self._location.retry_for
         what = path or "the bucket"
         for delay in _delays():
-            headers = signed_headers(
-                method, url, query, sha256, self._location.credentials, self._location.region, datetime.now(UTC)
-            )
             try:
-                answer = await self._http.request(
-                    method, f"{url}?{canonical_query(query)}", content=body, headers=headers
-                )
+                answer = await self._attempt(method, url, query, sha256, body)
             except httpx.TransportError as error:
                 problem: Exception = failures.transport_failure(what, error)
             else:
@@ -138,6 +136,32 @@ class Multipart:
                 raise problem
             await asyncio.sleep(delay)
         raise AssertionError("delays never end")
+
+    async def _attempt(
+        self, method: str, url: str, query: Mapping[str, str], sha256: str, body: bytes
+    ) -> httpx.Response:
+        where, now = self._location, datetime.now(UTC)
+        headers = signed_headers(method, url, query, sha256, where.credentials, where.region, now)
+        headers["content-length"] = str(len(body))
+        sent = _Body(body)
+        try:
+            return await self._http.request(method, f"{url}?{canonical_query(query)}", content=sent, headers=headers)
+        finally:
+            sent.let_go()
+
+
+class _Body:
+    """A body in pieces, which is let go of when it was sent: answers hold on to it until cycles are collected."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self._content), _PIECE):
+            yield self._content[start : start + _PIECE]
+
+    def let_go(self) -> None:
+        self._content = b""
 
 
 def _sha256(body: bytes) -> str:
