@@ -58,7 +58,8 @@ class Quotas:
         self._store = store
         self._clock = clock
         self._said: dict[str, UserLimits] = {}
-        self._has_running_limits = bool(defaults.max_running_per_user)
+        #: whether there is anybody who may not have any number running
+        self.has_running_limits = bool(defaults.max_running_per_user)
         self._reading: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -115,15 +116,13 @@ class Quotas:
 
     def at_limit(self, users: Collection[str], running: Mapping[str, int], claims: int) -> frozenset[str]:
         """Those of the users who may have no more running, should all claims under way be for prompts of theirs."""
-        if not self._has_running_limits:
-            return frozenset()
         return frozenset(user for user in users if 0 < self.max_running(user) <= running.get(user, 0) + claims)
 
     async def _read(self) -> None:
         said_before = self._said
         self._said = {limits.user_id: limits for limits in await self._store.user_limits()}
         said = any(limits.max_running for limits in self._said.values())
-        self._has_running_limits = said or bool(self.defaults.max_running_per_user)
+        self.has_running_limits = said or bool(self.defaults.max_running_per_user)
         if self._said != said_before:
             self._changed()
 

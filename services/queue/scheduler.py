@@ -127,6 +127,8 @@ class Scheduler:
 
     def _passed_over(self, *coming: str) -> frozenset[str]:
         """Users who may have no more running, should every claim under way come to a prompt of theirs."""
+        if not self._quotas.has_running_limits:
+            return frozenset()
         return self._quotas.at_limit({*self.backlog.users(), *coming}, self._leases.by_user, len(self._claims))
 
     def _has_work(self, passed: frozenset[str]) -> bool:
