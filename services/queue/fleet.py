@@ -82,7 +82,8 @@ class Session:
         """Take what it says about itself."""
         self.heard_at = self._clock.monotonic()
         # An assignment may be under way that it does not know of yet: what it is able to run counts, not what is free.
-        self.capacity = heartbeat.free_slots + len(heartbeat.leases)
+        # Some of the leases may have ended, and are no room.
+        self.capacity = min(self._hello.slots, heartbeat.free_slots + len(heartbeat.leases))
         self.is_standby = heartbeat.standby
         self.is_draining = heartbeat.draining
         if heartbeat.draining is not self._knows_drained:

@@ -80,7 +80,7 @@ async def test_a_stream_that_ends_before_it_began_is_harmless(address: str) -> N
 async def test_a_message_of_an_unknown_kind_is_passed_over(queue: Queue, address: str) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
         call = worker_pb2_grpc.WorkerServiceStub(channel).Work()
-        await call.write(worker_pb2.WorkRequest(hello=worker_pb2.Hello(executor_id="e", slots=1)))
+        await call.write(worker_pb2.WorkRequest(hello=worker_pb2.Hello(executor_id="e", slots=3)))
         welcome = await call.read()
         assert isinstance(welcome, worker_pb2.WorkResponse) and welcome.HasField("welcome")
         await call.write(worker_pb2.WorkRequest())

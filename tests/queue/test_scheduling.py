@@ -11,9 +11,9 @@ import pytest
 
 from services.database.sqlite import Writer
 from services.queue.prompts import Queue
-from services.queue.records import Assignment, Requeued, Stats
+from services.queue.records import Assignment, Lease, Requeued, Stats
 from services.queue.stores.sqlite import SqliteStore
-from services.queue.work import Interruption, LeaseRelease, PreviewDemand
+from services.queue.work import Interruption, LeaseLost, LeaseRelease, PreviewDemand
 from tests.queue.clock import ManualClock
 from tests.queue.conftest import running
 from tests.queue.executor import FakeExecutor
@@ -136,6 +136,28 @@ async def test_an_interruption_never_overtakes_its_assignment(queue: Queue) -> N
         await eventually(it_is_asked_to_stop)
         lease = (await executor.assignment()).lease
         assert (await executor.next(Interruption)).lease == lease
+
+
+async def test_leases_that_have_ended_are_no_room_for_others(queue: Queue) -> None:
+    """An executor names some when it moves to another replica, which may not have heard of their ends."""
+    async with FakeExecutor(queue) as executor:
+        ended = []
+        for value in range(3):
+            ended.append((await _assigned(queue, executor, value)).lease)
+            await _run_on(queue, executor, ended[-1])
+        executor.beat(*ended, free_slots=0)
+        for lease in ended:
+            assert (await executor.next(LeaseLost)).lease == lease
+        for value in (3, 4, 5):
+            await queue.submit(submission(value))
+        await executor.assignment()
+        assert executor.nothing_more()
+        assert await queue.stats() == Stats(pending=2, running=1)
+
+
+async def _run_on(queue: Queue, executor: FakeExecutor, lease: Lease) -> None:
+    executor.succeed(lease)
+    await story(queue, lease.prompt_id)
 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
