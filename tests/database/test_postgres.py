@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.database.postgres import Address, Connection, Listener, Pool, connect, migrate
+from services.database.postgres import Address, Connection, Listener, Pool, asyncpg, connect, migrate
 from services.errors import InvalidArgument, Unavailable
 from tests.postgres import PostgresServer
 
@@ -176,6 +176,20 @@ async def test_a_read_is_repeated_when_its_connection_was_broken(postgres: Postg
     await asyncio.gather(*(pool.snapshot(one) for _ in range(8)))
     await kick_out(postgres, address)
     assert await asyncio.gather(*(pool.snapshot(one) for _ in range(8))) == [1] * 8
+    await pool.close()
+
+
+async def test_a_read_is_repeated_when_the_driver_lost_its_way(address: Address) -> None:
+    """A storm that killed the server between two statements left a connection in such a state."""
+    pool = await Pool.open(address, NAME)
+    failures = [asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")]
+
+    async def one(connection: Connection) -> object:
+        if failures:
+            raise failures.pop()
+        return await connection.fetchval("SELECT 1")
+
+    assert await pool.run(one) == 1
     await pool.close()
 
 

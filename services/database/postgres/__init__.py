@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from services.database.postgres.address import Address as Address
+from services.database.postgres.connection import FAILURES as FAILURES
 from services.database.postgres.connection import Connection as Connection
 from services.database.postgres.connection import connect as connect
 from services.database.postgres.connection import is_lost as is_lost

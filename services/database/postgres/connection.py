@@ -29,6 +29,10 @@ _PLANNING = "; ".join(f"SET {feature} = off" for feature in _UNWANTED)
 #: Classes of SQLSTATE that say nothing against the caller: connections, resources, operators, the system.
 _TEMPORARY = ("08", "53", "57", "58", "XX")
 
+#: What the driver raises when something is wrong with a statement, the connection or the server. Internal ones are of
+#: a connection whose server was ended between two statements, while the driver was not looking.
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
 #: The connection has ended, or leads to a server that is a copy now and takes no changes.
 _LOST_STATES = ("08", "57P", "25006", "25P03")
 
@@ -79,4 +83,4 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_LOST_STATES)
     is_about_arguments = isinstance(error, ValueError)
-    return isinstance(error, OSError | asyncpg.InterfaceError) and not is_about_arguments
+    return isinstance(error, FAILURES) and not is_about_arguments

@@ -7,10 +7,8 @@ import contextlib
 import logging
 from collections.abc import Callable
 
-import asyncpg
-
 from services.database.postgres.address import Address
-from services.database.postgres.connection import Connection, connect
+from services.database.postgres.connection import FAILURES, Connection, connect
 from services.errors import ServiceError
 
 log = logging.getLogger(__name__)
@@ -52,7 +50,7 @@ class Listener:
                     await self._watch(connection)
                 finally:
                     connection.terminate()
-            except (ServiceError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (ServiceError, *FAILURES) as error:
                 if not failing:
                     log.warning("no wake-ups from other replicas until the database answers: %s", error)
                 failing = True

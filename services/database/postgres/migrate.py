@@ -8,7 +8,7 @@ import asyncpg
 
 from services.database.migrations import outstanding
 from services.database.postgres.address import Address
-from services.database.postgres.connection import connect, refusal
+from services.database.postgres.connection import FAILURES, connect, refusal
 from services.errors import InvalidArgument
 
 #: The oldest that has everything that is used.
@@ -43,7 +43,7 @@ async def migrate(address: Address, part: str, migrations: Path) -> None:
             for number, script in outstanding(migrations, version, address.shown):
                 await connection.execute(script)
                 await connection.execute(_KEEP_VERSION, part, number)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except FAILURES as error:
         raise refusal(address, error) from error
     finally:
         await connection.close()

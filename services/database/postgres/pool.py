@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import asyncpg
 
 from services.database.postgres.address import Address
-from services.database.postgres.connection import Connection, connect, is_lost, reason
+from services.database.postgres.connection import FAILURES, Connection, connect, is_lost, reason
 from services.errors import ServiceError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Pool:
                 connection, is_new = await self._take()
                 try:
                     return await self._use(connection, read)
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                except FAILURES as error:
                     if is_new or not is_lost(error):
                         raise Unavailable(f"the {self._name} cannot be read: {reason(error)}") from error
 
@@ -88,7 +88,7 @@ class Pool:
                 attempt = _Attempt(write)
                 try:
                     await self._use(connection, attempt.run)
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                except FAILURES as error:
                     if attempt.is_committing:
                         raise Unavailable(f"whether the {self._name} changed is not known: {reason(error)}") from error
                     if is_new or not is_lost(error):
@@ -145,9 +145,7 @@ class _Attempt(Generic[T]):
         try:
             self._answers.append(await self._write(connection))
         except Exception as error:
-            if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError) and not isinstance(
-                error, asyncpg.TransactionRollbackError
-            ):
+            if isinstance(error, FAILURES) and not isinstance(error, asyncpg.TransactionRollbackError):
                 raise
             self._error = error
             await transaction.rollback()

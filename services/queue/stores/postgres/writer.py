@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.database.postgres import Address, Connection, asyncpg, connect, is_lost
+from services.database.postgres import FAILURES, Address, Connection, asyncpg, connect, is_lost
 from services.database.postgres.connection import reason
 from services.errors import ServiceError, Unavailable
 from services.queue.life import Step
@@ -113,7 +113,7 @@ class Writer:
     def _failed(self, error: Exception) -> Outcome:
         if isinstance(error, ServiceError):
             return Outcome(error=error)
-        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError):
+        if isinstance(error, FAILURES):
             return Outcome(error=Unavailable(f"the {NAME} cannot be written: {reason(error)}"))
         log.error("a transaction failed", exc_info=error)
         return Outcome(error=error)
@@ -164,7 +164,7 @@ class Writer:
 
     async def _outcome(self, transaction: str) -> bool:
         while True:
-            with contextlib.suppress(ServiceError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with contextlib.suppress(ServiceError, *FAILURES):
                 connection = await self._connected()
                 outcome = await connection.fetchval(SQL["outcome"], transaction)
                 if outcome != "in progress":
