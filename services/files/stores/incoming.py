@@ -143,6 +143,11 @@ class Incoming(Content):
             self._check_alive()
             self._discard()
 
+    def wait(self) -> None:
+        """Return when nobody deals with it."""
+        with self._lock:
+            return
+
     def was_placed(self, path: str) -> bool:
         """Whether a service that ended before it could say so gave the content this path."""
         try:

@@ -88,10 +88,14 @@ class Uploads:
 
     def commit(self, upload_id: str, size: int, blake3: str | None) -> FileInfo:
         """Give an upload its name; raises as `FileStore.commit_upload`."""
+        asked_for = self._open.get(upload_id)
         try:
             with self._on_its_way(upload_id) as incoming:
                 return self._place(incoming, size, blake3)
         except NotFound:
+            if asked_for is not None:
+                # Whoever gives it its name takes the content away before the answer is written down.
+                asked_for.wait()
             info = self._answered(upload_id)
             if info is None:
                 raise
