@@ -16,10 +16,11 @@ from services.errors import InvalidArgument, Unavailable
 from services.graph.events import ExecutionSucceeded
 from services.queue import life as lives
 from services.queue.life import Life, Step
-from services.queue.records import PromptState, Search
+from services.queue.records import PromptOrder, PromptState, Search
 from services.queue.stores.postgres import PostgresStore, batch, forgetting, writer
 from services.queue.stores.postgres.batch import Done, carry_out
 from services.queue.stores.postgres.operations import Operation
+from services.queue.stores.postgres.searches import page
 from services.queue.stores.postgres.sql import SQL
 from services.queue.work import TimedEvent
 from tests.contract.prompts import new
@@ -293,7 +294,13 @@ async def test_plans_that_are_made_while_tables_are_empty_go_by_indexes(store: P
     connection = await connect(Address.parse(url))
     await connection.execute("SET plan_cache_mode = force_generic_plan")
     plans = {}
-    for name, statement in SQL.items():
+    failed = frozenset({PromptState.FAILED})
+    searches = {
+        f"search_{order.value}{workflow_id}": page(Search(states=failed, order=order, workflow_id=workflow_id))[0]
+        for order in PromptOrder
+        for workflow_id in ("", "wf")
+    }
+    for name, statement in {**SQL, **searches}.items():
         count = max(map(int, re.findall(r"\$(\d+)", statement)), default=0)
         arguments = f"({', '.join(['NULL'] * count)})" if count else ""
         await connection.execute(f"PREPARE {name} AS {statement}")
@@ -305,6 +312,9 @@ async def test_plans_that_are_made_while_tables_are_empty_go_by_indexes(store: P
     for name in ("page_finished", "page_all_finished_backwards", "oldest_finished"):
         assert "using prompts_finished" in plans[name] and "Sort" not in plans[name]
     assert "prompts_finished" not in plans["forget"]
+    for name in searches:
+        index = "prompts_of_workflow" if name.endswith("wf") else "prompts_by_"
+        assert f"using {index}" in plans[name], plans[name]
 
 
 async def test_forgetting_leaves_nothing_behind(
