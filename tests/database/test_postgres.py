@@ -213,6 +213,75 @@ async def test_a_read_from_a_stopped_server_is_unavailable_until_it_runs_again(
     await pool.close()
 
 
+async def insert(connection: Connection, name: str) -> str:
+    await connection.execute("INSERT INTO names VALUES ($1)", name)
+    return name
+
+
+async def names_in(pool: Pool) -> list[str]:
+    found = await pool.run(lambda connection: connection.fetch("SELECT name FROM names ORDER BY name"))
+    return [name for (name,) in found]
+
+
+async def test_a_change_is_whole_or_nothing_and_what_it_raises_passes_through(
+    address: Address, migrations: Path
+) -> None:
+    await migrate(address, "test", migrations)
+    pool = await Pool.open(address, NAME, size=1)
+
+    async def refused(connection: Connection) -> None:
+        await insert(connection, "b")
+        raise InvalidArgument("no b")
+
+    backend = await pool.run(lambda connection: connection.fetchval("SELECT pg_backend_pid()"))
+    with pytest.raises(InvalidArgument, match="no b"):
+        await pool.change(refused)
+    assert await pool.change(lambda connection: insert(connection, "c")) == "c"
+    assert await names_in(pool) == ["a", "c"]
+    assert await pool.run(lambda connection: connection.fetchval("SELECT pg_backend_pid()")) == backend
+    with pytest.raises(Unavailable, match="cannot be written: .*duplicate key"):
+        await pool.change(lambda connection: insert(connection, "c"))
+    await pool.close()
+
+
+async def test_a_change_begins_anew_when_its_connection_breaks_before_the_commit(
+    postgres: PostgresServer, address: Address, migrations: Path
+) -> None:
+    await migrate(address, "test", migrations)
+    pool = await Pool.open(address, NAME)
+    attempts: list[str] = []
+
+    async def write(connection: Connection) -> str:
+        attempts.append(await insert(connection, "b"))
+        if len(attempts) == 1:
+            await kick_out(postgres, address)
+        return await insert(connection, "c")
+
+    assert await pool.change(write) == "c"
+    assert len(attempts) == 2
+    assert await names_in(pool) == ["a", "b", "c"]
+    await pool.close()
+
+
+async def test_of_two_changes_that_wait_for_each_other_one_is_told(address: Address, migrations: Path) -> None:
+    await migrate(address, "test", migrations)
+    pool = await Pool.open(address, NAME)
+    both = asyncio.Barrier(2)
+
+    async def write(connection: Connection, first: int, second: int) -> None:
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", first)
+        await both.wait()
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", second)
+
+    results = await asyncio.gather(
+        pool.change(lambda connection: write(connection, 1, 2)),
+        pool.change(lambda connection: write(connection, 2, 1)),
+        return_exceptions=True,
+    )
+    assert {type(result) for result in results} == {type(None), asyncpg.DeadlockDetectedError}
+    await pool.close()
+
+
 async def kick_out(postgres: PostgresServer, address: Address) -> None:
     """End every connection to a database."""
     name = address.url.partition("@/")[2].partition("?")[0]
