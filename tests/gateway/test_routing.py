@@ -15,6 +15,7 @@ CONCRETE = {
     "{folder}": "loras",
     "{path:path}": "mine/x.js",
     "{job_id:path}": "x",
+    "{id:uuid}": "00000000-0000-0000-0000-000000000000",
 }
 
 
