@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -127,7 +126,7 @@ async def test_an_idle_executor_with_the_model_in_memory_is_preferred(queue: Que
         a.beat(device=with_models(SD))
         b.beat(device=with_models(XL))
         await known(queue, SD)
-        await _settled()
+        await _warm(queue, a=SD, b=XL)
         for _ in range(3):
             accepted = await queue.submit(of_model(XL))
             assignment = await b.assignment()
@@ -143,7 +142,7 @@ async def test_an_executor_takes_a_prompt_for_its_models_before_others_but_not_f
         a.beat(device=with_models(SD))
         b.beat(device=with_models())
         await known(queue, SD)
-        await _settled()
+        await _warm(queue, a=SD, b="")
         held = [(await queue.submit(of_model(SD))).prompt_id for _ in range(2)]
         first = await a.assignment()
         await b.assignment()
@@ -195,7 +194,14 @@ async def _ended(queue: Queue, prompt_id: str) -> None:
     await eventually(ended)
 
 
-async def _settled() -> None:
-    """Let what executors said arrive."""
-    for _ in range(20):
-        await asyncio.sleep(0)
+async def _warm(queue: Queue, **models: str) -> None:
+    """Wait until executors have said that they run prompts, and which model they have in memory."""
+
+    async def told() -> bool:
+        sessions = {session.executor_id: session for session in queue._fleet.sessions()}
+        return all(
+            sessions[name].capacity and sessions[name].warm_models == {*filter(None, [model])}
+            for name, model in models.items()
+        )
+
+    await eventually(told)
