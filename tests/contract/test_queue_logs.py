@@ -15,6 +15,7 @@ from services.queue.records import Notice
 from tests.queue.executor import FakeExecutor
 from tests.queue.nodes import submission
 from tests.queue.running import run_one
+from tests.queue.watching import eventually
 
 LINE = LogLine(written_at=1.5, text="hello\n", prompt_id="p")
 
@@ -31,6 +32,11 @@ async def notices(queue: Queue, count: int) -> list[Notice]:
 async def test_what_an_executor_writes_can_be_read_with_what_is_said_about_prompts(queue: Queue) -> None:
     async with FakeExecutor(queue) as executor:
         executor.say(LogLines((LINE,)))
+
+        async def written() -> bool:
+            return bool(await queue.logs())
+
+        await eventually(written)  # before the prompt comes, which takes another road
         prompt_id = await run_one(queue, executor, submission(1))
     lines = await queue.logs()
     assert [(line.text, line.prompt_id, line.executor_id) for line in lines] == [
