@@ -16,7 +16,7 @@ class Settings:
     """What `silverprint export` takes."""
 
     prompt_id: str = setting(default=REQUIRED, help="the prompt's id")
-    queue: str = setting(default="127.0.0.1:8190", help="where the queue is")
+    queue: str = setting(default="127.0.0.1:8190", help="address of the queue, or those of its replicas with commas")
     output: Path | None = setting(default=None, help="file to write to, instead of the standard output")
 
 
