@@ -18,7 +18,9 @@ def addresses(targets: str) -> tuple[str, ...]:
     """
     found = tuple(dict.fromkeys(part.strip() for part in targets.split(",") if part.strip()))
     if not found:
-        raise InvalidArgument(f"{targets!r} names no address: host:port is expected, or several with commas between them")
+        raise InvalidArgument(
+            f"{targets!r} names no address: host:port is expected, or several with commas between them"
+        )
     return found
 
 
