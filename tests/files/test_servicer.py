@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
+from services.files import seen_here
 from services.files.chunks import CHUNK_BYTES, MAX_CHUNK_BYTES, one_chunk
 from services.files.client import FileClient
 from services.files.records import FileKind, FileName, OnConflict
@@ -180,7 +181,10 @@ async def test_an_upload_whose_sender_is_killed_leaves_nothing(address: str, tmp
         assert list((tmp_path / "output").iterdir()) == []
 
 
-async def test_a_reader_that_stops_reading_holds_no_memory_and_blocks_nobody(address: str, tmp_path: Path) -> None:
+async def test_a_reader_that_stops_reading_holds_no_memory_and_blocks_nobody(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seen_here, "WORTHWHILE", 1 << 60)
     (tmp_path / "output" / "film").write_bytes(bytes(200 * CHUNK_BYTES))
     film = FileName(FileKind.OUTPUT, "", "film")
     async with FileClient(address) as slow, FileClient(address) as quick, slow.open(film) as file:
@@ -199,10 +203,12 @@ def held_open(path: Path) -> int:
 
 READER = """
 import asyncio, sys
+from services.files import seen_here
 from services.files.client import FileClient
 from services.files.records import FileKind, FileName
 
 async def main():
+    seen_here.WORTHWHILE = 1 << 60
     async with FileClient(sys.argv[1]) as client, client.open(FileName(FileKind.OUTPUT, "", "film")) as file:
         await anext(aiter(file))
         print("stopped", flush=True)

@@ -112,7 +112,7 @@ class Uploads:
         oldest = time.time() - base.UPLOAD_LIFE
         for upload_id, incoming in list(self._open.items()):
             with suppress(OSError, NotFound):
-                if incoming.describe().expires_at < time.time():
+                if _is_forgotten(incoming):
                     log.info("upload %s of %s is forgotten", upload_id, incoming.record.target.name)
                     incoming.abort()
                     self._open.pop(upload_id, None)
@@ -129,7 +129,7 @@ class Uploads:
         if incoming is None or incoming.is_over:
             raise base.no_upload(upload_id)
         with disk_errors(incoming.record.target.name):
-            if incoming.describe().expires_at < time.time():
+            if _is_forgotten(incoming):
                 raise base.no_upload(upload_id)
             yield incoming
 
@@ -174,3 +174,10 @@ class Uploads:
             return msgspec.json.decode((self._committed / upload_id).read_bytes(), type=FileInfo)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
+
+
+def _is_forgotten(incoming: Incoming) -> bool:
+    try:
+        return incoming.describe().expires_at < time.time()
+    except FileNotFoundError:  # it is about to be committed: whoever asks has to wait for that
+        return False
