@@ -16,7 +16,7 @@ from services.queue.work import Drain, Drained, Interruption, LeaseLost, MemoryR
 from tests.contract.stores import ALONE
 from tests.queue.clock import ManualClock
 from tests.queue.executor import FakeExecutor, finished
-from tests.queue.nodes import CLASSES, publication, submission
+from tests.queue.nodes import CLASSES, definition, publication, submission
 from tests.queue.running import run_one
 from tests.queue.watching import happens, names, story, until
 
@@ -229,7 +229,7 @@ async def _first_words(queue: Queue, *messages: object) -> None:
 
 
 async def test_classes_of_several_executors_are_joined(queue: Queue) -> None:
-    mine = {"Picky": CLASSES["Picky"]}
+    mine = {"ShowValue": definition(output=True, value="INT")}
     yours = {"Number": CLASSES["Number"]}
     async with FakeExecutor(queue, "a", slots=0, catalogue=publication(mine)):
         await queue.catalogue()
@@ -237,8 +237,8 @@ async def test_classes_of_several_executors_are_joined(queue: Queue) -> None:
             async with asyncio.timeout(10):
                 while b"Number" not in ((await queue.catalogue())[1] or b""):
                     pass
-            picky = b'{"1": {"class_type": "Picky", "inputs": {"value": 1}}}'
-            assert (await queue.submit(Submission(graph_json=picky))).node_errors_json == b"{}"
+            shown = b'{"1": {"class_type": "ShowValue", "inputs": {"value": 1}}}'
+            assert (await queue.submit(Submission(graph_json=shown))).node_errors_json == b"{}"
 
 
 async def test_every_attempt_is_announced_with_its_executor(queue: Queue) -> None:
