@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from types import TracebackType
 
 #: Bytes passed on at once.
@@ -69,11 +71,13 @@ class Link:
             there, away = await asyncio.open_connection("127.0.0.1", self._target)
             ends.append(away)
             await asyncio.gather(self._pass_on(reader, away), self._pass_on(there, writer))
+            for end in ends:
+                end.close()  # once what waits has been sent
         except OSError:
             pass  # one end is not there or has gone: the other one is told
         finally:
             for end in ends:
-                end.transport.abort()
+                _reset(end)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(CHUNK):
@@ -81,3 +85,10 @@ class Link:
             writer.write(data)
             await writer.drain()
         writer.write_eof()
+
+
+def _reset(end: asyncio.StreamWriter) -> None:
+    """End a connection with a reset, as a firewall or a dead host does; without lingering data it would be in order."""
+    if not end.transport.is_closing():
+        end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        end.transport.abort()

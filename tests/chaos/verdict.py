@@ -44,7 +44,7 @@ async def judged(system: System, tasks: Sequence[Task]) -> Verdict:
     ledger = read_ledger(system)
     for task in tasks:
         prompt = prompts.get(task.prompt_id)
-        about = [*task.wrong, *(_of_task(task, prompt, ledger[task.prompt_id]) if prompt else ["it is lost"])]
+        about = [*task.wrong, *(of_task(task, prompt, ledger[task.prompt_id]) if prompt else ["it is lost"])]
         found += [f"prompt {task.prompt_id}: {problem}" for problem in about]
         if prompt:
             verdict.untold += task.read_history and prompt.state is not PromptState.CANCELLED
@@ -61,7 +61,8 @@ def read_ledger(system: System) -> dict[str, Counter[str]]:
     return ledger
 
 
-def _of_task(task: Task, prompt: Prompt, written: Counter[str]) -> Iterator[str]:
+def of_task(task: Task, prompt: Prompt, written: Counter[str]) -> Iterator[str]:
+    """What is wrong with a prompt and with what its client knows of it; `written` is what its nodes wrote down."""
     yield from _of_prompt(prompt)
     expected = {PromptState.FAILED} if task.class_type == "ChaosPoison" else {PromptState.SUCCEEDED}
     if task.class_type == "ChaosPoison" and "ended its worker" not in str(prompt.events[-1].body):
