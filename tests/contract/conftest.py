@@ -64,8 +64,9 @@ async def replicas(request: pytest.FixtureRequest, folder: Path, clock: ManualCl
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every kind of queue; replicas where executors, which here work for one only, need not be known to all."""
-    if "queue" in metafunc.fixturenames:
+    """Every kind of queue, unless a test names its own; replicas where executors need not be known to all of them."""
+    chosen = any(mark.args[0] == "queue" for mark in metafunc.definition.iter_markers("parametrize"))
+    if "queue" in metafunc.fixturenames and not chosen:
         is_crossed = metafunc.module.__name__.endswith("test_queue_watching")
         metafunc.parametrize("queue", [*KINDS, "remote", *(["replicas"] if is_crossed else [])], indirect=True)
 
