@@ -29,13 +29,25 @@ class Service:
 async def service(data: Path, *flags: str, listen: str = "127.0.0.1:0") -> AsyncIterator[Service]:
     arguments = ["-m", "services.queue", "--listen", listen, "--data", str(data), *flags]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=asyncio.subprocess.PIPE)
+    draining: asyncio.Task[None] | None = None
     try:
         said: list[bytes] = []
-        yield Service(process, await asyncio.wait_for(_address(process, said), PATIENCE), said)
+        address = await asyncio.wait_for(_address(process, said), PATIENCE)
+        draining = asyncio.create_task(_drain(process))
+        yield Service(process, address, said)
     finally:
+        if draining is not None:
+            draining.cancel()
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def _drain(process: asyncio.subprocess.Process) -> None:
+    """Read what it says: a process whose pipe is full stands still."""
+    assert process.stderr is not None
+    while await process.stderr.read(1 << 16):
+        pass
 
 
 async def _address(process: asyncio.subprocess.Process, said: list[bytes]) -> str:

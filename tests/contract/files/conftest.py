@@ -29,7 +29,6 @@ from tests.object_servers import ObjectServer
 from tests.object_servers import moto as moto
 from tests.object_servers import seaweed as seaweed
 from tests.postgres import PostgresServer
-from tests.postgres import postgres as postgres
 
 
 class Ground:

@@ -14,7 +14,6 @@ from tests.fault_proxy import FaultProxy, fault_proxy
 from tests.object_servers import ObjectServer
 from tests.object_servers import moto as moto
 from tests.object_servers import seaweed as seaweed
-from tests.postgres import postgres as postgres
 
 
 @pytest.fixture(autouse=True)
