@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -132,8 +133,9 @@ class RunMetrics:
             case NodeProgress(node, value):
                 reached = self._reached.get(node.node_id, 0.0)
                 units = value - reached if value >= reached else value  # a node may have one bar after another
-                self._metrics.progressed(self._class(node.real_node_id), units)
-                self._reached[node.node_id] = value
+                if 0 < units < math.inf:  # nodes report what they like
+                    self._metrics.progressed(self._class(node.real_node_id), units)
+                    self._reached[node.node_id] = value
             case NodeFinished(node):
                 began = self._began.pop(node.node_id, None)
                 if began is not None:

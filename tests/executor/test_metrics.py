@@ -67,6 +67,13 @@ def test_progress_counts_steps_whether_or_not_all_of_them_are_told() -> None:
     assert counted.value("node_progress_total", node_class="KSampler") == 30
 
 
+def test_progress_that_is_no_number_counts_for_nothing() -> None:
+    counted = Counted()
+    for value in (float("nan"), float("-inf"), -3.0, float("inf"), 2.0):
+        counted.see(1.0, NodeProgress(NodeRef.of_workflow("2"), value, 20))
+    assert counted.value("node_progress_total", node_class="KSampler") == 2
+
+
 def test_runs_are_counted_by_how_they_end() -> None:
     for event, outcome in (
         (ExecutionSucceeded(), "succeeded"),

@@ -67,8 +67,13 @@ async def test_prompts_are_counted_by_how_they_end(counted: Counted) -> None:
 
 async def test_waits_are_measured_once_by_priority(counted: Counted, clock: ManualClock) -> None:
     queue = counted.queue
-    async with FakeExecutor(queue, slots=0) as first:
-        await queue.catalogue()
+    async with FakeExecutor(queue) as first:
+        first.beat(free_slots=0)
+
+        async def is_full() -> bool:
+            return [executor.free_slots for executor in await queue.executors()] == [0]
+
+        await eventually(is_full)
         await queue.submit(submission(1, priority=5))
         clock.advance(7)
         first.beat(free_slots=1)

@@ -98,7 +98,7 @@ async def count(backends: Backends, request: Request) -> Response:
     parameters=[_ID, USER],
     body=json_body(AssetTags, {"tags": ["cat"]}),
     answers={200: json(TagsAdded)},
-    errors=[401, 404, 501],
+    errors=[401, 404, 405, 501],
 )
 async def add(backends: Backends, request: Request) -> Response:
     """Give an asset more tags."""
@@ -116,7 +116,7 @@ async def add(backends: Backends, request: Request) -> Response:
     parameters=[_ID, USER],
     body=json_body(AssetTags, {"tags": ["cat"]}),
     answers={200: json(TagsRemoved)},
-    errors=[401, 404, 501],
+    errors=[401, 404, 405, 501],
 )
 async def remove(backends: Backends, request: Request) -> Response:
     """Take tags away from an asset."""

@@ -210,7 +210,7 @@ async def show_content(backends: Backends, request: Request) -> Response:
     parameters=[Parameter("id", "", place="path"), USER],
     body=json_body(AssetChanges, {"name": "example"}),
     answers={200: json(AssetEntry)},
-    errors=[401, 404, 501],
+    errors=[401, 404, 405, 501],
 )
 async def change(backends: Backends, request: Request) -> Response:
     """Change what is known about a content."""
@@ -242,7 +242,7 @@ async def change(backends: Backends, request: Request) -> Response:
         USER,
     ],
     answers={204: NOTHING},
-    errors=[401, 404, 501],
+    errors=[401, 404, 405, 501],
 )
 async def delete(backends: Backends, request: Request) -> Response:
     """Forget an asset, and delete its file where no other asset is of it."""
