@@ -46,6 +46,9 @@ class Parameter:
 #: Whose request it is.
 USER = Parameter(USER_HEADER, "the id of the user, where there are several", place="header")
 
+#: Which asset is meant.
+ASSET_ID = Parameter("id", "", place="path", example="b96e471d-2a8f-4b4c-95af-e895878351ce")
+
 
 @dataclass(frozen=True)
 class Body:

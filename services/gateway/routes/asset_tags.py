@@ -12,7 +12,7 @@ from services.files.assets.records import AssetFilter
 from services.gateway.backends import Backends
 from services.gateway.bodies import json_object
 from services.gateway.errors import BadRequest
-from services.gateway.operations import USER, Parameter, json, json_body, operation
+from services.gateway.operations import ASSET_ID, USER, Parameter, json, json_body, operation
 from services.gateway.raw_json import field
 from services.gateway.responses import json_response
 from services.gateway.routes.assets import FILTER, MAX_BYTES, asset_id
@@ -33,7 +33,6 @@ from services.gateway.translate.assets import (
 )
 
 _LIMIT = Parameter("limit", f"how many at most, {TAG_PAGE} unless it is said, never more than {MOST_TAGS}", int)
-_ID = Parameter("id", "", place="path")
 
 
 class AssetTags(TypedDict):
@@ -95,10 +94,10 @@ async def count(backends: Backends, request: Request) -> Response:
 @operation(
     "addAssetTags",
     "asset",
-    parameters=[_ID, USER],
+    parameters=[ASSET_ID, USER],
     body=json_body(AssetTags, {"tags": ["cat"]}),
     answers={200: json(TagsAdded)},
-    errors=[401, 404, 405, 501],
+    errors=[401, 404, 501],
 )
 async def add(backends: Backends, request: Request) -> Response:
     """Give an asset more tags."""
@@ -113,10 +112,10 @@ async def add(backends: Backends, request: Request) -> Response:
 @operation(
     "removeAssetTags",
     "asset",
-    parameters=[_ID, USER],
+    parameters=[ASSET_ID, USER],
     body=json_body(AssetTags, {"tags": ["cat"]}),
     answers={200: json(TagsRemoved)},
-    errors=[401, 404, 405, 501],
+    errors=[401, 404, 501],
 )
 async def remove(backends: Backends, request: Request) -> Response:
     """Take tags away from an asset."""

@@ -17,7 +17,7 @@ from services.gateway.bodies import json_object
 from services.gateway.content_types import content_headers
 from services.gateway.errors import BadRequest
 from services.gateway.multipart import received_form
-from services.gateway.operations import FILE, FORM, NOTHING, USER, Body, Parameter, json, json_body, operation
+from services.gateway.operations import ASSET_ID, FILE, FORM, NOTHING, USER, Body, Parameter, json, json_body, operation
 from services.gateway.raw_json import field
 from services.gateway.responses import json_response
 from services.gateway.stored_files import stored_file
@@ -179,7 +179,7 @@ async def check_hash(backends: Backends, request: Request) -> Response:
 @operation(
     "getAssetById",
     "asset",
-    parameters=[Parameter("id", "", place="path"), USER],
+    parameters=[ASSET_ID, USER],
     answers={200: json(AssetEntry)},
     errors=[401, 404, 501],
 )
@@ -192,7 +192,7 @@ async def show_one(backends: Backends, request: Request) -> Response:
 @operation(
     "getAssetContent",
     "asset",
-    parameters=[Parameter("id", "", place="path"), USER],
+    parameters=[ASSET_ID, USER],
     answers=FILE,
     errors=[401, 404, 409, 501],
 )
@@ -207,10 +207,10 @@ async def show_content(backends: Backends, request: Request) -> Response:
 @operation(
     "updateAsset",
     "asset",
-    parameters=[Parameter("id", "", place="path"), USER],
+    parameters=[ASSET_ID, USER],
     body=json_body(AssetChanges, {"name": "example"}),
     answers={200: json(AssetEntry)},
-    errors=[401, 404, 405, 501],
+    errors=[401, 404, 501],
 )
 async def change(backends: Backends, request: Request) -> Response:
     """Change what is known about a content."""
@@ -237,12 +237,12 @@ async def change(backends: Backends, request: Request) -> Response:
     "deleteAsset",
     "asset",
     parameters=[
-        Parameter("id", "", place="path"),
+        ASSET_ID,
         Parameter("delete_content", "false to keep the file, which goes with its last asset otherwise", bool),
         USER,
     ],
     answers={204: NOTHING},
-    errors=[401, 404, 405, 501],
+    errors=[401, 404, 501],
 )
 async def delete(backends: Backends, request: Request) -> Response:
     """Forget an asset, and delete its file where no other asset is of it."""

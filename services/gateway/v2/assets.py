@@ -19,7 +19,19 @@ from services.gateway.bodies import json_object
 from services.gateway.content_types import content_headers
 from services.gateway.errors import BadRequest
 from services.gateway.multipart import Form, received_form
-from services.gateway.operations import FILE, FORM, NOTHING, USER, Body, File, Parameter, json, json_body, operation
+from services.gateway.operations import (
+    ASSET_ID,
+    FILE,
+    FORM,
+    NOTHING,
+    USER,
+    Body,
+    File,
+    Parameter,
+    json,
+    json_body,
+    operation,
+)
 from services.gateway.raw_json import field
 from services.gateway.responses import json_response
 from services.gateway.routes.assets import MAX_BYTES, asset_id, current_file
@@ -28,7 +40,6 @@ from services.gateway.translate.assets import blamed, digest_of, listed
 from services.gateway.v2.entries import AssetV2, asset_v2, expiry, placement
 from services.gateway.v2.errors import BlobNotFound, HashMismatch, failures, in_envelope
 
-_ID = Parameter("id", "", place="path")
 _HASH = Parameter("hash", "blake3: and 64 hexadecimal digits", place="path")
 _MADE = {200: json(AssetV2, "of a content that was here"), 201: json(AssetV2)}
 
@@ -122,7 +133,7 @@ async def check_hash(backends: Backends, request: Request) -> Response:
     return Response(status_code=200)
 
 
-@operation("getAsset", "asset", parameters=[_ID, USER], answers={200: json(AssetV2), **failures(404)})
+@operation("getAsset", "asset", parameters=[ASSET_ID, USER], answers={200: json(AssetV2), **failures(404)})
 @in_envelope
 async def show(backends: Backends, request: Request) -> Response:
     """One asset, and where its content is."""
@@ -130,7 +141,7 @@ async def show(backends: Backends, request: Request) -> Response:
     return json_response(asset_v2(await backends.files.assets.get(owner, asset_id(request)), request))
 
 
-@operation("removeAsset", "asset", parameters=[_ID, USER], answers={204: NOTHING, **failures(404)})
+@operation("removeAsset", "asset", parameters=[ASSET_ID, USER], answers={204: NOTHING, **failures(404)})
 @in_envelope
 async def delete(backends: Backends, request: Request) -> Response:
     """Forget an asset; its file goes with the last asset of it."""
@@ -139,7 +150,7 @@ async def delete(backends: Backends, request: Request) -> Response:
     return Response(status_code=204)
 
 
-@operation("getAssetBytes", "asset", parameters=[_ID, USER], answers={**FILE, **failures(404, 409)})
+@operation("getAssetBytes", "asset", parameters=[ASSET_ID, USER], answers={**FILE, **failures(404, 409)})
 @in_envelope
 async def show_content(backends: Backends, request: Request) -> Response:
     """The content of an asset, whole or in part."""
