@@ -49,6 +49,7 @@ class Upkeep:
 
     def start(self) -> None:
         """Say what nodes there are, then watch."""
+        self._report()
         self._look()
         self.publish()
         self._checks.start()
@@ -67,21 +68,25 @@ class Upkeep:
             self._send(NodesLoaded(digest, definitions))
 
     def _watch(self) -> None:
-        pause = LOOK_INTERVAL
+        next_look = 0.0
         while True:
-            time.sleep(pause)
-            began = time.monotonic()
+            time.sleep(LOOK_INTERVAL)
             self._checks.leave_behind_what_hangs()
-            if self._look():
-                self.publish()
-            pause = max(LOOK_INTERVAL, (time.monotonic() - began) / LOOK_SHARE)
+            self._report()
+            began = time.monotonic()
+            if began >= next_look:
+                if self._look():
+                    self.publish()
+                next_look = time.monotonic() + (time.monotonic() - began) / LOOK_SHARE
+
+    def _report(self) -> None:
+        """Tell what is in the device's memory."""
+        memory = structs.replace(memory_use(planner()), files=tuple(environment().checkpoints.files()))
+        self._send(DeviceReport((structs.replace(describe(self._device), memory=memory),)))
 
     def _look(self) -> bool:
-        """Report the device; returns whether models or input files are others than before."""
+        """Whether models or input files are others than before."""
         try:
-            memory = structs.replace(memory_use(planner()), files=tuple(environment().checkpoints.files()))
-            device = structs.replace(describe(self._device), memory=memory)
-            self._send(DeviceReport((device,)))
             return environment().refresh()
         except (OSError, ServiceError) as error:
             log.warning("cannot look for models and input files: %s", error)

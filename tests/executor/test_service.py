@@ -48,6 +48,7 @@ async def executor(address: str, data: Path) -> AsyncIterator[tuple[asyncio.subp
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.executor", "--listen", "127.0.0.1:0", "--queue", address, "--files", address),
         *("--data", str(data), "--models", str(data), "--custom-nodes", str(PACKS), "--device", "cpu"),
+        *("--drain-seconds", "1"),
         stderr=subprocess.PIPE,
     )
     assert process.stderr is not None

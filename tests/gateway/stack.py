@@ -137,7 +137,7 @@ async def gateway(
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; without `executor` nobody runs anything."""
     async with AsyncExitStack() as stack:
-        queue = Queue(QueueStore(), catalogue_timeout=0.2)
+        queue = Queue(QueueStore(), catalogue_timeout=0.2, answer_timeout=0.2)
         await queue.start()
         stack.push_async_callback(queue.close)
         entries = [QueueServicer(queue).entry, WorkerServicer(queue).entry]
