@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import multiprocessing
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -146,6 +145,5 @@ def _execute(address: str, executors: int, ready: Connection) -> None:
 
 
 if __name__ == "__main__":
-    os.environ["SILVERPRINT_LOG_LEVEL"] = "WARNING"
     multiprocessing.set_start_method("spawn")
     uvloop.run(main())
