@@ -25,8 +25,11 @@ log = logging.getLogger(__name__)
 #: Seconds between looks at the device, the model folders and the input folder.
 LOOK_INTERVAL = 3.0
 
-#: A look may take at most this share of the time: folders with very many files are looked at less often.
+#: A look may take at most this share of the time: folders with very many files are looked at less often,
 LOOK_SHARE = 0.02
+
+#: but at least after this many seconds, so that one slow look on a busy machine does not hide a new model for minutes.
+LONGEST_LOOK_PAUSE = 15.0
 
 
 class Upkeep:
@@ -77,7 +80,8 @@ class Upkeep:
             if began >= next_look:
                 if self._look():
                     self.publish()
-                next_look = time.monotonic() + (time.monotonic() - began) / LOOK_SHARE
+                ended = time.monotonic()
+                next_look = ended + min((ended - began) / LOOK_SHARE, LONGEST_LOOK_PAUSE)
 
     def _report(self) -> None:
         """Tell what is in the device's memory."""

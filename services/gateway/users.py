@@ -1,7 +1,8 @@
 """Who the user of a request is, and where their files are.
 
-This is the one place that tells users apart. Without `--multi-user` everybody is the same one. With it, requests name
-themselves in a header, as ComfyUI's clients do: that separates users who trust each other and keeps nobody out.
+This is the one place that tells users apart. Where requests come with a credential, that says whose they are, and users
+see nothing of each other. Otherwise everybody is the same one without `--multi-user`. With it, requests name themselves
+in a header, as ComfyUI's clients do: that separates users who trust each other and keeps nobody out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from services.errors import AlreadyExists, Unauthenticated
 from services.files.records import FileKind, FileName
+from services.gateway.access.principal import principal_of
 from services.gateway.documents import Document, Documents
 from services.gateway.momentary import Momentary
 
@@ -47,11 +49,14 @@ class Users:
         self.several = several
 
     async def of(self, request: Request) -> str:
-        """The id of the user whose request this is: the name of the folder that their files are in.
+        """The id of the user whose request this is: the name of the folder that their settings are in.
 
         Raises:
             Unauthenticated: there is no such user.
         """
+        principal = principal_of(request)
+        if principal:
+            return principal.user
         if not self.several:
             return DEFAULT
         user = request.headers.get(HEADER, "")
@@ -65,7 +70,14 @@ class Users:
         Raises:
             Unauthenticated: there is no such user.
         """
-        return await self.of(request) if self.several and HEADER in request.headers else ""
+        said = principal_of(request) or (self.several and HEADER in request.headers)
+        return await self.of(request) if said else ""
+
+    @staticmethod
+    def alone(connection: HTTPConnection) -> str | None:
+        """The user of whose prompts, events and files alone a request gets to see; None for everybody's."""
+        principal = principal_of(connection)
+        return principal.user if principal else None
 
     def address_of_prompt(self, user: str, client_id: str) -> str:
         """Where the events of a user's prompt go; see `_address`."""
