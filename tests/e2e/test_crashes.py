@@ -32,34 +32,32 @@ def is_running(stack: Stack, prompt_id: str) -> bool:
 
 
 @pytest.mark.timeout(120)
-def test_a_worker_killed_in_mid_run_is_replaced_and_the_prompt_runs_again(tmp_path: Path) -> None:
-    with running(tmp_path) as stack:
-        prompt_id = stack.submit(prompt(sleeping(2)))
-        wait_for(lambda: is_running(stack, prompt_id), "the start of the prompt")
-        killed = stack.worker()
-        killed.kill()
-        entry = stack.finished(prompt_id)
-        assert entry["status"]["status_str"] == "success"
-        assert entry["outputs"]["9"]["images"]
-        assert stack.worker().pid != killed.pid
+def test_a_worker_killed_in_mid_run_is_replaced_and_the_prompt_runs_again(stack: Stack) -> None:
+    prompt_id = stack.submit(prompt(sleeping(2)))
+    wait_for(lambda: is_running(stack, prompt_id), "the start of the prompt")
+    killed = stack.worker()
+    killed.kill()
+    entry = stack.finished(prompt_id)
+    assert entry["status"]["status_str"] == "success"
+    assert entry["outputs"]["9"]["images"]
+    assert stack.worker().pid != killed.pid
 
 
 @pytest.mark.timeout(120)
-def test_a_prompt_that_kills_its_worker_is_given_up_and_the_next_one_runs(tmp_path: Path) -> None:
-    with running(tmp_path) as stack:
-        poison, frames = run_and_listen(stack, prompt({"class_type": "TestCrash"}))
-        good = stack.submit(prompt())
-        entry = stack.finished(poison)
-        assert entry["status"]["status_str"] == "error"
-        name, data = entry["status"]["messages"][-1]
-        assert (name, data["node_id"], data["node_type"]) == ("execution_error", "2", "TestCrash")
-        message = data["exception_message"]
-        assert message.startswith("the prompt ended its worker 3 times and is given up after 3 attempts (attempt 1 on ")
-        how = "worker killed by signal 9 (as the system does when memory runs out) while node 2 (TestCrash) ran"
-        assert message.count(how) == 3
-        errors = [frame["data"] for frame in frames if isinstance(frame, dict) and frame["type"] == "execution_error"]
-        assert [(told["node_id"], told["exception_message"]) for told in errors] == [("2", message)]
-        assert stack.finished(good)["status"]["status_str"] == "success"
+def test_a_prompt_that_kills_its_worker_is_given_up_and_the_next_one_runs(stack: Stack) -> None:
+    poison, frames = run_and_listen(stack, prompt({"class_type": "TestCrash"}))
+    good = stack.submit(prompt())
+    entry = stack.finished(poison)
+    assert entry["status"]["status_str"] == "error"
+    name, data = entry["status"]["messages"][-1]
+    assert (name, data["node_id"], data["node_type"]) == ("execution_error", "2", "TestCrash")
+    message = data["exception_message"]
+    assert message.startswith("the prompt ended its worker 3 times and is given up after 3 attempts (attempt 1 on ")
+    how = "worker killed by signal 9 (as the system does when memory runs out) while node 2 (TestCrash) ran"
+    assert message.count(how) == 3
+    errors = [frame["data"] for frame in frames if isinstance(frame, dict) and frame["type"] == "execution_error"]
+    assert [(told["node_id"], told["exception_message"]) for told in errors] == [("2", message)]
+    assert stack.finished(good)["status"]["status_str"] == "success"
 
 
 @pytest.mark.timeout(120)

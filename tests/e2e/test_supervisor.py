@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,23 +51,29 @@ def test_the_gateway_answers_before_torch_is_loaded(tmp_path: Path) -> None:
         assert ready < loaded
 
 
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack that is whole again after each of its services was killed."""
+    with running(tmp_path_factory.mktemp("mended")) as stack:
+        yield stack
+
+
 @pytest.mark.parametrize("service", ["queue", "files", "executor", "gateway"])
-def test_a_killed_service_is_started_again_and_work_goes_on(service: str, tmp_path: Path) -> None:
+def test_a_killed_service_is_started_again_and_work_goes_on(service: str, mended: Stack) -> None:
     graph: dict[str, Any] = {
         "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 255}},
         "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
     }
-    with running(tmp_path) as stack:
-        first = stack.submit(graph)
-        stack.finished(first)
-        killed = stack.child(service).pid
-        stack.child(service).kill()
-        wait_for(lambda: stack.child(service).pid != killed, f"another {service}")
-        wait_for(lambda: answers(stack), "the gateway's answer")
-        graph["1"]["inputs"]["color"] = 7
-        entry = stack.finished(stack.submit(graph))
-        assert entry["status"]["status_str"] == "success"
-        assert stack.get(f"/history/{first}")[first]["status"]["status_str"] == "success"
+    first = mended.submit(graph)
+    mended.finished(first)
+    killed = mended.child(service).pid
+    mended.child(service).kill()
+    wait_for(lambda: mended.child(service).pid != killed, f"another {service}")
+    wait_for(lambda: answers(mended), "the gateway's answer")
+    graph["1"]["inputs"]["color"] = 7
+    entry = mended.finished(mended.submit(graph))
+    assert entry["status"]["status_str"] == "success"
+    assert mended.get(f"/history/{first}")[first]["status"]["status_str"] == "success"
 
 
 def answers(stack: Stack) -> bool:
