@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,11 +72,6 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(SERVICES.rglob("*.py")):
-        yield module_name(path), ast.parse(path.read_text())
-
-
 def imported(tree: ast.Module) -> Iterator[str]:
     """Dotted names that a module imports at run time; `from a import b` counts as a.b, which may be a module."""
     for node in ast.walk(tree):
@@ -97,30 +92,26 @@ def owner(module: str) -> str | None:
     return max(owners, key=len, default=None)
 
 
-MODULES = list(sources())
+#: What each module of ours imports.
+MODULES = {
+    module_name(path): frozenset(imported(ast.parse(path.read_text()))) for path in sorted(SERVICES.rglob("*.py"))
+}
 
 
 def test_the_walk_finds_the_sources() -> None:
     assert len(MODULES) > 50
 
 
-@pytest.mark.parametrize(("module", "tree"), MODULES, ids=[name for name, _ in MODULES])
-def test_a_module_imports_only_what_its_package_may(module: str, tree: ast.Module) -> None:
+def astray(module: str, names: frozenset[str]) -> set[str]:
+    """What a module must not import of ours."""
     package = owner(module)
     if package is None:
-        return
-    ours = {name for name in imported(tree) if within(name, {"services"})}
+        return set()
+    ours = {name for name in names if within(name, {"services"})}
     shared_root = {name for name in ours if name.count(".") == 1 and within(name, SHARED)}
-    astray = {
-        name
-        for name in ours - shared_root
-        if not within(name, {package}) and not within(name, ALLOWED[package] - {"services"})
-    }
-    astray -= {"services.__version__"}
-    if package == "services.executor":
-        astray = {name for name in astray if not within(name, {"services.executor"})}
-    astray = {name for name in astray if not is_entry_point(module, name)}
-    assert not astray, f"{module} must not import {sorted(astray)}"
+    allowed = {package} | ALLOWED[package] - {"services"}
+    found = {name for name in ours - shared_root if not within(name, allowed) and not is_entry_point(module, name)}
+    return found - {"services.__version__"}
 
 
 def is_entry_point(module: str, name: str) -> bool:
@@ -128,24 +119,29 @@ def is_entry_point(module: str, name: str) -> bool:
     return module.endswith(".__main__") and within(name, {"services.command"})
 
 
-@pytest.mark.parametrize(("module", "tree"), MODULES, ids=[name for name, _ in MODULES])
-def test_a_module_keeps_away_from_libraries_it_has_no_business_with(module: str, tree: ast.Module) -> None:
-    forbidden = {library for package, names in FORBIDDEN.items() if within(module, {package}) for library in names}
-    met = {name.split(".")[0] for name in imported(tree)} & forbidden
-    assert not met, f"{module} must not import {sorted(met)}"
+def unwelcome(module: str, names: frozenset[str]) -> set[str]:
+    """Libraries that a module has no business with."""
+    forbidden = {library for package, found in FORBIDDEN.items() if within(module, {package}) for library in found}
+    return {name.split(".")[0] for name in names} & forbidden
 
 
-@pytest.mark.parametrize(("module", "tree"), MODULES, ids=[name for name, _ in MODULES])
-def test_only_converters_clients_and_servicers_know_protobuf(module: str, tree: ast.Module) -> None:
+def messages(module: str, names: frozenset[str]) -> set[str]:
+    """What a module imports of protobuf without being a converter, client or servicer."""
     if PROTOBUF & set(module.split(".")) or within(module, {"services.rpc"}):
-        return
-    assert not [name for name in imported(tree) if within(name, {"silverprint"})]
+        return set()
+    return {name for name in names if within(name, {"silverprint"})}
 
 
 #: What packs import, under ComfyUI's names.
 OFFERED = {name.partition(".")[0] for name in MODULES_OF_PACKS}
 
 
-@pytest.mark.parametrize(("module", "tree"), MODULES, ids=[name for name, _ in MODULES])
-def test_nothing_of_ours_imports_what_is_offered_to_packs(module: str, tree: ast.Module) -> None:
-    assert not {name.partition(".")[0] for name in imported(tree)} & OFFERED
+def offered(module: str, names: frozenset[str]) -> set[str]:
+    """What a module of ours imports of what is there for packs."""
+    return {name.partition(".")[0] for name in names} & OFFERED
+
+
+@pytest.mark.parametrize("rule", [astray, unwelcome, messages, offered])
+def test_no_module_imports_what_it_must_not(rule: Callable[[str, frozenset[str]], set[str]]) -> None:
+    broken = {module: sorted(found) for module, names in MODULES.items() if (found := rule(module, names))}
+    assert not broken
