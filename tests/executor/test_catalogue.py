@@ -22,16 +22,21 @@ RECORDED = {
 }
 
 
-@pytest.fixture
-def definitions() -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def catalogue() -> bytes:
     before = environment.environment()
     here = environment.Environment(ModelFolders(()), list_inputs=lambda: ["example.png", "notes.txt"])
     here.refresh()
     environment.install(here)
     try:
-        parsed: dict[str, Any] = json.loads(definitions_json(NODE_CLASSES, DISPLAY_NAMES))
+        return definitions_json(NODE_CLASSES, DISPLAY_NAMES)
     finally:
         environment.install(before)
+
+
+@pytest.fixture
+def definitions(catalogue: bytes) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(catalogue)
     return parsed
 
 
