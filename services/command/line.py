@@ -41,6 +41,9 @@ SUBCOMMANDS = [
         Subcommand(name, f"run the {name} service alone", f"services.{name}.service")
         for name in ("queue", "files", "executor", "gateway")
     ),
+    Subcommand("keys create", "make a key for a client of the gateway", "services.command.keys", "New", "create"),
+    Subcommand("keys list", "list the keys that were made", "services.command.keys", "Queue", "show"),
+    Subcommand("keys revoke", "have a key open nothing any more", "services.command.keys", "Revoked", "revoke"),
     Subcommand("files gc", "have a file service remove what nobody needs any more", "services.command.files_gc"),
 ]
 

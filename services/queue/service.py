@@ -11,6 +11,8 @@ from services.errors import InvalidArgument
 from services.monitoring.disk import DiskCollector
 from services.monitoring.exposing import exposed
 from services.monitoring.registry import new_registry
+from services.queue.api_keys.api_keys import ApiKeys
+from services.queue.api_keys.servicer import ApiKeyServicer
 from services.queue.metrics.collector import QueueCollector
 from services.queue.prompts import Queue
 from services.queue.quotas import QueueLimits
@@ -115,6 +117,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         registry.register(DiskCollector("queue", settings.data))
         stack.enter_context(exposed(registry, settings.metrics_listen))
         servicers = [QueueServicer(queue).entry, WorkerServicer(queue).entry]
+        servicers.append(ApiKeyServicer(ApiKeys(store.api_keys)).entry)
         server = await stack.enter_async_context(serve(settings.listen, servicers, registry))
         stack.push_async_callback(queue.close)  # ends the streams that the server would wait for
         log.info("listening on %s", server.address)

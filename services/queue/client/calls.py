@@ -10,6 +10,7 @@ from typing import Self
 import msgspec
 
 from services.graph.errors import PromptRejected
+from services.queue.client.api_keys import ApiKeyClient
 from services.queue.client.merged import MergedWatch
 from services.queue.client.quotas import QuotaClient
 from services.queue.client.replicas import Replicas
@@ -58,6 +59,8 @@ class QueueClient:
         self._call = self.replicas.call
         #: what users may have
         self.quotas = QuotaClient(self.replicas)
+        #: the keys that clients of a gateway show
+        self.api_keys = ApiKeyClient(self.replicas)
 
     async def __aenter__(self) -> Self:
         await self.replicas.open()

@@ -17,8 +17,8 @@ from services.queue.records import Batch, Keys, PromptState
 from services.queue.work import ExecutorMessage, QueueMessage
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from silverprint.executor.v1 import worker_pb2, worker_pb2_grpc
+from silverprint.queue.v1 import api_keys_pb2_grpc, queue_pb2_grpc
 from silverprint.queue.v1 import queue_pb2 as pb
-from silverprint.queue.v1 import queue_pb2_grpc
 
 C = TypeVar("C", bound=grpc.aio.Call)
 
@@ -35,6 +35,7 @@ class Replica:
         self._failed = failed
         self._channel = open_channel(address)
         self.queue = queue_pb2_grpc.QueueServiceStub(self._channel)
+        self.api_keys = api_keys_pb2_grpc.ApiKeyServiceStub(self._channel)
         self._worker = worker_pb2_grpc.WorkerServiceStub(self._channel)
         self._streams: set[grpc.aio.Call] = set()
         self._rests_until: float | None = None

@@ -75,6 +75,10 @@ class Replicas:
             await replica.close()
 
     async def call(self, ask: Callable[[QueueServiceAsyncStub], Awaitable[T]]) -> T:
+        """The answer of one replica's `QueueService`; see `ask`."""
+        return await self.ask(lambda replica: ask(replica.queue))
+
+    async def ask(self, ask: Callable[[Replica], Awaitable[T]]) -> T:
         """The answer of one replica; where one cannot be reached, that of another.
 
         Raises:
@@ -84,13 +88,13 @@ class Replicas:
         for replica in others:
             began = time.monotonic()
             try:
-                return await call(ask(replica.queue))
+                return await call(ask(replica))
             except Unavailable as error:
                 replica.rest()
                 if time.monotonic() - began > ANSWERED_AFTER:
                     raise
                 log.info("the queue at %s does not answer: %s", replica.address, error.message)
-        return await call(ask(last.queue))
+        return await call(ask(last))
 
     async def call_all(self, ask: Callable[[QueueServiceAsyncStub], Awaitable[T]]) -> list[T]:
         """The answers of all replicas that can be reached; raises as `call` does when none can."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 
 from services.graph.requirements import Requirement
+from services.queue.api_keys.store import ApiKeyStore
 from services.queue.life import Life, Step, Transition
 from services.queue.records import (
     Accepted,
@@ -177,6 +178,11 @@ class QueueStore(ABC):
     @abstractmethod
     def outbox(self) -> Outbox:
         """The deliveries of webhooks."""
+
+    @property
+    @abstractmethod
+    def api_keys(self) -> ApiKeyStore:
+        """The keys that clients of a gateway show."""
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` every committed step; there is one."""

@@ -44,6 +44,7 @@ from services.queue.stores.base import (
     Waiting,
 )
 from services.queue.stores.fairness import share
+from services.queue.stores.memory_api_keys import MemoryApiKeys
 from services.queue.stores.memory_outbox import MemoryOutbox
 from services.queue.stores.picking import Candidate, pick
 from services.queue.webhooks.payload import deliveries_of
@@ -79,10 +80,15 @@ class MemoryStore(QueueStore):
         #: by priority and user
         self._finishes: dict[tuple[int, str], float] = {}
         self._outbox = MemoryOutbox()
+        self._api_keys = MemoryApiKeys()
 
     @property
     def outbox(self) -> MemoryOutbox:
         return self._outbox
+
+    @property
+    def api_keys(self) -> MemoryApiKeys:
+        return self._api_keys
 
     async def add(self, new: NewPrompt) -> Receipt:
         keyed = new.keyed

@@ -26,6 +26,7 @@ from services.queue.stores.base import (
     WakeUp,
 )
 from services.queue.stores.postgres import operations
+from services.queue.stores.postgres.api_keys import PostgresApiKeys
 from services.queue.stores.postgres.forgetting import Forgetting
 from services.queue.stores.postgres.numbers import Numbers
 from services.queue.stores.postgres.outbox import PostgresOutbox
@@ -51,6 +52,7 @@ class PostgresStore(QueueStore):
         self._reader = Reader(pool)
         self._numbers = Numbers(pool)
         self._outbox = PostgresOutbox(pool)
+        self._api_keys = PostgresApiKeys(pool)
         self._forgetting = Forgetting(pool, shard=self._shard, replica=self._replica)
         self._listening: Listener | None = None
 
@@ -75,6 +77,10 @@ class PostgresStore(QueueStore):
     @property
     def outbox(self) -> PostgresOutbox:
         return self._outbox
+
+    @property
+    def api_keys(self) -> PostgresApiKeys:
+        return self._api_keys
 
     def listen_to_others(self, wake_up: WakeUp) -> None:
         super().listen_to_others(wake_up)

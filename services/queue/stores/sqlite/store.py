@@ -31,6 +31,7 @@ from services.queue.stores.base import (
     StoredEvents,
 )
 from services.queue.stores.fairness import share
+from services.queue.stores.sqlite.api_keys import SqliteApiKeys
 from services.queue.stores.sqlite.claims import choose
 from services.queue.stores.sqlite.keys import keep_key, receipt_of_key
 from services.queue.stores.sqlite.outbox import SqliteOutbox, keep_deliveries
@@ -62,6 +63,7 @@ class SqliteStore(QueueStore):
         self._writer = Writer(connection, NAME)
         self._reader = PromptReader(path)
         self._outbox = SqliteOutbox(self._writer, self._reader)
+        self._api_keys = SqliteApiKeys(self._writer, self._reader)
 
     @classmethod
     async def open(cls, path: Path) -> SqliteStore:
@@ -82,6 +84,10 @@ class SqliteStore(QueueStore):
     @property
     def outbox(self) -> SqliteOutbox:
         return self._outbox
+
+    @property
+    def api_keys(self) -> SqliteApiKeys:
+        return self._api_keys
 
     async def add(self, new: NewPrompt) -> Receipt:
         return await self._write(lambda connection: _add(connection, new))

@@ -1,0 +1,1 @@
+"""The keys that clients of a gateway show."""
