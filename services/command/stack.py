@@ -61,6 +61,12 @@ class StackSettings:
     multi_user: bool = setting(
         default=False, help="whether users have files and settings of their own; requests name theirs themselves"
     )
+    keys: bool = setting(
+        default=False, help="whether requests must show a key, which says whose they are; silverprint keys makes them"
+    )
+    insecure: bool = setting(
+        default=False, help="whether to listen where others can reach it though nobody has to show a key"
+    )
     preview_size: int = setting(default=512, help="longest side of such a picture in pixels")
 
 
@@ -123,6 +129,9 @@ def _children(wanted: StackSettings, port: int) -> dict[str, Child]:
             *("--front-end", wanted.front_end),
             *(part for name, address in metrics.items() for part in ("--scrape", f"{name}={address}")),
             "--multi-user" if wanted.multi_user else "--no-multi-user",
+            "--keys" if wanted.keys else "--no-keys",
+            "--insecure" if wanted.insecure else "--no-insecure",
+            *("--metrics-listen", ""),  # one page has all of them
         ],
         "executor": [
             *("--listen", executor, "--metrics-listen", metrics["executor"], "--queue", queue, "--files", files),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,8 +21,8 @@ from services.gateway.routes.table import INTERNAL_ROUTES, PREFIX, ROUTES, SOCKE
 from services.gateway.websocket import serve_socket
 
 
-def build_app(backends: Backends, welcome: Welcome) -> Starlette:
-    """The application over `backends`, for those who are welcome."""
+def build_app(backends: Backends, welcome: Welcome, gate: Sequence[Middleware] = ()) -> Starlette:
+    """The application over `backends`, for those who are welcome, and whom the gate lets in where there is one."""
 
     async def socket(websocket: WebSocket) -> None:
         await serve_socket(backends, websocket)
@@ -31,7 +33,7 @@ def build_app(backends: Backends, welcome: Welcome) -> Starlette:
     routes: list[BaseRoute] = [LiteralRoutes(literal)]
     routes += [EncodedRoute(path, resource) for path, resource in resources.items() if path not in literal]
     routes += [WebSocketRoute(prefix + SOCKET_PATH, socket) for prefix in ("", PREFIX)]
-    app = Starlette(routes=routes, middleware=[Middleware(OriginCheck, welcome=welcome)])
+    app = Starlette(routes=routes, middleware=[Middleware(OriginCheck, welcome=welcome), *gate])
     app.router.redirect_slashes = False
     app.router.default = _elsewhere(backends)
     return app

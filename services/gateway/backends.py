@@ -34,6 +34,8 @@ class Backends:
     pack_documents: PackDocuments
     documents: Documents
     users: Users
+    #: whether requests show a key, but for a few that anybody may make
+    asks_for_keys: bool
     metrics: Metrics
     scraper: Scraper
     pictures: PictureConverter

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import Metric
 
+from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.frames import Kind
 from services.monitoring.registry import new_registry
 from services.queue.metrics.depth import depth_families
@@ -23,8 +24,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = new_registry("gateway")
-        self.queue_up = Gauge(
-            "silverprint_gateway_queue_up", "1 if the queue answered when it was asked last.", registry=self.registry
+        self._queue_up = Gauge(
+            "silverprint_gateway_queue_up", "1 while the queue tells what happens.", registry=self.registry
         )
         self._requests = Counter(
             "silverprint_gateway_http_requests_total",
@@ -52,7 +53,12 @@ class Metrics:
             "WebSockets closed because their reader was too slow for what must arrive.",
             registry=self.registry,
         )
-        self.sockets = Gauge("silverprint_gateway_websockets", "WebSockets that are open.", registry=self.registry)
+        self._sockets = Gauge("silverprint_gateway_websockets", "WebSockets that are open.", registry=self.registry)
+
+    def watch(self, hub: Sized, follower: Follower) -> None:
+        """Read from these how many sockets are open, and whether the queue is there."""
+        self._sockets.set_function(lambda: len(hub))
+        self._queue_up.set_function(lambda: follower.is_following)
 
     def answered(self, route: str, method: str, code: int, seconds: float) -> None:
         """Count one HTTP request."""

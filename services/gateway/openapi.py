@@ -16,15 +16,26 @@ from services.gateway.resource import Endpoint
 
 Json = dict[str, Any]
 
-#: Errors that any request can get: from a foreign origin, and where a service behind the gateway fails, is not there or
-#: does not answer.
-ALWAYS = (403, 502, 503, 504)
+#: Errors that any request can get: where there are keys, without one or with one that brings too many; from a foreign
+#: origin; and where a service behind the gateway fails, is not there or does not answer.
+ALWAYS = (401, 403, 429, 502, 503, 504)
 #: Errors that a request with a body can get beside them.
 WITH_BODY = (400, 413)
 
 _DESCRIPTION = """The ComfyUI API as Silverprint serves it.
 
+Where the gateway asks for keys, a request shows one, and sees what is its user's.
+
 Errors have one shape, `ErrorResponse`. HEAD is answered where GET is. Node packs may answer paths of their own."""
+
+
+#: How a key is shown.
+_KEYS: Json = {
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "query": {"type": "apiKey", "in": "query", "name": "token", "description": "for sockets and links"},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": "silverprint-key", "description": "set by /sign-in"},
+}
 
 
 def build_document(endpoints: Iterable[Endpoint], internal: Iterable[Endpoint], prefix: str) -> Json:
@@ -44,7 +55,8 @@ def build_document(endpoints: Iterable[Endpoint], internal: Iterable[Endpoint], 
         "info": {"title": "Silverprint", "description": _DESCRIPTION, "version": __version__},
         "servers": [{"url": prefix}, {"url": "/"}],
         "paths": paths,
-        "components": components.described(),
+        "components": components.described() | {"securitySchemes": _KEYS},
+        "security": [{}, *({name: []} for name in _KEYS)],
     }
 
 

@@ -15,6 +15,8 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.errors import PermissionDenied
+from services.gateway.access.principal import principal_of
 from services.gateway.backends import Backends
 from services.gateway.errors import ErrorResponse
 from services.gateway.resource import Handler
@@ -108,16 +110,26 @@ class Operation:
     answers: Mapping[int, Answer]
     #: statuses that come with ComfyUI's error shape
     errors: Sequence[int]
+    #: whether it is for admins alone, where there are keys
+    admin: bool
 
     async def __call__(self, backends: Backends, request: Request) -> Response:
-        """Answer a request."""
+        """Answer a request.
+
+        Raises:
+            PermissionDenied: it is for admins alone.
+        """
+        principal = principal_of(request)
+        if self.admin and principal is not None and not principal.admin:
+            raise PermissionDenied("this is for admins: silverprint keys create NAME --admin makes keys for them")
         return await self.handler(backends, request)
 
     @property
     def description(self) -> str:
         """What the handler's docstring says, less what it says to programmers; the first paragraph sums it up."""
         text = inspect.getdoc(self.handler) or ""
-        return text.partition("\n\nArgs:")[0].partition("\n\nRaises:")[0]
+        text = text.partition("\n\nArgs:")[0].partition("\n\nRaises:")[0]
+        return f"{text}\n\nWhere there are keys, it is for admins alone." if self.admin else text
 
 
 def operation(
@@ -128,6 +140,7 @@ def operation(
     parameters: Sequence[Parameter] = (),
     body: Body | None = None,
     errors: Sequence[int] = (),
+    admin: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Declare what a handler does.
 
@@ -136,5 +149,6 @@ def operation(
         answers: what comes with each status that is no error.
         parameters: in the order of their importance; those of the path need no mention where a name says it all.
         errors: statuses that come with ComfyUI's error shape, beside those that any request can get.
+        admin: whether it concerns everybody, and is for admins alone where there are keys.
     """
-    return lambda handler: Operation(handler, operation_id, tag, parameters, body, answers, errors)
+    return lambda handler: Operation(handler, operation_id, tag, parameters, body, answers, errors, admin)

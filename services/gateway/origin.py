@@ -24,7 +24,9 @@ _PRIVATE = (".localhost", ".local", ".internal", ".home.arpa")
 #: What pages of allowed origins may do.
 _CORS = {
     "Access-Control-Allow-Methods": "POST, GET, DELETE, PUT, OPTIONS, PATCH",
-    "Access-Control-Allow-Headers": "Content-Type, Authorization, Comfy-User, Idempotency-Key",
+    "Access-Control-Allow-Headers": (
+        "Content-Type, Authorization, X-API-Key, X-Silverprint-User, Comfy-User, Idempotency-Key"
+    ),
     "Access-Control-Allow-Credentials": "true",
 }
 

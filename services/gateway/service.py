@@ -9,10 +9,13 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from services.errors import InvalidArgument, Unavailable
 from services.files.client import FileClient
+from services.gateway.access.gate import Gate
+from services.gateway.access.known_keys import KnownKeys
 from services.gateway.app import build_app
 from services.gateway.backends import Backends
 from services.gateway.catalogue import catalogue_of
@@ -33,7 +36,9 @@ from services.gateway.users import Users
 from services.gateway.web_ui.compressed import Compressed
 from services.gateway.web_ui.folders import INSTALLED, web_ui
 from services.gateway.websocket import MAX_SOCKETS
+from services.monitoring.exposing import exposed
 from services.queue.client import QueueClient
+from services.rpc.addresses import is_loopback
 from services.settings import setting, settings
 
 log = logging.getLogger(__name__)
@@ -84,6 +89,16 @@ class Settings:
     multi_user: bool = setting(
         default=False, help="whether users have files and settings of their own; requests name theirs themselves"
     )
+    keys: bool = setting(
+        default=False, help="whether requests must show a key, which says whose they are; silverprint keys makes them"
+    )
+    metrics_listen: str = setting(
+        default="",
+        help="address to serve its own Prometheus metrics on as well, which nobody needs a key for; empty for none",
+    )
+    insecure: bool = setting(
+        default=False, help="whether to listen where others can reach it though nobody has to show a key"
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -105,15 +120,27 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     if settings.max_upload_mb < 1:
         raise InvalidArgument("max-upload-mb must be at least 1")
     welcome = Welcome.parse(settings.allowed_hosts, settings.allowed_origins)
+    if not (settings.keys or settings.insecure or is_loopback(settings.host)):
+        raise InvalidArgument(
+            f"on {settings.host} others can reach the gateway: have them show keys with --keys, or say --insecure"
+        )
     with listening_socket(settings.host, settings.port) as listener:
         async with backends(settings) as parts:
-            server = HttpServer(build_server_config(build_app(parts, welcome)))
-            task = asyncio.create_task(server.serve([listener]))
-            try:
-                yield listener.getsockname()[1]
-            finally:
-                server.should_exit = True
-                await task
+            app = build_app(parts, welcome, _gate(settings, parts.queue))
+            server = HttpServer(build_server_config(app))
+            with exposed(parts.metrics.registry, settings.metrics_listen):
+                task = asyncio.create_task(server.serve([listener]))
+                try:
+                    yield listener.getsockname()[1]
+                finally:
+                    server.should_exit = True
+                    await task
+
+
+def _gate(settings: Settings, queue: QueueClient) -> list[Middleware]:
+    if not settings.keys:
+        return []
+    return [Middleware(Gate, keys=KnownKeys(queue.api_keys.authenticate))]
 
 
 @contextlib.asynccontextmanager
@@ -130,7 +157,9 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
         hub = Hub(metrics.dropped)
         documents = Documents(files)
         packs = packs_of(queue)
-        following = asyncio.create_task(Follower(queue, hub).run())
+        follower = Follower(queue, hub)
+        metrics.watch(hub, follower)
+        following = asyncio.create_task(follower.run())
         try:
             yield Backends(
                 queue=queue,
@@ -142,6 +171,7 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 pack_documents=PackDocuments(files, packs),
                 documents=documents,
                 users=Users(documents, settings.multi_user),
+                asks_for_keys=settings.keys,
                 metrics=metrics,
                 scraper=scraper,
                 pictures=pictures,

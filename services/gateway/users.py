@@ -81,7 +81,7 @@ class Users:
 
     def address_of_prompt(self, user: str, client_id: str) -> str:
         """Where the events of a user's prompt go; see `_address`."""
-        return _address(user, client_id) if self.several else client_id
+        return _address(user, client_id) if self.several or user else client_id
 
     async def address_of_socket(self, socket: HTTPConnection, client_id: str) -> str:
         """Which prompts' events a socket gets. A browser sends no headers with it, but the cookie of `remember`.
@@ -89,6 +89,9 @@ class Users:
         Raises:
             Unauthenticated: the header names no user.
         """
+        principal = principal_of(socket)
+        if principal:
+            return _address(principal.user, client_id)
         if not self.several:
             return client_id
         user = socket.headers.get(HEADER, "")

@@ -36,6 +36,14 @@ def may_change(address: str) -> bool:
     return False
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 async def resolved(targets: Sequence[str]) -> tuple[str, ...]:
     """The addresses, with those of all hosts in place of a name that several hosts have.
 

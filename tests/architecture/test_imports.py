@@ -36,7 +36,7 @@ ALLOWED = {
     "services.gateway": SHARED
     | {"services.queue.client", "services.queue.logs", "services.queue.results", "services.queue.packs"}
     | {"services.queue.records", "services.queue.provenance", "services.queue.webhooks.records"}
-    | {"services.queue.api_keys.records"}
+    | {"services.queue.api_keys.names", "services.queue.api_keys.records", "services.queue.api_keys.secret"}
     | {"services.queue.metrics.depth", "services.queue.metrics.executors"}
     | {"services.files.client", "services.files.records", "services.files.models.kinds"}
     | {"services.files.models.records", "services.files.assets.checks", "services.files.assets.records"}

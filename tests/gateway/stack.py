@@ -30,6 +30,8 @@ from services.graph.events import (
     NodesCached,
     NodeStarted,
 )
+from services.queue.api_keys.api_keys import ApiKeys
+from services.queue.api_keys.servicer import ApiKeyServicer
 from services.queue.client import QueueClient
 from services.queue.prompts import Queue
 from services.queue.servicer import QueueServicer
@@ -134,13 +136,16 @@ async def gateway(
     multi_user: bool = False,
     allowed_hosts: str = "",
     allowed_origins: str = "",
+    keys: bool = False,
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; without `executor` nobody runs anything."""
     async with AsyncExitStack() as stack:
-        queue = Queue(QueueStore(), catalogue_timeout=0.2, answer_timeout=0.2)
+        queue_store = QueueStore()
+        queue = Queue(queue_store, catalogue_timeout=0.2, answer_timeout=0.2)
         await queue.start()
         stack.push_async_callback(queue.close)
         entries = [QueueServicer(queue).entry, WorkerServicer(queue).entry]
+        entries.append(ApiKeyServicer(ApiKeys(queue_store.api_keys)).entry)
         queue_server = await stack.enter_async_context(serve("127.0.0.1:0", entries))
         store = await stack.enter_async_context(FileStore())
         file_server = await stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(store)]))
@@ -156,6 +161,7 @@ async def gateway(
             multi_user=multi_user,
             allowed_hosts=allowed_hosts,
             allowed_origins=allowed_origins,
+            keys=keys,
         )
         port = await stack.enter_async_context(serving(settings))
         yield Gateway(

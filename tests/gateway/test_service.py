@@ -51,7 +51,7 @@ async def test_a_taken_port_is_told_in_one_line() -> None:
 )
 async def test_an_address_that_cannot_be_listened_on_is_refused(host: str, port: int, error: type[Exception]) -> None:
     with pytest.raises(error, match=f"cannot listen on {host}:{port}"):
-        await run(Settings(host=host, port=port, queue=NOBODY, files=NOBODY), asyncio.Event())
+        await run(Settings(host=host, port=port, queue=NOBODY, files=NOBODY, insecure=True), asyncio.Event())
 
 
 async def test_an_upload_limit_of_nothing_makes_no_sense() -> None:

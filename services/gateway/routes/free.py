@@ -23,7 +23,7 @@ class FreeResourcesRequest(TypedDict, total=False):
     free_memory: bool
 
 
-@operation("freeResources", "system", body=json_body(FreeResourcesRequest), answers={200: NOTHING})
+@operation("freeResources", "system", body=json_body(FreeResourcesRequest), answers={200: NOTHING}, admin=True)
 async def free(backends: Backends, request: Request) -> Response:
     """Unload models (`unload_models`), and forget the results of nodes too (`free_memory`)."""
     asked = await json_object(request, MAX_BYTES)

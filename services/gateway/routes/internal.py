@@ -40,19 +40,19 @@ class DirectoryError(TypedDict):
     error: str
 
 
-@operation("getLogs", "internal", parameters=[_PROMPT], answers={200: json(str)})
+@operation("getLogs", "internal", parameters=[_PROMPT], answers={200: json(str)}, admin=True)
 async def show_logs(backends: Backends, request: Request) -> Response:
     """The latest lines of the log as one text; those of one prompt with `prompt_id`."""
     return json_response(log_text(await backends.queue.logs(request.query_params.get("prompt_id", ""))))
 
 
-@operation("getRawLogs", "internal", parameters=[_PROMPT], answers={200: json(RawLogsResponse)})
+@operation("getRawLogs", "internal", parameters=[_PROMPT], answers={200: json(RawLogsResponse)}, admin=True)
 async def show_raw_logs(backends: Backends, request: Request) -> Response:
     """The latest lines of the log, one by one; those of one prompt with `prompt_id`."""
     return json_response(logs(await backends.queue.logs(request.query_params.get("prompt_id", ""))))
 
 
-@operation("subscribeToLogs", "internal", body=json_body(LogsSubscribeRequest), answers={200: NOTHING})
+@operation("subscribeToLogs", "internal", body=json_body(LogsSubscribeRequest), answers={200: NOTHING}, admin=True)
 async def subscribe(backends: Backends, request: Request) -> Response:
     """Have lines told to the sockets of `clientId`, or no longer, as `enabled` says."""
     asked = await json_object(request, MAX_BYTES)
@@ -64,7 +64,7 @@ async def subscribe(backends: Backends, request: Request) -> Response:
     return done()
 
 
-@operation("getFolderPaths", "internal", answers={200: json(dict[str, list[str]])})
+@operation("getFolderPaths", "internal", answers={200: json(dict[str, list[str]])}, admin=True)
 async def show_folder_paths(backends: Backends, request: Request) -> Response:
     """Where models of each kind go, from the folder in which everything is; hosts keep the rest to themselves."""
     return json_response({folder: [f"models/{folder}"] for folder in FOLDERS})

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from services import __version__
 from services.errors import NotFound, ServiceError
 from services.files.records import FileKind, FileName
+from services.gateway.access.principal import principal_of
 from services.gateway.backends import Backends
 from services.gateway.metrics import exposition
 from services.gateway.operations import TEXT, Answer, json, operation
@@ -70,18 +71,22 @@ async def show_features(backends: Backends, request: Request) -> Response:
 
 @operation("getHealth", "system", answers={200: json(Health), 503: json(Health)})
 async def show_health(backends: Backends, request: Request) -> Response:
-    """200 when the services behind the gateway answer, 503 when one does not; the gateway lives either way."""
+    """200 when the services behind the gateway answer, 503 when one does not; the gateway lives either way.
+
+    Where there are keys, those who show none are told no more than that.
+    """
     queue, files, executors = await asyncio.gather(
         _state(backends.queue.stats()), _state(_ask_files(backends)), _or_none(backends.queue.executors())
     )
     services = {"queue": queue, "files": files}
     well = all(state == "ok" for state in services.values())
+    is_told = _is_told_more(backends, request)
     body: Health = {
         "status": "ok" if well else "degraded",
         "live": True,
-        "services": services,
-        "node_packs": node_packs(executors or []),
-        "version": __version__,
+        "services": services if is_told else {},
+        "node_packs": node_packs(executors or [] if is_told else []),
+        "version": __version__ if is_told else "",
     }
     return json_response(body, status=200 if well else 503)
 
@@ -96,7 +101,8 @@ async def show_liveness(backends: Backends, request: Request) -> Response:
 async def show_readiness(backends: Backends, request: Request) -> Response:
     """200 when prompts are accepted and run; 503 with the reasons when they are not.
 
-    Where executors come and go with the queue's depth, prompts are accepted while there is none: `accepts` tells.
+    Where executors come and go with the queue's depth, prompts are accepted while there is none: `accepts` tells. Where
+    there are keys, the reasons are for those who show one.
     """
     queue, files, nodes, executors = await asyncio.gather(
         _state(backends.queue.stats()),
@@ -107,8 +113,13 @@ async def show_readiness(backends: Backends, request: Request) -> Response:
     states = {"the queue": queue, "the file service": files, "the node catalogue": nodes}
     missing = [f"{what}: {state}" for what, state in states.items() if state != "ok"]
     lacking = [] if executors is None else _why_nothing_runs(executors)
-    body = Readiness(ready=not (missing or lacking), accepts=not missing, reasons=[*missing, *lacking])
+    reasons = [*missing, *lacking] if _is_told_more(backends, request) else []
+    body = Readiness(ready=not (missing or lacking), accepts=not missing, reasons=reasons)
     return json_response(body, status=200 if body["ready"] else 503)
+
+
+def _is_told_more(backends: Backends, request: Request) -> bool:
+    return principal_of(request) is not None or not backends.asks_for_keys
 
 
 def _why_nothing_runs(executors: Sequence[Executor]) -> list[str]:
@@ -119,17 +130,15 @@ def _why_nothing_runs(executors: Sequence[Executor]) -> list[str]:
     return []
 
 
-@operation("getMetrics", "system", answers={200: Answer({TEXT: str})})
+@operation("getMetrics", "system", answers={200: Answer({TEXT: str})}, admin=True)
 async def show_metrics(backends: Backends, request: Request) -> Response:
     """Prometheus's text format: of the gateway, the queue's depth and the devices; of all services on one machine."""
     metrics, queue = backends.metrics, backends.queue
-    metrics.sockets.set(len(backends.hub))
-    depths = await _or_none(queue.depths())
-    metrics.queue_up.set(depths is not None)
     if backends.scraper.is_in_use:
         text = await backends.scraper.page(exposition(metrics, None, None))
     else:
-        text = exposition(metrics, depths, await _or_none(queue.executors()))
+        depths, executors = await asyncio.gather(_or_none(queue.depths()), _or_none(queue.executors()))
+        text = exposition(metrics, depths, executors)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 

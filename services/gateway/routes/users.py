@@ -7,8 +7,9 @@ from typing import Any, NotRequired, TypedDict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.errors import AlreadyExists
+from services.errors import AlreadyExists, PermissionDenied
 from services.files.records import FileKind
+from services.gateway.access.principal import principal_of
 from services.gateway.backends import Backends
 from services.gateway.bodies import json_object
 from services.gateway.documents import Document
@@ -16,7 +17,7 @@ from services.gateway.errors import ErrorDescription
 from services.gateway.operations import json, json_body, operation
 from services.gateway.raw_json import field
 from services.gateway.responses import json_response
-from services.gateway.users import DEFAULT, RESERVED_PREFIX
+from services.gateway.users import RESERVED_PREFIX
 
 MAX_BYTES = 64 << 10
 
@@ -47,16 +48,19 @@ class UserError(TypedDict):
 
 @operation("getUsers", "user", answers={200: json(Users)}, errors=[409])
 async def show(backends: Backends, request: Request) -> Response:
-    """All users by id; where there is one only, whether they have stored anything yet."""
-    if backends.users.several:
+    """All users by id; where there is one only, or a key says who it is, whether they have stored anything yet."""
+    if backends.users.several and principal_of(request) is None:
         return json_response(Users(storage="server", users=await backends.users.names()))
-    stored = DEFAULT in await backends.files.list_folders(FileKind.USERDATA)
+    user = await backends.users.of(request)
+    stored = user in await backends.files.list_folders(FileKind.USERDATA)
     return json_response(Users(storage="server", migrated=stored))
 
 
 @operation("addUser", "user", body=json_body(NewUser), answers={200: json(str), 400: json(UserError)}, errors=[409])
 async def add(backends: Backends, request: Request) -> Response:
     """Make a user of the `username` that was chosen; the answer is their id."""
+    if principal_of(request) is not None:
+        raise PermissionDenied("users come with their keys here: silverprint keys create NAME")
     name = field(await json_object(request, MAX_BYTES), "username", str | None, None) or ""
     name = name.strip()
     if not name:

@@ -49,6 +49,11 @@ class Follower:
         self._deaf_since: float | None = time.time() - MISSED_AGE
         self._stream: asyncio.Task[None] | None = None
 
+    @property
+    def is_following(self) -> bool:
+        """Whether the queue tells what happens, and all that was missed is known."""
+        return self._deaf_since is None
+
     async def run(self) -> None:
         """Follow until cancelled."""
         try:

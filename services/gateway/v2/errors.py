@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import wraps
 from typing import Any, NotRequired, TypedDict
@@ -11,7 +12,15 @@ from starlette.responses import Response
 
 from services import errors
 from services.gateway.backends import Backends
-from services.gateway.errors import BadRequest, BodyTooLarge, StorageFull, TooSlow, UnsupportedContent, error_response
+from services.gateway.errors import (
+    RETRY_AFTER,
+    BadRequest,
+    BodyTooLarge,
+    StorageFull,
+    TooSlow,
+    UnsupportedContent,
+    error_response,
+)
 from services.gateway.operations import Answer, json
 from services.gateway.resource import Handler
 from services.gateway.responses import json_response
@@ -67,7 +76,7 @@ _ENVELOPE = json(ErrorEnvelope)
 
 def failures(*statuses: int) -> Mapping[int, Answer]:
     """The answers of an operation that fails with these statuses, beside those that any request can get."""
-    return dict.fromkeys((401, 500, 501, 503, 504, *statuses), _ENVELOPE)
+    return dict.fromkeys((401, 403, 429, 500, 501, 503, 504, *statuses), _ENVELOPE)
 
 
 def in_envelope(handler: Handler) -> Handler:
@@ -78,7 +87,7 @@ def in_envelope(handler: Handler) -> Handler:
         try:
             return await handler(backends, request)
         except errors.ServiceError as error:
-            return _refusal(error)
+            return refusal(error)
         except Exception as error:
             error_response(error)  # which logs it
             return _envelope(500, "upstream_error", "the gateway failed, see its log")
@@ -86,15 +95,18 @@ def in_envelope(handler: Handler) -> Handler:
     return answer
 
 
-def _refusal(error: errors.ServiceError) -> Response:
+def refusal(error: errors.ServiceError) -> Response:
+    """The answer to a request that failed."""
     status, code = next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
     details = {"field": error.field} if isinstance(error, BadRequest) and error.field else None
-    return _envelope(status, code, error.message, details)
+    return _envelope(status, code, error.message, details, error.retry_after)
 
 
-def _envelope(status: int, code: str, message: str, details: dict[str, Any] | None = None) -> Response:
+def _envelope(
+    status: int, code: str, message: str, details: dict[str, Any] | None = None, retry_after: float | None = None
+) -> Response:
     error = ApiError(code=code, message=message)
     if details:
         error["details"] = details
-    headers = {"Retry-After": "2"} if status in (429, 503) else None
+    headers = {"Retry-After": str(max(1, math.ceil(retry_after or RETRY_AFTER)))} if status in (429, 503) else None
     return json_response(ErrorEnvelope(error=error), status=status, headers=headers)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import re
 
 from services.errors import InvalidArgument, NotFound, Unauthenticated
+from services.queue.api_keys.names import RULE, is_user_id
 from services.queue.api_keys.records import ApiKey, NewApiKey
 from services.queue.api_keys.secret import Secret
 from services.queue.api_keys.store import ApiKeyStore
 from services.queue.clock import Clock, SystemClock
-
-#: Names of users become names of folders, on file systems that know no case, too.
-USER_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 MAX_LABEL = 200
 
@@ -79,11 +76,8 @@ class ApiKeys:
 
 
 def _check(wanted: NewApiKey) -> None:
-    if not USER_ID.fullmatch(wanted.user_id):
-        raise InvalidArgument(
-            f"user_id {wanted.user_id[:100]!r} is not a name for a user: that has 1 to 64 lowercase letters, digits,"
-            " '.', '_' and '-', with a letter or digit at either end"
-        )
+    if not is_user_id(wanted.user_id):
+        raise InvalidArgument(f"user_id {wanted.user_id[:100]!r} is not a name for a user: that has {RULE}")
     if len(wanted.label) > MAX_LABEL or not wanted.label.isprintable():
         raise InvalidArgument(f"label has up to {MAX_LABEL} characters, none of them a control character")
     if not 0 <= wanted.lifetime < 1e10:
