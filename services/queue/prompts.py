@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 
 from prometheus_client import CollectorRegistry
 
-from services.errors import NotFound, ResourceExhausted, Unavailable
+from services.errors import ResourceExhausted, Unavailable
 from services.graph.errors import PromptRejected
 from services.queue import journal
 from services.queue.admission import Admission
@@ -16,7 +16,6 @@ from services.queue.catalogue import FIRST_CATALOGUE_TIMEOUT, CatalogueKeeper
 from services.queue.clock import Clock, SystemClock
 from services.queue.events import EventHub
 from services.queue.expiry import Expiry
-from services.queue.export import export
 from services.queue.fleet import Fleet
 from services.queue.leases import Leases
 from services.queue.life import Step
@@ -29,30 +28,25 @@ from services.queue.neighbours import Neighbours
 from services.queue.pace import Pace
 from services.queue.pack_calls import PackCalls
 from services.queue.packs import HttpRequest, HttpResponsePart
-from services.queue.paging import check_page
 from services.queue.placements import Placements
 from services.queue.questions import ANSWER_TIMEOUT, Questions
 from services.queue.quotas import ANY_NUMBER, QueueLimits, Quotas
 from services.queue.records import (
     Accepted,
     Batch,
-    Depths,
     Executors,
     Forgotten,
     Interrupted,
-    Keys,
     Lines,
-    Page,
     Prompt,
     PromptIds,
     PromptState,
-    Search,
-    Stats,
     Submission,
 )
 from services.queue.retention import Limits, Retention
 from services.queue.scheduler import Scheduler
 from services.queue.stopping import Stopping
+from services.queue.stored_prompts import StoredPrompts
 from services.queue.stores.base import QueueStore
 from services.queue.submissions import Submissions
 from services.queue.time_keeping import TimeKeeper
@@ -66,7 +60,7 @@ from services.queue.work_stream import WorkStreams
 log = logging.getLogger(__name__)
 
 
-class Queue:
+class Queue(StoredPrompts):
     """Takes prompts, has executors run them, and tells what became of them.
 
     `start` before use, `close` afterwards; the store is closed by whoever opened it.
@@ -88,7 +82,7 @@ class Queue:
         webhooks: WebhookRules | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._clock = clock or SystemClock()
         registry = registry or CollectorRegistry()
         self._metrics = LifeMetrics(registry)
@@ -208,81 +202,39 @@ class Queue:
         prompt_id = await self._submissions.find_reusable(submission)
         return await self._store.get(prompt_id) if prompt_id is not None else None
 
-    async def get(self, prompt_id: str) -> Prompt:
-        """One prompt with everything known about it.
+    async def cancel(self, prompt_ids: Collection[str] | None, *, user: str | None = None) -> PromptIds:
+        """Take waiting prompts back, None for all; the ids of those that were waiting.
 
-        Raises:
-            NotFound: there is no such prompt.
+        As everywhere, prompts of others are not there with a user.
         """
-        prompt = await self._store.get(prompt_id)
-        if prompt is None:
-            raise NotFound(f"there is no prompt {prompt_id}")
-        return prompt
+        return await self._stopping.cancel(prompt_ids, user)
 
-    async def list(
-        self, states: Collection[PromptState], *, limit: int = 0, offset: int = 0, from_end: bool = False
-    ) -> Page:
-        """Prompts in order, and how many there are in these states; see `QueueStore.list` for the order.
-
-        Raises:
-            InvalidArgument: `limit` or `offset` is negative, or no state is named.
-        """
-        check_page(states, limit, offset)
-        return await self._store.list(states, limit=limit, offset=offset, from_end=from_end)
-
-    async def keys(
-        self, states: Collection[PromptState], *, limit: int, offset: int = 0, from_end: bool = False
-    ) -> Keys:
-        """The keys of what `list` would answer; raises as it does."""
-        check_page(states, limit, offset)
-        return await self._store.keys(states, limit=limit, offset=offset, from_end=from_end)
-
-    async def find(self, search: Search) -> Page:
-        """Prompts without what was submitted, and how many there are in all; see `QueueStore.find`.
-
-        Raises:
-            InvalidArgument: `limit` or `offset` is negative, or no state is named.
-        """
-        check_page(search.states, search.limit, search.offset)
-        return await self._store.find(search)
-
-    async def cancel(self, prompt_ids: Collection[str] | None) -> PromptIds:
-        """Take waiting prompts back, None for all; the ids of those that were waiting."""
-        return await self._stopping.cancel(prompt_ids)
-
-    async def interrupt(self, prompt_ids: Collection[str] | None, *, wait: float = 0.0) -> Interrupted:
+    async def interrupt(
+        self, prompt_ids: Collection[str] | None, *, wait: float = 0.0, user: str | None = None
+    ) -> Interrupted:
         """Ask the executors of running prompts to stop them, None for all.
 
         The answer has those that were running, and those of them that ended within `wait` seconds (30 at most).
         """
-        return await self._stopping.interrupt(prompt_ids, wait)
+        return await self._stopping.interrupt(prompt_ids, wait, user)
 
-    async def stop(self, prompt_ids: Collection[str]) -> PromptIds:
+    async def stop(self, prompt_ids: Collection[str], *, user: str | None = None) -> PromptIds:
         """Take waiting prompts back and have running ones interrupted; the ids of those that were either.
 
         Raises:
             NotFound: one of them does not exist; the others are left alone then.
         """
-        return await self._stopping.stop(prompt_ids)
+        return await self._stopping.stop(prompt_ids, user)
 
-    async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
+    async def forget(self, prompt_ids: Collection[str] | None, *, user: str | None = None) -> PromptIds:
         """Forget finished prompts, None for all; their ids, of more than 10,000 the first."""
         if prompt_ids is None:
-            return (await self._retention.forget(None)).prompt_ids
-        return await self._store.forget(prompt_ids)
+            return (await self._retention.forget(None, user)).prompt_ids
+        return await self._store.forget(prompt_ids if user is None else await self._store.owned(prompt_ids, user))
 
-    async def forget_finished(self, before: float) -> Forgotten:
+    async def forget_finished(self, before: float, *, user: str | None = None) -> Forgotten:
         """Forget prompts that finished before a time."""
-        return await self._retention.forget(before)
-
-    async def export(self, prompt_id: str) -> bytes:
-        """Everything that is known about a prompt as one JSON document, without credentials.
-
-        Raises:
-            NotFound: there is no such prompt.
-        """
-        prompt = await self.get(prompt_id)
-        return await asyncio.to_thread(export, prompt)
+        return await self._retention.forget(before, user)
 
     async def webhook_deliveries(self, search: DeliverySearch) -> Deliveries:
         """What was, or is to be, sent to webhooks, the newest first.
@@ -313,7 +265,7 @@ class Queue:
         self._fleet.drain(executor_id, undo=undo)
 
     def watch(
-        self, prompt_id: str = "", *, after_sequence: int = 0, previews: bool = False
+        self, prompt_id: str = "", *, after_sequence: int = 0, previews: bool = False, user: str | None = None
     ) -> AsyncGenerator[Batch, None]:
         """What happens to a prompt, or to all (empty id), in batches; the first one is what happened before.
 
@@ -327,17 +279,8 @@ class Queue:
             Unavailable: the queue is shutting down.
         """
         if prompt_id:
-            return self._watching.one(prompt_id, after_sequence, previews=previews)
+            return self._watching.one(prompt_id, after_sequence, previews=previews, user=user)
         return self._watching.all(previews=previews)
-
-    async def stats(self) -> Stats:
-        """How many prompts wait and run."""
-        counts = await self._store.counts()
-        return Stats(counts.get(PromptState.PENDING, 0), counts.get(PromptState.RUNNING, 0))
-
-    async def depths(self) -> Depths:
-        """How many prompts wait and run, by priority and whether they have a user."""
-        return await self._store.depths()
 
     async def reading(self) -> Reading:
         """What a scrape shows beside what is counted."""

@@ -46,6 +46,8 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     states: frozenset[PromptState]
     #: only runs of this workflow; empty for those of all and of none
     workflow_id: str = ""
+    #: only prompts of this user; None for everybody's
+    user_id: str | None = None
     order: PromptOrder = PromptOrder.SUBMITTED
     #: turn the order around
     reversed: bool = False

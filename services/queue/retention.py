@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 
 import msgspec
 
 from services.errors import ServiceError
 from services.queue.clock import Clock
 from services.queue.metrics.history import HistoryMetrics
-from services.queue.records import Forgotten, PromptIds
+from services.queue.records import Forgotten, PromptIds, PromptState
 from services.queue.stores.base import QueueStore
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ DEAD_DAYS = 30
 
 #: Ids that are told of those that were forgotten; of a million prompts they would not fit into an answer.
 MAX_IDS = 10_000
+
+
+_FINISHED = frozenset(state for state in PromptState if state.is_terminal)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,9 +86,9 @@ class Retention:
         await self._sweep_outbox(now)
         return swept
 
-    async def forget(self, before: float | None) -> Forgotten:
+    async def forget(self, before: float | None, user: str | None = None) -> Forgotten:
         """Forget what finished before a time, None for all that has by now; it goes on when the caller leaves."""
-        forgetting = asyncio.create_task(self.forget_before(before) if before is not None else self._forget_all())
+        forgetting = asyncio.create_task(self._forget(before, user))
         self._forgetting.add(forgetting)
         forgetting.add_done_callback(self._forgetting.discard)
         return await asyncio.shield(forgetting)
@@ -95,6 +99,21 @@ class Retention:
         while portions.take(await self._store.forget_oldest(limit=PORTION, before=moment)) == PORTION:
             await self._rest(pause)
         return portions.forgotten
+
+    async def _forget(self, before: float | None, user: str | None) -> Forgotten:
+        if user is not None:
+            return await self._forget_of_user(before, user)
+        return await (self.forget_before(before) if before is not None else self._forget_all())
+
+    async def _forget_of_user(self, before: float | None, user: str) -> Forgotten:
+        moment = math.nextafter(self._clock.now(), math.inf) if before is None else before
+        portions = _Portions()
+        while True:
+            keys = await self._store.keys(_FINISHED, limit=PORTION, offset=0, from_end=False, user=user)
+            old = [key.prompt_id for key in keys if key.finished_at is not None and key.finished_at < moment]
+            if not old or not portions.take(await self._store.forget(old)):
+                return portions.forgotten
+            await self._rest(0.0)
 
     async def _forget_all(self) -> Forgotten:
         """Forget as many prompts as have finished now, those that did so first."""

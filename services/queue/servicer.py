@@ -23,6 +23,20 @@ from silverprint.queue.v1 import queue_pb2_grpc
 PAGE_PROMPTS = 500
 PAGE_BYTES = 4 << 20
 
+#: Requests that may be about one user's prompts.
+_OfUser = (
+    pb.GetPromptRequest
+    | pb.ListPromptsRequest
+    | pb.ListPromptKeysRequest
+    | pb.CancelPromptsRequest
+    | pb.InterruptPromptsRequest
+    | pb.StopPromptsRequest
+    | pb.ForgetPromptsRequest
+    | pb.ExportPromptRequest
+    | pb.WatchRequest
+    | pb.GetStatsRequest
+)
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -65,19 +79,25 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         return pb.DeleteUserLimitsResponse()
 
     async def GetPrompt(self, request: pb.GetPromptRequest, context: Context) -> pb.GetPromptResponse:
-        return pb.GetPromptResponse(prompt=convert.prompt_to_proto(await self._queue.get(request.prompt_id)))
+        return pb.GetPromptResponse(
+            prompt=convert.prompt_to_proto(await self._queue.get(request.prompt_id, user=_user(request)))
+        )
 
     async def ListPrompts(self, request: pb.ListPromptsRequest, context: Context) -> pb.ListPromptsResponse:
         states = convert.states_from_proto(request.states)
         limit = min(request.limit, PAGE_PROMPTS) or PAGE_PROMPTS
-        prompts, total = await self._queue.list(states, limit=limit, offset=request.offset, from_end=request.from_end)
+        prompts, total = await self._queue.list(
+            states, limit=limit, offset=request.offset, from_end=request.from_end, user=_user(request)
+        )
         messages = [convert.prompt_to_proto(prompt) for prompt in prompts]
         return pb.ListPromptsResponse(prompts=_page(messages, request.from_end), total=total)
 
     async def ListPromptKeys(self, request: pb.ListPromptKeysRequest, context: Context) -> pb.ListPromptKeysResponse:
         states = convert.states_from_proto(request.states)
         limit = min(request.limit, PAGE_PROMPTS) or PAGE_PROMPTS
-        keys = await self._queue.keys(states, limit=limit, offset=request.offset, from_end=request.from_end)
+        keys = await self._queue.keys(
+            states, limit=limit, offset=request.offset, from_end=request.from_end, user=_user(request)
+        )
         return pb.ListPromptKeysResponse(keys=map(convert.key_to_proto, keys))
 
     async def FindPrompts(self, request: pb.FindPromptsRequest, context: Context) -> pb.FindPromptsResponse:
@@ -88,27 +108,30 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         return pb.FindPromptsResponse(prompts=_page(messages, False), total=total)
 
     async def CancelPrompts(self, request: pb.CancelPromptsRequest, context: Context) -> pb.CancelPromptsResponse:
-        return pb.CancelPromptsResponse(prompt_ids=await self._queue.cancel(_chosen(request)))
+        prompt_ids = await self._queue.cancel(_chosen(request), user=_user(request))
+        return pb.CancelPromptsResponse(prompt_ids=prompt_ids)
 
     async def InterruptPrompts(
         self, request: pb.InterruptPromptsRequest, context: Context
     ) -> pb.InterruptPromptsResponse:
-        asked, ended = await self._queue.interrupt(_chosen(request), wait=request.wait_ms / 1000)
+        wait = request.wait_ms / 1000
+        asked, ended = await self._queue.interrupt(_chosen(request), wait=wait, user=_user(request))
         return pb.InterruptPromptsResponse(prompt_ids=asked, ended_prompt_ids=ended)
 
     async def StopPrompts(self, request: pb.StopPromptsRequest, context: Context) -> pb.StopPromptsResponse:
-        return pb.StopPromptsResponse(prompt_ids=await self._queue.stop(request.prompt_ids))
+        return pb.StopPromptsResponse(prompt_ids=await self._queue.stop(request.prompt_ids, user=_user(request)))
 
     async def ForgetPrompts(self, request: pb.ForgetPromptsRequest, context: Context) -> pb.ForgetPromptsResponse:
         before = convert.finished_before_from_proto(request)
         if before is not None:
-            forgotten = await self._queue.forget_finished(before)
+            forgotten = await self._queue.forget_finished(before, user=_user(request))
             return pb.ForgetPromptsResponse(prompt_ids=forgotten.prompt_ids, forgotten=forgotten.count)
-        prompt_ids = await self._queue.forget(_chosen(request))
+        prompt_ids = await self._queue.forget(_chosen(request), user=_user(request))
         return pb.ForgetPromptsResponse(prompt_ids=prompt_ids, forgotten=len(prompt_ids))
 
     async def ExportPrompt(self, request: pb.ExportPromptRequest, context: Context) -> pb.ExportPromptResponse:
-        return pb.ExportPromptResponse(document_json=await self._queue.export(request.prompt_id))
+        document_json = await self._queue.export(request.prompt_id, user=_user(request))
+        return pb.ExportPromptResponse(document_json=document_json)
 
     async def ListWebhookDeliveries(
         self, request: pb.ListWebhookDeliveriesRequest, context: Context
@@ -130,13 +153,18 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         return pb.DrainExecutorResponse()
 
     async def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
-        batches = self._queue.watch(request.prompt_id, after_sequence=request.after_sequence, previews=request.previews)
+        batches = self._queue.watch(
+            request.prompt_id,
+            after_sequence=request.after_sequence,
+            previews=request.previews,
+            user=_user(request),
+        )
         async with aclosing(batches):
             async for batch in batches:
                 yield self._events.response(batch)
 
     async def GetStats(self, request: pb.GetStatsRequest, context: Context) -> pb.GetStatsResponse:
-        stats = await self._queue.stats()
+        stats = await self._queue.stats(user=_user(request))
         return pb.GetStatsResponse(pending=stats.pending, running=stats.running)
 
     async def GetDepths(self, request: pb.GetDepthsRequest, context: Context) -> pb.GetDepthsResponse:
@@ -162,6 +190,11 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
         async with aclosing(self._queue.call_pack(packs.http_request_from_proto(request.request))) as parts:
             async for part in parts:
                 yield pb.CallPackResponse(part=packs.part_to_proto(part))
+
+
+def _user(request: _OfUser) -> str | None:
+    """For whom it is asked; None for everybody's prompts."""
+    return request.user_id if request.HasField("user_id") else None
 
 
 def _chosen(

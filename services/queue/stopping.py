@@ -10,7 +10,7 @@ from services.errors import NotFound
 from services.queue import life as lives
 from services.queue.clock import Clock
 from services.queue.fleet import Fleet
-from services.queue.life import Life, Transition
+from services.queue.life import Life, Step, Transition
 from services.queue.records import Interrupted, PromptIds, PromptState
 from services.queue.stores.base import QueueStore
 from services.queue.watching import Watching
@@ -33,28 +33,29 @@ class Stopping:
         self._watching = watching
         self._clock = clock
 
-    async def cancel(self, prompt_ids: Collection[str] | None) -> PromptIds:
+    async def cancel(self, prompt_ids: Collection[str] | None, user: str | None) -> PromptIds:
         """See `services.queue.prompts.Queue.cancel`."""
         if prompt_ids is None:
             prompt_ids = await self._in_state(PromptState.PENDING)
-        cancelled = await self._apply(prompt_ids, partial(lives.cancel, now=self._clock.now()))
+        cancelled = await self._apply(prompt_ids, partial(lives.cancel, now=self._clock.now()), user)
         return [life.prompt_id for life in cancelled]
 
-    async def interrupt(self, prompt_ids: Collection[str] | None, wait: float) -> Interrupted:
+    async def interrupt(self, prompt_ids: Collection[str] | None, wait: float, user: str | None) -> Interrupted:
         """See `services.queue.prompts.Queue.interrupt`."""
         if prompt_ids is None:
             prompt_ids = await self._in_state(PromptState.RUNNING)
-        running = await self._apply(prompt_ids, lives.request_interrupt)
+        running = await self._apply(prompt_ids, lives.request_interrupt, user)
         for life in running:
             await self._tell(life)
         return Interrupted([life.prompt_id for life in running], await self._ended(running, min(wait, MAX_WAIT)))
 
-    async def stop(self, prompt_ids: Collection[str]) -> PromptIds:
+    async def stop(self, prompt_ids: Collection[str], user: str | None) -> PromptIds:
         """See `services.queue.prompts.Queue.stop`."""
+        owned = set(prompt_ids) if user is None else set(await self._store.owned(prompt_ids, user))
         for prompt_id in prompt_ids:
-            if await self._store.receipt(prompt_id) is None:
+            if prompt_id not in owned or await self._store.receipt(prompt_id) is None:
                 raise NotFound(f"there is no prompt {prompt_id}")
-        stopped = await self._apply(prompt_ids, partial(lives.stop, now=self._clock.now()))
+        stopped = await self._apply(prompt_ids, partial(lives.stop, now=self._clock.now()), user)
         for life in stopped:
             if life.state is PromptState.RUNNING:
                 await self._tell(life)
@@ -63,10 +64,14 @@ class Stopping:
     async def _in_state(self, state: PromptState) -> PromptIds:
         return [life.prompt_id for life in await self._store.lives(state)]
 
-    async def _apply(self, prompt_ids: Collection[str], transition: Transition) -> list[Life]:
-        """The lives of those that it changed, each once."""
+    async def _apply(self, prompt_ids: Collection[str], transition: Transition, user: str | None) -> list[Life]:
+        """The lives of those that it changed, each once; those of others are left alone."""
+
+        def own(life: Life) -> Step | None:
+            return transition(life) if user in (None, life.user_id) else None
+
         chosen = dict.fromkeys(prompt_ids)
-        steps = await asyncio.gather(*(self._store.apply(prompt_id, transition) for prompt_id in chosen))
+        steps = await asyncio.gather(*(self._store.apply(prompt_id, own) for prompt_id in chosen))
         return [step.life for step in steps if step is not None]
 
     async def _tell(self, life: Life) -> None:

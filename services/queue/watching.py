@@ -21,8 +21,12 @@ class Watching:
         #: what those who watch all prompts are told at first
         self._notices = notices
 
-    async def one(self, prompt_id: str, after_sequence: int, *, previews: bool) -> AsyncGenerator[Batch, None]:
+    async def one(
+        self, prompt_id: str, after_sequence: int, *, previews: bool, user: str | None = None
+    ) -> AsyncGenerator[Batch, None]:
         """Of one prompt, until its terminal event."""
+        if user is not None and not await self._store.owned([prompt_id], user):
+            raise NotFound(f"there is no prompt {prompt_id}")
         with self._hub.watch(prompt_id, previews=previews) as watcher:
             latest = self._hub.latest(prompt_id, previews=previews)
             known = await self._store.events(prompt_id, after_sequence)

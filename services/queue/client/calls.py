@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from types import TracebackType
@@ -57,6 +58,8 @@ class QueueClient:
         """Raises InvalidArgument when there is no address among the targets."""
         self.replicas = Replicas(targets)
         self._call = self.replicas.call
+        #: whose prompts alone are there; None for everybody's
+        self._user: str | None = None
         #: what users may have
         self.quotas = QuotaClient(self.replicas)
         #: the keys that clients of a gateway show
@@ -74,6 +77,12 @@ class QueueClient:
     async def close(self) -> None:
         """End the connections and every stream on them."""
         await self.replicas.close()
+
+    def of(self, user: str | None) -> Self:
+        """The same connections, for a user who sees no prompts but their own; None for everybody's."""
+        theirs = copy.copy(self)
+        theirs._user = user
+        return theirs
 
     async def submit(self, submission: Submission) -> Accepted:
         """See `Queue.submit`."""
@@ -94,7 +103,7 @@ class QueueClient:
 
     async def get(self, prompt_id: str) -> Prompt:
         """See `Queue.get`."""
-        request = pb.GetPromptRequest(prompt_id=prompt_id)
+        request = pb.GetPromptRequest(user_id=self._user, prompt_id=prompt_id)
         response = await self._call(lambda queue: queue.GetPrompt(request, timeout=CALL_TIMEOUT))
         return convert.prompt_from_proto(response.prompt)
 
@@ -118,7 +127,9 @@ class QueueClient:
     ) -> Keys:
         """See `Queue.keys`; 500 at most."""
         numbers = [convert.STATES[state] for state in states]
-        request = pb.ListPromptKeysRequest(states=numbers, limit=limit, offset=offset, from_end=from_end)
+        request = pb.ListPromptKeysRequest(
+            user_id=self._user, states=numbers, limit=limit, offset=offset, from_end=from_end
+        )
         response = await self._call(lambda queue: queue.ListPromptKeys(request, timeout=CALL_TIMEOUT))
         return list(map(convert.key_from_proto, response.keys))
 
@@ -135,38 +146,40 @@ class QueueClient:
 
     async def cancel(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """See `Queue.cancel`."""
-        request = pb.CancelPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
+        request = pb.CancelPromptsRequest(user_id=self._user, prompt_ids=prompt_ids, all=prompt_ids is None)
         response = await self._call(lambda queue: queue.CancelPrompts(request, timeout=CALL_TIMEOUT))
         return list(response.prompt_ids)
 
     async def interrupt(self, prompt_ids: Collection[str] | None, *, wait: float = 0.0) -> Interrupted:
         """See `Queue.interrupt`."""
-        request = pb.InterruptPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None, wait_ms=round(wait * 1000))
+        request = pb.InterruptPromptsRequest(
+            user_id=self._user, prompt_ids=prompt_ids, all=prompt_ids is None, wait_ms=round(wait * 1000)
+        )
         response = await self._call(lambda queue: queue.InterruptPrompts(request, timeout=CALL_TIMEOUT))
         return Interrupted(list(response.prompt_ids), list(response.ended_prompt_ids))
 
     async def stop(self, prompt_ids: Collection[str]) -> PromptIds:
         """See `Queue.stop`."""
-        request = pb.StopPromptsRequest(prompt_ids=prompt_ids)
+        request = pb.StopPromptsRequest(user_id=self._user, prompt_ids=prompt_ids)
         response = await self._call(lambda queue: queue.StopPrompts(request, timeout=CALL_TIMEOUT))
         return list(response.prompt_ids)
 
     async def forget(self, prompt_ids: Collection[str] | None) -> PromptIds:
         """See `Queue.forget`."""
-        request = pb.ForgetPromptsRequest(prompt_ids=prompt_ids, all=prompt_ids is None)
+        request = pb.ForgetPromptsRequest(user_id=self._user, prompt_ids=prompt_ids, all=prompt_ids is None)
         timeout = FORGET_TIMEOUT if prompt_ids is None else CALL_TIMEOUT
         response = await self._call(lambda queue: queue.ForgetPrompts(request, timeout=timeout))
         return list(response.prompt_ids)
 
     async def forget_finished(self, before: float) -> Forgotten:
         """See `Queue.forget_finished`."""
-        request = convert.finished_before_to_proto(before)
+        request = convert.finished_before_to_proto(before, self._user)
         response = await self._call(lambda queue: queue.ForgetPrompts(request, timeout=FORGET_TIMEOUT))
         return Forgotten(response.forgotten, list(response.prompt_ids))
 
     async def export(self, prompt_id: str) -> bytes:
         """See `Queue.export`."""
-        request = pb.ExportPromptRequest(prompt_id=prompt_id)
+        request = pb.ExportPromptRequest(user_id=self._user, prompt_id=prompt_id)
         response = await self._call(lambda queue: queue.ExportPrompt(request, timeout=CALL_TIMEOUT))
         return response.document_json
 
@@ -199,12 +212,14 @@ class QueueClient:
         """See `Queue.watch`; every replica is listened to, and no durable event is told twice."""
         only = self.replicas.only
         if only is not None:
-            return only.watch(prompt_id, after_sequence, previews)
-        return MergedWatch(self.replicas, prompt_id, after_sequence, previews).batches()
+            return only.watch(prompt_id, after_sequence, previews, self._user)
+        return MergedWatch(self.replicas, prompt_id, after_sequence, previews, self._user).batches()
 
     async def stats(self) -> Stats:
         """See `Queue.stats`."""
-        response = await self._call(lambda queue: queue.GetStats(pb.GetStatsRequest(), timeout=CALL_TIMEOUT))
+        response = await self._call(
+            lambda queue: queue.GetStats(pb.GetStatsRequest(user_id=self._user), timeout=CALL_TIMEOUT)
+        )
         return Stats(response.pending, response.running)
 
     async def depths(self) -> Depths:
@@ -248,13 +263,17 @@ class QueueClient:
         return self.replicas.first.work(messages)
 
     async def _found(self, search: Search) -> Page:
-        request = convert.search_to_proto(search)
+        request = convert.search_to_proto(msgspec.structs.replace(search, user_id=self._user))
         response = await self._call(lambda queue: queue.FindPrompts(request, timeout=CALL_TIMEOUT))
         return list(map(convert.prompt_from_proto, response.prompts)), response.total
 
     async def _page(self, states: Collection[PromptState], limit: int, offset: int, from_end: bool) -> Page:
         request = pb.ListPromptsRequest(
-            states=[convert.STATES[state] for state in states], limit=limit, offset=offset, from_end=from_end
+            user_id=self._user,
+            states=[convert.STATES[state] for state in states],
+            limit=limit,
+            offset=offset,
+            from_end=from_end,
         )
         response = await self._call(lambda queue: queue.ListPrompts(request, timeout=CALL_TIMEOUT))
         return list(map(convert.prompt_from_proto, response.prompts)), response.total

@@ -47,10 +47,13 @@ class MergedWatch:
     event of a prompt shows that something is missing, and now and then while a replica cannot be heard.
     """
 
-    def __init__(self, replicas: Replicas, prompt_id: str, after_sequence: int, previews: bool) -> None:
+    def __init__(
+        self, replicas: Replicas, prompt_id: str, after_sequence: int, previews: bool, user: str | None
+    ) -> None:
         self._replicas = replicas
         self._prompt_id = prompt_id
         self._previews = previews
+        self._user = user
         self._stories = Stories()
         if prompt_id:
             self._stories.begin(prompt_id, after_sequence)
@@ -124,7 +127,7 @@ class MergedWatch:
         while True:
             after = self._stories.sequence(self._prompt_id)
             try:
-                async with aclosing(replica.watch(self._prompt_id, after, self._previews)) as batches:
+                async with aclosing(replica.watch(self._prompt_id, after, self._previews, self._user)) as batches:
                     async for batch in batches:
                         pause = FIRST_PAUSE
                         await self._arrived.put((replica, batch))

@@ -69,10 +69,10 @@ class Replica:
         await self._channel.close()
 
     async def watch(
-        self, prompt_id: str, after_sequence: int = 0, previews: bool = False
+        self, prompt_id: str, after_sequence: int = 0, previews: bool = False, user: str | None = None
     ) -> AsyncGenerator[Batch, None]:
         """See `Queue.watch`."""
-        request = pb.WatchRequest(prompt_id=prompt_id, after_sequence=after_sequence, previews=previews)
+        request = pb.WatchRequest(prompt_id=prompt_id, after_sequence=after_sequence, previews=previews, user_id=user)
         with self.kept(self.queue.Watch(request)) as responses:
             async for response in stream(responses):
                 yield convert.events_from_proto(response.events)

@@ -117,9 +117,9 @@ def submission_from_proto(request: pb.SubmitRequest) -> Submission:
     )
 
 
-def finished_before_to_proto(moment: float) -> pb.ForgetPromptsRequest:
+def finished_before_to_proto(moment: float, user: str | None = None) -> pb.ForgetPromptsRequest:
     """The request to forget what finished before a time."""
-    return pb.ForgetPromptsRequest(finished_before_us=max(1, to_us(moment)))
+    return pb.ForgetPromptsRequest(finished_before_us=max(1, to_us(moment)), user_id=user)
 
 
 def finished_before_from_proto(request: pb.ForgetPromptsRequest) -> float | None:
@@ -140,6 +140,7 @@ def search_to_proto(search: Search) -> pb.FindPromptsRequest:
     return pb.FindPromptsRequest(
         states=[STATES[state] for state in search.states],
         workflow_id=search.workflow_id,
+        user_id=search.user_id,
         order=_ORDERS[search.order],
         reversed=search.reversed,
         limit=search.limit,
@@ -156,6 +157,7 @@ def search_from_proto(request: pb.FindPromptsRequest) -> Search:
     return Search(
         states=frozenset(states_from_proto(request.states)),
         workflow_id=request.workflow_id,
+        user_id=request.user_id if request.HasField("user_id") else None,
         order=PromptOrder.DURATION if request.order == pb.PROMPT_ORDER_DURATION else PromptOrder.SUBMITTED,
         reversed=request.reversed,
         limit=request.limit,

@@ -287,16 +287,21 @@ class QueueStore(ABC):
         """One prompt; with its durable events when it has finished."""
 
     @abstractmethod
-    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
+    async def list(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Page:
         """Prompts as `get` has them, and how many there are in these states.
 
         First the pending ones in the order in which they would be claimed, then the running ones by when they
         began, then the finished ones by when they finished. Of these, the first `offset` are left out and at most
-        `limit` are answered (0 for all), the last ones of the rest with `from_end`.
+        `limit` are answered (0 for all), the last ones of the rest with `from_end`. With a user, prompts of others are
+        not there; a page takes no longer then for what others have.
         """
 
     @abstractmethod
-    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
+    async def keys(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Keys:
         """The keys of what `list` would answer."""
 
     @abstractmethod
@@ -326,8 +331,12 @@ class QueueStore(ABC):
         return {prompt_id: found[1] for prompt_id, found in known.items() if found is not None}
 
     @abstractmethod
-    async def counts(self) -> dict[PromptState, int]:
-        """How many prompts are in which state; states with none may be left out."""
+    async def counts(self, user: str | None = None) -> dict[PromptState, int]:
+        """How many prompts, of a user or of all, are in which state; states with none may be left out."""
+
+    @abstractmethod
+    async def owned(self, prompt_ids: Collection[str], user: str) -> PromptIds:
+        """Those of the prompts that are a user's, in no order."""
 
     @abstractmethod
     async def catalogue(self) -> tuple[str, bytes] | None:

@@ -180,19 +180,24 @@ class MemoryStore(QueueStore):
         kept = self._prompts.get(prompt_id)
         return _prompt(kept) if kept else None
 
-    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
-        ordered = self._in_order(states)
+    async def list(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Page:
+        ordered = [kept for kept in self._in_order(states) if user in (None, kept.new.user_id)]
         rest = ordered[offset:]
         if limit:
             rest = rest[-limit:] if from_end else rest[:limit]
         return [_prompt(kept) for kept in rest], len(ordered)
 
-    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
-        prompts, _ = await self.list(states, limit=limit, offset=offset, from_end=from_end)
+    async def keys(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Keys:
+        prompts, _ = await self.list(states, limit=limit, offset=offset, from_end=from_end, user=user)
         return [PromptKey(prompt.prompt_id, prompt.finished_at) for prompt in prompts]
 
     async def find(self, search: Search) -> Page:
         kept = [kept for kept in self._prompts.values() if kept.life.state in search.states]
+        kept = [one for one in kept if search.user_id in (None, one.new.user_id)]
         if search.workflow_id:
             kept = [one for one in kept if one.new.workflow_id == search.workflow_id]
         kept.sort(key=_age if search.order is PromptOrder.SUBMITTED else _brevity, reverse=search.reversed)
@@ -212,8 +217,12 @@ class MemoryStore(QueueStore):
             return None
         return kept.life.state, [event for event in kept.events if event.sequence > after_sequence]
 
-    async def counts(self) -> dict[PromptState, int]:
-        return Counter(kept.life.state for kept in self._prompts.values())
+    async def counts(self, user: str | None = None) -> dict[PromptState, int]:
+        return Counter(kept.life.state for kept in self._prompts.values() if user in (None, kept.new.user_id))
+
+    async def owned(self, prompt_ids: Collection[str], user: str) -> PromptIds:
+        known = [self._prompts[prompt_id] for prompt_id in prompt_ids if prompt_id in self._prompts]
+        return [kept.new.prompt_id for kept in known if kept.new.user_id == user]
 
     async def catalogue(self) -> tuple[str, bytes] | None:
         return self._catalogue

@@ -254,6 +254,12 @@ SELECT digest, definitions_json FROM catalogue;
 -- name: tallies
 SELECT state, sum(prompts)::bigint FROM tallies GROUP BY state;
 
+-- name: tallies_of_user
+SELECT state, count(*) FROM prompts WHERE user_id = $1 GROUP BY state;
+
+-- name: owned
+SELECT prompt_id FROM prompts WHERE prompt_id = ANY($1::text[]) AND user_id = $2;
+
 -- name: waiting
 SELECT placement, user_id, count(*) FROM prompts WHERE state = 'pending' GROUP BY user_id, placement;
 
@@ -309,6 +315,21 @@ SELECT id FROM prompts WHERE finished_at IS NOT NULL ORDER BY finished_at, id LI
 -- name: page_all_finished_backwards
 SELECT id FROM prompts WHERE finished_at IS NOT NULL ORDER BY finished_at DESC, id DESC LIMIT $1 OFFSET $2;
 
+-- name: page_pending_of_user
+SELECT id FROM prompts WHERE state = 'pending' AND user_id = $3
+ORDER BY priority DESC, tag, number, id LIMIT $1 OFFSET $2;
+
+-- name: page_running_of_user
+SELECT id FROM prompts WHERE state = 'running' AND user_id = $3 ORDER BY started_at, id LIMIT $1 OFFSET $2;
+
+-- name: page_finished_of_user
+SELECT id FROM prompts WHERE finished_at IS NOT NULL AND state = ANY($3::text[]) AND user_id = $4
+ORDER BY finished_at, id LIMIT $1 OFFSET $2;
+
+-- name: page_finished_of_user_backwards
+SELECT id FROM prompts WHERE finished_at IS NOT NULL AND state = ANY($3::text[]) AND user_id = $4
+ORDER BY finished_at DESC, id DESC LIMIT $1 OFFSET $2;
+
 -- name: prompts
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
     priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids
@@ -334,6 +355,10 @@ ORDER BY place;
 
 -- name: count_of_workflow
 SELECT count(*) FROM prompts WHERE workflow_id <> '' AND workflow_id = $1 AND state = ANY($2::text[]);
+
+-- name: count_of_workflow_of_user
+SELECT count(*) FROM prompts
+WHERE workflow_id <> '' AND workflow_id = $1 AND state = ANY($2::text[]) AND user_id = $3;
 
 -- name: news
 -- A row without an event for prompts that have none.

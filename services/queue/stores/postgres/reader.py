@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from services.database.postgres import Connection, Pool
-from services.queue.records import Batch, Depth, Depths, Keys, Page, Prompt, PromptKey, PromptState, Search
+from services.queue.records import Batch, Depth, Depths, Keys, Page, Prompt, PromptIds, PromptKey, PromptState, Search
 from services.queue.stores import rows
 from services.queue.stores.base import AllLimits, Backlog, Lives, Receipt, Requirements, StoredEvents, Waiting
 from services.queue.stores.paging import Stretch, stretches
 from services.queue.stores.postgres.adding import receipt_of
 from services.queue.stores.postgres.keys import receipts_of_keys
-from services.queue.stores.postgres.searches import found
+from services.queue.stores.postgres.searches import found, tallies
 from services.queue.stores.postgres.sql import SQL
 
 
@@ -45,20 +45,24 @@ class Reader:
 
         return await self._pool.snapshot(read)
 
-    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
+    async def list(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Page:
         """See `QueueStore.list`."""
 
         async def read(connection: Connection) -> Page:
-            ids, total = await _page(connection, states, limit, offset, from_end)
+            ids, total = await _page(connection, states, limit, offset, from_end, user)
             return await read_prompts(connection, ids), total
 
         return await self._pool.snapshot(read)
 
-    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
+    async def keys(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Keys:
         """See `QueueStore.keys`."""
 
         async def read(connection: Connection) -> Keys:
-            ids, _ = await _page(connection, states, limit, offset, from_end)
+            ids, _ = await _page(connection, states, limit, offset, from_end, user)
             return [PromptKey(*row) for row in await connection.fetch(SQL["keys"], ids)]
 
         return await self._pool.snapshot(read)
@@ -109,9 +113,13 @@ class Reader:
         """See `QueueStore.news`."""
         return _news(await self._fetch("news", list(after), list(after.values())))
 
-    async def counts(self) -> dict[PromptState, int]:
+    async def counts(self, user: str | None = None) -> dict[PromptState, int]:
         """See `QueueStore.counts`."""
-        return _counts(await self._fetch("tallies"))
+        return await self._pool.run(lambda connection: _counts(connection, user))
+
+    async def owned(self, prompt_ids: Collection[str], user: str) -> PromptIds:
+        """See `QueueStore.owned`."""
+        return [row[0] for row in await self._fetch("owned", list(prompt_ids), user)]
 
     async def catalogue(self) -> tuple[str, bytes] | None:
         """See `QueueStore.catalogue`."""
@@ -144,25 +152,33 @@ def _news(found: Sequence[rows.Row]) -> dict[str, Batch]:
     return news
 
 
-def _counts(tallies: Sequence[rows.Row]) -> dict[PromptState, int]:
-    return {PromptState(state): prompts for state, prompts in tallies}
+async def _counts(connection: Connection, user: str | None) -> dict[PromptState, int]:
+    return {PromptState(state): prompts for state, prompts in await tallies(connection, user)}
 
 
 async def _page(
-    connection: Connection, states: Collection[PromptState], limit: int, offset: int, from_end: bool
+    connection: Connection,
+    states: Collection[PromptState],
+    limit: int,
+    offset: int,
+    from_end: bool,
+    user: str | None,
 ) -> tuple[list[int], int]:
     """The row ids of a page, and how many prompts there are in these states."""
-    counts = _counts(await _fetch(connection, "tallies"))
+    counts = await _counts(connection, user)
     found, total = stretches(counts, states, limit=limit, offset=offset, from_end=from_end)
-    return [row for stretch in found for row in await _stretch(connection, stretch)], total
+    return [row for stretch in found for row in await _stretch(connection, stretch, user)], total
 
 
-async def _stretch(connection: Connection, stretch: Stretch) -> list[int]:
+async def _stretch(connection: Connection, stretch: Stretch, user: str | None) -> list[int]:
     length = stretch.end - stretch.begin
+    whose, of_user = ((), "") if user is None else ((user,), "_of_user")
     if stretch.state is not None:
-        return await _ids(connection, f"page_{stretch.state.value}", length, stretch.begin)
-    names = [] if stretch.is_of_all_finished else [[state.value for state in stretch.states]]
-    query = "page_all_finished" if stretch.is_of_all_finished else "page_finished"
+        return await _ids(connection, f"page_{stretch.state.value}{of_user}", length, stretch.begin, *whose)
+    names: list[object] = [[state.value for state in stretch.states], *whose]
+    query = f"page_finished{of_user}"
+    if stretch.is_of_all_finished and user is None:
+        names, query = [], "page_all_finished"
     if stretch.is_nearer_to_the_end:
         return (await _ids(connection, f"{query}_backwards", length, stretch.size - stretch.end, *names))[::-1]
     return await _ids(connection, query, length, stretch.begin, *names)

@@ -156,11 +156,15 @@ class PostgresStore(QueueStore):
     async def get(self, prompt_id: str) -> Prompt | None:
         return await self._reader.get(prompt_id) if _is_text(prompt_id) else None
 
-    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
-        return await self._reader.list(states, limit=limit, offset=offset, from_end=from_end)
+    async def list(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Page:
+        return await self._reader.list(states, limit=limit, offset=offset, from_end=from_end, user=user)
 
-    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
-        return await self._reader.keys(states, limit=limit, offset=offset, from_end=from_end)
+    async def keys(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Keys:
+        return await self._reader.keys(states, limit=limit, offset=offset, from_end=from_end, user=user)
 
     async def find(self, search: Search) -> Page:
         return await self._reader.find(search) if _is_text(search.workflow_id) else ([], 0)
@@ -177,8 +181,11 @@ class PostgresStore(QueueStore):
     async def news(self, after: Mapping[str, int]) -> dict[str, Batch]:
         return await self._reader.news({id_: sequence for id_, sequence in after.items() if _is_text(id_)})
 
-    async def counts(self) -> dict[PromptState, int]:
-        return await self._reader.counts()
+    async def counts(self, user: str | None = None) -> dict[PromptState, int]:
+        return await self._reader.counts(user)
+
+    async def owned(self, prompt_ids: Collection[str], user: str) -> PromptIds:
+        return await self._reader.owned(prompt_ids, user)
 
     async def catalogue(self) -> tuple[str, bytes] | None:
         return await self._reader.catalogue()

@@ -167,6 +167,12 @@ SELECT digest, definitions_json FROM catalogue;
 -- name: tallies
 SELECT state, prompts FROM tallies;
 
+-- name: tallies_of_user
+SELECT state, count(*) FROM prompts INDEXED BY prompts_by_state_of_user WHERE user_id = ? GROUP BY state;
+
+-- name: owned
+SELECT prompt_id FROM prompts WHERE prompt_id IN (SELECT value FROM json_each(?)) AND user_id = ?;
+
 -- name: row_of
 SELECT id FROM prompts WHERE prompt_id = ?;
 
@@ -196,6 +202,24 @@ WHERE finished_at IS NOT NULL ORDER BY finished_at, id LIMIT ? OFFSET ?;
 SELECT id FROM prompts INDEXED BY prompts_finished
 WHERE finished_at IS NOT NULL ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
 
+-- name: page_pending_of_user
+SELECT id FROM prompts INDEXED BY prompts_of_user
+WHERE user_id = ? AND state = 'pending' ORDER BY priority DESC, tag, number, id LIMIT ? OFFSET ?;
+
+-- name: page_running_of_user
+SELECT id FROM prompts INDEXED BY prompts_running
+WHERE user_id = ? AND state = 'running' ORDER BY started_at, id LIMIT ? OFFSET ?;
+
+-- name: page_finished_of_user
+SELECT id FROM prompts INDEXED BY prompts_finished_of_user
+WHERE user_id = ? AND finished_at IS NOT NULL AND state IN (SELECT value FROM json_each(?))
+ORDER BY finished_at, id LIMIT ? OFFSET ?;
+
+-- name: page_finished_of_user_backwards
+SELECT id FROM prompts INDEXED BY prompts_finished_of_user
+WHERE user_id = ? AND finished_at IS NOT NULL AND state IN (SELECT value FROM json_each(?))
+ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
+
 -- name: prompts
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
     priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids
@@ -218,6 +242,10 @@ SELECT prompt_id, finished_at FROM json_each(?) AS page CROSS JOIN prompts ON pr
 -- name: count_of_workflow
 SELECT count(*) FROM prompts
 WHERE workflow_id <> '' AND workflow_id = ? AND state IN (SELECT value FROM json_each(?));
+
+-- name: count_of_workflow_of_user
+SELECT count(*) FROM prompts
+WHERE workflow_id <> '' AND workflow_id = ? AND state IN (SELECT value FROM json_each(?)) AND user_id = ?;
 
 -- name: state_of
 SELECT id, client_id, state FROM prompts WHERE prompt_id = ?;

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from services.database.sqlite import Reader
-from services.queue.records import Depth, Depths, Keys, Page, Prompt, PromptKey, PromptState, Search
+from services.queue.records import Depth, Depths, Keys, Page, Prompt, PromptIds, PromptKey, PromptState, Search
 from services.queue.stores import rows
 from services.queue.stores.base import AllLimits, Backlog, Lives, Requirements, StoredEvents, Waiting
 from services.queue.stores.paging import Stretch, stretches
-from services.queue.stores.sqlite.searches import found
+from services.queue.stores.sqlite.searches import found, tallies
 from services.queue.stores.sqlite.sql import NAME, SQL
 
 
@@ -32,20 +32,24 @@ class PromptReader(Reader):
 
         return await self.run(read)
 
-    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
+    async def list(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Page:
         """See `QueueStore.list`."""
 
         def read(connection: sqlite3.Connection) -> Page:
-            ids, total = _page(connection, states, limit, offset, from_end)
+            ids, total = _page(connection, states, limit, offset, from_end, user)
             return read_prompts(connection, ids), total
 
         return await self.run(read)
 
-    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
+    async def keys(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Keys:
         """See `QueueStore.keys`."""
 
         def read(connection: sqlite3.Connection) -> Keys:
-            ids, _ = _page(connection, states, limit, offset, from_end)
+            ids, _ = _page(connection, states, limit, offset, from_end, user)
             return [PromptKey(*row) for row in connection.execute(SQL["keys"], (_list(ids),))]
 
         return await self.run(read)
@@ -104,17 +108,22 @@ class PromptReader(Reader):
 
         return await self.run(read)
 
-    async def counts(self) -> dict[PromptState, int]:
+    async def counts(self, user: str | None = None) -> dict[PromptState, int]:
         """See `QueueStore.counts`."""
-        return await self.run(_counts)
+        return await self.run(lambda connection: _counts(connection, user))
+
+    async def owned(self, prompt_ids: Collection[str], user: str) -> PromptIds:
+        """See `QueueStore.owned`."""
+        wanted = (_list(prompt_ids), user)
+        return await self.run(lambda connection: [row[0] for row in connection.execute(SQL["owned"], wanted)])
 
     async def catalogue(self) -> tuple[str, bytes] | None:
         """See `QueueStore.catalogue`."""
         return await self.run(lambda connection: connection.execute(SQL["catalogue"]).fetchone())
 
 
-def _counts(connection: sqlite3.Connection) -> dict[PromptState, int]:
-    return {PromptState(state): prompts for state, prompts in connection.execute(SQL["tallies"])}
+def _counts(connection: sqlite3.Connection, user: str | None) -> dict[PromptState, int]:
+    return {PromptState(state): prompts for state, prompts in tallies(connection, user)}
 
 
 def read_prompts(connection: sqlite3.Connection, ids: Sequence[int], query: str = "prompts") -> list[Prompt]:
@@ -131,19 +140,27 @@ def _list(values: Iterable[object]) -> str:
 
 
 def _page(
-    connection: sqlite3.Connection, states: Collection[PromptState], limit: int, offset: int, from_end: bool
+    connection: sqlite3.Connection,
+    states: Collection[PromptState],
+    limit: int,
+    offset: int,
+    from_end: bool,
+    user: str | None,
 ) -> tuple[list[int], int]:
     """The row ids of a page, and how many prompts there are in these states."""
-    found, total = stretches(_counts(connection), states, limit=limit, offset=offset, from_end=from_end)
-    return [row_id for stretch in found for row_id in _stretch(connection, stretch)], total
+    found, total = stretches(_counts(connection, user), states, limit=limit, offset=offset, from_end=from_end)
+    return [row_id for stretch in found for row_id in _stretch(connection, stretch, user)], total
 
 
-def _stretch(connection: sqlite3.Connection, stretch: Stretch) -> list[int]:
+def _stretch(connection: sqlite3.Connection, stretch: Stretch, user: str | None) -> list[int]:
     length = stretch.end - stretch.begin
+    whose, of_user = ((), "") if user is None else ((user,), "_of_user")
     if stretch.state is not None:
-        return _ids(connection, f"page_{stretch.state.value}", (length, stretch.begin))
-    names = () if stretch.is_of_all_finished else (_list(state.value for state in stretch.states),)
-    query = "page_all_finished" if stretch.is_of_all_finished else "page_finished"
+        return _ids(connection, f"page_{stretch.state.value}{of_user}", (*whose, length, stretch.begin))
+    names: tuple[str, ...] = (*whose, _list(state.value for state in stretch.states))
+    query = f"page_finished{of_user}"
+    if stretch.is_of_all_finished and user is None:
+        names, query = (), "page_all_finished"
     if stretch.is_nearer_to_the_end:
         return _ids(connection, f"{query}_backwards", (*names, length, stretch.size - stretch.end))[::-1]
     return _ids(connection, query, (*names, length, stretch.begin))

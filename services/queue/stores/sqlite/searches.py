@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import msgspec
 
@@ -13,6 +14,8 @@ from services.queue.stores.sqlite.sql import SQL
 _INDEXES = {PromptOrder.SUBMITTED: "prompts_by_state", PromptOrder.DURATION: "prompts_by_duration"}
 _OF_STATE = "SELECT id, took FROM prompts INDEXED BY {index} WHERE state = ?"
 _OF_WORKFLOW = "SELECT id, took FROM prompts WHERE workflow_id <> '' AND workflow_id = ? AND state = ?"
+_OF_STATE_OF_USER = "SELECT id, took FROM prompts INDEXED BY prompts_by_state_of_user WHERE state = ?"
+_BY_USER = " AND user_id = ?"
 
 #: By order, and whether it is reversed.
 _ORDERS = {
@@ -37,9 +40,14 @@ def page(search: Search) -> tuple[str, Row]:
         if search.workflow_id:
             arms.append(_OF_WORKFLOW)
             parameters.append(search.workflow_id)
+        elif search.user_id is not None:
+            arms.append(_OF_STATE_OF_USER)
         else:
             arms.append(_OF_STATE.format(index=_INDEXES[search.order]))
         parameters.append(state.value)
+        if search.user_id is not None:
+            arms[-1] += _BY_USER
+            parameters.append(search.user_id)
     order = _ORDERS[search.order, search.reversed]
     statement = f"{' UNION ALL '.join(arms)} ORDER BY {order} LIMIT ? OFFSET ?"
     return statement, (*parameters, search.limit or -1, search.offset)
@@ -48,7 +56,16 @@ def page(search: Search) -> tuple[str, Row]:
 def _total(connection: sqlite3.Connection, search: Search) -> int:
     names = [state.value for state in search.states]
     if search.workflow_id:
-        parameters = (search.workflow_id, msgspec.json.encode(names).decode())
-        total: int = connection.execute(SQL["count_of_workflow"], parameters).fetchone()[0]
+        whose = () if search.user_id is None else (search.user_id,)
+        query = "count_of_workflow_of_user" if whose else "count_of_workflow"
+        parameters = (search.workflow_id, msgspec.json.encode(names).decode(), *whose)
+        total: int = connection.execute(SQL[query], parameters).fetchone()[0]
         return total
-    return sum(count for state, count in connection.execute(SQL["tallies"]) if state in names)
+    return sum(count for state, count in tallies(connection, search.user_id) if state in names)
+
+
+def tallies(connection: sqlite3.Connection, user: str | None) -> Iterable[tuple[str, int]]:
+    """How many prompts are in which state, of a user or of all."""
+    if user is None:
+        return connection.execute(SQL["tallies"])
+    return connection.execute(SQL["tallies_of_user"], (user,))

@@ -144,11 +144,15 @@ class SqliteStore(QueueStore):
     async def get(self, prompt_id: str) -> Prompt | None:
         return await self._reader.get(prompt_id)
 
-    async def list(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Page:
-        return await self._reader.list(states, limit=limit, offset=offset, from_end=from_end)
+    async def list(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Page:
+        return await self._reader.list(states, limit=limit, offset=offset, from_end=from_end, user=user)
 
-    async def keys(self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool) -> Keys:
-        return await self._reader.keys(states, limit=limit, offset=offset, from_end=from_end)
+    async def keys(
+        self, states: Collection[PromptState], *, limit: int, offset: int, from_end: bool, user: str | None = None
+    ) -> Keys:
+        return await self._reader.keys(states, limit=limit, offset=offset, from_end=from_end, user=user)
 
     async def find(self, search: Search) -> Page:
         return await self._reader.find(search)
@@ -162,8 +166,11 @@ class SqliteStore(QueueStore):
     async def events(self, prompt_id: str, after_sequence: int) -> StoredEvents | None:
         return await self._reader.events(prompt_id, after_sequence)
 
-    async def counts(self) -> dict[PromptState, int]:
-        return await self._reader.counts()
+    async def counts(self, user: str | None = None) -> dict[PromptState, int]:
+        return await self._reader.counts(user)
+
+    async def owned(self, prompt_ids: Collection[str], user: str) -> PromptIds:
+        return await self._reader.owned(prompt_ids, user)
 
     async def catalogue(self) -> tuple[str, bytes] | None:
         return await self._reader.catalogue()
