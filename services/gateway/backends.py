@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from starlette.requests import HTTPConnection
+
 from services.files.client import FileClient
 from services.gateway.catalogue import Catalogue
 from services.gateway.documents import Documents
@@ -43,3 +45,7 @@ class Backends:
     compressed: Compressed
     #: the longest upload
     max_upload_bytes: int
+
+    def queue_of(self, connection: HTTPConnection) -> QueueClient:
+        """The queue as whoever sent a request sees it: with their own prompts alone, where there are keys."""
+        return self.queue.of(self.users.alone(connection))

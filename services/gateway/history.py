@@ -28,8 +28,7 @@ Member = bytes
 class History:
     """Reads pages of the history from the queue, or only which prompts are on them where the entries are known."""
 
-    def __init__(self, queue: QueueClient) -> None:
-        self._queue = queue
+    def __init__(self) -> None:
         self._kept: OrderedDict[PromptKey, Member] = OrderedDict()
         self._bytes = 0
 
@@ -38,21 +37,21 @@ class History:
         """Bytes of what is kept."""
         return self._bytes
 
-    async def page(self, *, limit: int, offset: int = 0, from_end: bool = False) -> list[Member]:
-        """The entries of a page, by when the prompts finished."""
-        keys = await self._queue.keys(STATES, limit=limit, offset=offset, from_end=from_end)
+    async def page(self, queue: QueueClient, *, limit: int, offset: int = 0, from_end: bool = False) -> list[Member]:
+        """The entries of a page, by when the prompts finished, as a queue has them."""
+        keys = await queue.keys(STATES, limit=limit, offset=offset, from_end=from_end)
         missing = [key for key in keys if key not in self._kept]
         if len(missing) > FEW:
-            prompts, _ = await self._queue.list(STATES, limit=limit, offset=offset, from_end=from_end)
+            prompts, _ = await queue.list(STATES, limit=limit, offset=offset, from_end=from_end)
             return [self._keep(prompt) for prompt in prompts]
-        read = dict(zip(missing, await asyncio.gather(*map(self._read, missing)), strict=True))
+        read = dict(zip(missing, await asyncio.gather(*(self._read(queue, key) for key in missing)), strict=True))
         members = [read.get(key) or self._known(key) for key in keys]
         return [member for member in members if member]
 
-    async def _read(self, key: PromptKey) -> Member:
+    async def _read(self, queue: QueueClient, key: PromptKey) -> Member:
         """The entry of a prompt, empty if it was forgotten meanwhile."""
         try:
-            return self._keep(await self._queue.get(key.prompt_id))
+            return self._keep(await queue.get(key.prompt_id))
         except NotFound:
             return b""
 

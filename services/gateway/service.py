@@ -32,6 +32,7 @@ from services.gateway.scraping import Scraper
 from services.gateway.sockets.follower import Follower
 from services.gateway.sockets.hub import Hub
 from services.gateway.sockets.protocol import MAX_MESSAGE_BYTES, SocketProtocol
+from services.gateway.sockets.tallies import Tallies
 from services.gateway.users import Users
 from services.gateway.web_ui.compressed import Compressed
 from services.gateway.web_ui.folders import INSTALLED, web_ui
@@ -154,18 +155,21 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
         FileClient(settings.files) as files,
         PictureConverter() as pictures,
     ):
-        hub = Hub(metrics.dropped)
+        tallies = Tallies(lambda user: _remaining(queue, user)) if settings.keys else None
+        hub = Hub(metrics.dropped, tallies)
         documents = Documents(files)
         packs = packs_of(queue)
         follower = Follower(queue, hub)
         metrics.watch(hub, follower)
-        following = asyncio.create_task(follower.run())
+        chores = [asyncio.create_task(follower.run())]
+        if tallies is not None:
+            chores.append(asyncio.create_task(tallies.run()))
         try:
             yield Backends(
                 queue=queue,
                 files=files,
                 hub=hub,
-                history=History(queue),
+                history=History(),
                 catalogue=catalogue_of(queue),
                 packs=packs,
                 pack_documents=PackDocuments(files, packs),
@@ -180,8 +184,14 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 max_upload_bytes=settings.max_upload_mb << 20,
             )
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+
+
+async def _remaining(queue: QueueClient, user: str) -> int:
+    stats = await queue.of(user).stats()
+    return stats.pending + stats.running
 
 
 @contextlib.contextmanager

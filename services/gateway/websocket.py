@@ -48,7 +48,7 @@ async def serve_socket(backends: Backends, websocket: WebSocket) -> None:
     await websocket.accept()
     hub = backends.hub
     socket = hub.socket(client_id, address)
-    hub.join(socket, await _remaining(backends))
+    hub.join(socket, await _remaining(backends, websocket))
     try:
         await _converse(websocket, socket, backends)
     finally:
@@ -90,12 +90,12 @@ async def _listen(websocket: WebSocket, socket: Socket, max_upload_bytes: int) -
             socket.put(Frame(Kind.LASTING, encode(("feature_flags", features(max_upload_bytes)))))
 
 
-async def _remaining(backends: Backends) -> int:
+async def _remaining(backends: Backends, websocket: WebSocket) -> int:
     try:
         async with asyncio.timeout(COUNT_TIMEOUT):
-            stats = await backends.queue.stats()
+            stats = await backends.queue_of(websocket).stats()
     except (ServiceError, TimeoutError):
-        return backends.hub.remaining
+        return 0 if backends.asks_for_keys else backends.hub.remaining
     return stats.pending + stats.running
 
 

@@ -46,11 +46,11 @@ async def test_no_more_is_kept_than_there_is_room_for(monkeypatch: pytest.Monkey
     async with gateway() as running:
         ids = [await running.submit(prompt_id=f"p{number:02}") for number in range(FEW + 4)]
         await running.finished(ids[-1])
-        entries = History(running.queue)
-        whole = await entries.page(limit=64)
+        entries = History()
+        whole = await entries.page(running.queue, limit=64)
         monkeypatch.setattr(history, "MAX_BYTES", 3 * len(whole[0]))
-        small = History(running.queue)
+        small = History()
         for _ in range(3):
-            assert await small.page(limit=64) == whole
-            assert await small.page(limit=4) == whole[:4]
+            assert await small.page(running.queue, limit=64) == whole
+            assert await small.page(running.queue, limit=4) == whole[:4]
         assert small.size <= 3 * len(whole[0])

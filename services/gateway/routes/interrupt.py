@@ -33,7 +33,7 @@ class InterruptRequest(TypedDict, total=False):
 async def interrupt(backends: Backends, request: Request) -> Response:
     """Interrupt the prompt that the body names, or all that run when it names none."""
     prompt_id = _prompt_id(await whole(request, MAX_BYTES))
-    await backends.queue.interrupt([prompt_id] if prompt_id else None)
+    await backends.queue_of(request).interrupt([prompt_id] if prompt_id else None)
     return done()
 
 
@@ -52,7 +52,7 @@ async def interrupt_by_get(backends: Backends, request: Request) -> Response:
     if request.headers.get("sec-fetch-site", "none") not in _OWN_SITES:
         raise PermissionDenied("another site may not interrupt")
     prompt_id = request.query_params.get("prompt_id")
-    await backends.queue.interrupt([prompt_id] if prompt_id else None)
+    await backends.queue_of(request).interrupt([prompt_id] if prompt_id else None)
     return done()
 
 

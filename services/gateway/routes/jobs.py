@@ -19,6 +19,7 @@ from services.gateway.raw_json import RawObject, field
 from services.gateway.responses import JSON, json_response, streamed_json
 from services.gateway.routes.selection import MAX_BYTES
 from services.gateway.translate.jobs import STATUS, JobInFull, Jobs, Pagination, job, job_in_full
+from services.queue.client import QueueClient
 from services.queue.records import PromptOrder, PromptState, Search
 
 #: By what ComfyUI and what Comfy Cloud call them.
@@ -101,7 +102,7 @@ async def show(backends: Backends, request: Request) -> Response:
         search = _search(request)
     except _Refused as refusal:
         return json_response(JobError(error=str(refusal)), status=400)
-    return await streamed_json(_listed(backends, search))
+    return await streamed_json(_listed(backends.queue_of(request), search))
 
 
 @operation(
@@ -113,7 +114,7 @@ async def show(backends: Backends, request: Request) -> Response:
 async def show_one(backends: Backends, request: Request) -> Response:
     """A job with its workflow and its outputs."""
     try:
-        prompt = await backends.queue.get(request.path_params["job_id"])
+        prompt = await backends.queue_of(request).get(request.path_params["job_id"])
     except NotFound:
         return _unknown()
     return json_response(job_in_full(prompt))
@@ -131,7 +132,7 @@ async def export(backends: Backends, request: Request) -> Response:
     `docs/history.md` describes it; members may be added as long as `schema` stays the same. Credentials are left out.
     """
     try:
-        return Response(await backends.queue.export(request.path_params["job_id"]), media_type=JSON)
+        return Response(await backends.queue_of(request).export(request.path_params["job_id"]), media_type=JSON)
     except NotFound:
         return _unknown()
 
@@ -140,7 +141,7 @@ async def export(backends: Backends, request: Request) -> Response:
 async def cancel_one(backends: Backends, request: Request) -> Response:
     """Take a job back or interrupt it; `cancelled` is false for one that has ended or does not exist."""
     try:
-        stopped = await backends.queue.stop([request.path_params["job_id"]])
+        stopped = await backends.queue_of(request).stop([request.path_params["job_id"]])
     except NotFound:
         stopped = []
     return json_response(JobCancelled(cancelled=bool(stopped)))
@@ -158,7 +159,7 @@ async def cancel(backends: Backends, request: Request) -> Response:
     if "job_ids" not in body:
         raise BadRequest("job_ids is missing", field="job_ids")
     try:
-        stopped = await backends.queue.stop(field(body, "job_ids", list[str], []))
+        stopped = await backends.queue_of(request).stop(field(body, "job_ids", list[str], []))
     except NotFound:
         return _unknown()
     return json_response(JobsCancelled(cancelled=stopped))
@@ -208,10 +209,10 @@ def _number(text: str | None, name: str) -> int | None:
         raise _Refused(f"{name} must be an integer") from error
 
 
-async def _listed(backends: Backends, search: Search) -> AsyncIterator[bytes]:
+async def _listed(queue: QueueClient, search: Search) -> AsyncIterator[bytes]:
     count = total = 0
     yield b'{"jobs": ['
-    async for page, known in found(backends.queue, search):
+    async for page, known in found(queue, search):
         total = known
         for prompt in page:
             yield (b", " if count else b"") + msgspec.json.encode(job(prompt))

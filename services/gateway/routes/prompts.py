@@ -79,5 +79,5 @@ def _key(request: Request) -> str:
 @operation("getPromptInfo", "workflow", answers={200: json(PromptInfo)})
 async def remaining(backends: Backends, request: Request) -> Response:
     """How many prompts wait or run."""
-    stats = await backends.queue.stats()
+    stats = await backends.queue_of(request).stats()
     return json_response(PromptInfo(exec_info=ExecInfo(queue_remaining=stats.pending + stats.running)))

@@ -19,6 +19,7 @@ from services.gateway.sockets.narration import (
 from services.gateway.sockets.run import SHORT_BYTES, Run
 from services.gateway.sockets.runs import Runs
 from services.gateway.sockets.socket import Socket
+from services.gateway.sockets.tallies import Tallies, user_of
 from services.graph.events import NodeFinished, NodePreview, NodeProgress, NodeStarted
 from services.queue.logs import LogFollowers, LogLines
 from services.queue.packs import PackMessage
@@ -35,9 +36,16 @@ MOVES = (NodeStarted, NodeProgress, NodeFinished)
 class Hub:
     """The open sockets, and the prompts that they are or may be told about."""
 
-    def __init__(self, dropped: Callable[[Kind, int], None] = lambda kind, count: None) -> None:
+    def __init__(
+        self, dropped: Callable[[Kind, int], None] = lambda kind, count: None, tallies: Tallies | None = None
+    ) -> None:
+        """`tallies` where users see nothing of each other's prompts."""
+        self._tallies = tallies
+        if tallies is not None:
+            tallies.tell = self._tell_tally
         self._sockets: set[Socket] = set()
         self._by_client: dict[str, set[Socket]] = {}
+        self._by_user: dict[str, set[Socket]] = {}
         self._runs = Runs()
         self._log_followers: tuple[str, ...] = ()
         self._dropped = dropped
@@ -59,16 +67,15 @@ class Hub:
         socket.put_all(self._missed(socket))
         self._sockets.add(socket)
         self._by_client.setdefault(socket.address, set()).add(socket)
+        self._by_user.setdefault(user_of(socket.address), set()).add(socket)
         if len(self._sockets) == 1:
             self.changed.set()
 
     def leave(self, socket: Socket) -> None:
         """Remove a socket; others of the same client stay."""
         self._sockets.discard(socket)
-        siblings = self._by_client.get(socket.address, set())
-        siblings.discard(socket)
-        if not siblings:
-            self._by_client.pop(socket.address, None)
+        _discard(self._by_client, socket.address, socket)
+        _discard(self._by_user, user_of(socket.address), socket)
         if not self._sockets:
             self.changed.set()
 
@@ -144,7 +151,8 @@ class Hub:
     def _pass_on(self, notice: Notice) -> None:
         match notice:
             case PackMessage(client_id):
-                audience = self._by_client.get(client_id, set()) if client_id else self._sockets
+                everybody = self._sockets if self._tallies is None else ()
+                audience = self._by_client.get(client_id, ()) if client_id else everybody
                 self._send(tell_pack_message(notice), audience)
             case LogFollowers(client_ids):
                 self._log_followers = client_ids
@@ -156,6 +164,11 @@ class Hub:
     def _tell_status(self, remaining: int, client_id: str = "") -> None:
         """Tell how many prompts there are: those whose prompt it is about at once, the others when it is their turn."""
         self.remaining = remaining
+        if self._tallies is not None:
+            for user in [user_of(client_id)] if client_id else self._by_user:
+                if user in self._by_user:
+                    self._tallies.change(user)
+            return
         frame = tell_status(remaining)
         for socket in self._by_client.get(client_id, ()):
             socket.put(frame)
@@ -163,9 +176,19 @@ class Hub:
             self._everybody.put_all((frame,), metadata=metadata)
         self._everybody.flush()
 
+    def _tell_tally(self, user: str, remaining: int) -> None:
+        self._send(tell_status(remaining), self._by_user.get(user, ()))
+
     def _send(self, frame: Frame, sockets: Iterable[Socket]) -> None:
         for socket in sockets:
             socket.put(frame)
+
+
+def _discard(sockets: dict[str, set[Socket]], key: str, socket: Socket) -> None:
+    siblings = sockets.get(key, set())
+    siblings.discard(socket)
+    if not siblings:
+        sockets.pop(key, None)
 
 
 def _are_taken_back(*events: Event) -> bool:
