@@ -17,6 +17,7 @@ from services.files.records import FileKind, FileName
 from services.queue.client import QueueClient
 from services.queue.records import Event, Submission
 from services.queue.results import OutputFile
+from services.rpc.security import NONE, Security
 
 #: Seconds for which a queue may be away, as when it is upgraded, before following a prompt fails.
 PATIENCE = 60.0
@@ -38,7 +39,12 @@ class Silverprint:
     """
 
     def __init__(
-        self, queue: str = "127.0.0.1:8190", files: str = "127.0.0.1:8191", *, patience: float = PATIENCE
+        self,
+        queue: str = "127.0.0.1:8190",
+        files: str = "127.0.0.1:8191",
+        *,
+        patience: float = PATIENCE,
+        security: Security = NONE,
     ) -> None:
         """Where the services are.
 
@@ -46,9 +52,10 @@ class Silverprint:
             queue: "host:port", or several with commas between, replicas of one queue.
             files: "host:port".
             patience: seconds for which a queue may be away.
+            security: the token of the installation, and certificates.
         """
-        self.queue = QueueClient(queue)
-        self.files = FileClient(files)
+        self.queue = QueueClient(queue, security)
+        self.files = FileClient(files, security)
         self._patience = patience
 
     async def __aenter__(self) -> Self:

@@ -8,11 +8,12 @@ from pathlib import Path
 from services.command.interruptible import run_until_signal
 from services.errors import InvalidArgument
 from services.queue.client import QueueClient
+from services.rpc.security import SecuritySettings
 from services.settings import REQUIRED, setting, settings
 
 
 @settings
-class Settings:
+class Settings(SecuritySettings):
     """What `silverprint export` takes."""
 
     prompt_id: str = setting(default=REQUIRED, help="the prompt's id")
@@ -42,5 +43,5 @@ def main(settings: Settings) -> int:
 
 
 async def _exported(settings: Settings) -> bytes:
-    async with QueueClient(settings.queue) as queue:
+    async with QueueClient(settings.queue, settings.security) as queue:
         return await queue.export(settings.prompt_id)

@@ -6,11 +6,12 @@ import asyncio
 from collections import Counter
 
 from services.files.client import FileClient
+from services.rpc.security import SecuritySettings
 from services.settings import setting, settings
 
 
 @settings
-class Settings:
+class Settings(SecuritySettings):
     """What `silverprint files gc` takes."""
 
     files: str = setting(default="127.0.0.1:8191", help="address of the file service")
@@ -30,7 +31,7 @@ def main(settings: Settings) -> int:
 async def _collect(settings: Settings) -> None:
     counts: Counter[str] = Counter()
     size = 0
-    async with FileClient(settings.files) as client:
+    async with FileClient(settings.files, settings.security) as client:
         async for garbage in client.collect_garbage(dry_run=settings.dry_run):
             print(f"{garbage.size:>14,}  {garbage.kind.value:<26}  {garbage.path}")
             counts[garbage.kind.value] += 1

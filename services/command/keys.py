@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from services.queue.api_keys.records import ApiKey, NewApiKey
 from services.queue.client import QueueClient
+from services.rpc.security import Security, SecuritySettings
 from services.settings import REQUIRED, setting, settings
 
 T = TypeVar("T")
@@ -24,14 +25,14 @@ _QUEUE = "address of the queue, or those of its replicas with commas between the
 
 
 @settings
-class Queue:
+class Queue(SecuritySettings):
     """What `silverprint keys list` takes."""
 
     queue: str = setting(default="127.0.0.1:8190", help=_QUEUE)
 
 
 @settings
-class New:
+class New(SecuritySettings):
     """What `silverprint keys create` takes."""
 
     user: str = setting(default=REQUIRED, help="whose it is; users need not be made before")
@@ -43,7 +44,7 @@ class New:
 
 
 @settings
-class Revoked:
+class Revoked(SecuritySettings):
     """What `silverprint keys revoke` takes."""
 
     key_id: str = setting(default=REQUIRED, help="its id, as lists show it: the part between sp_ and the second _")
@@ -64,7 +65,7 @@ def create(settings: New) -> int:
         lifetime=settings.days * _DAY,
         requests_per_minute=settings.requests_per_minute,
     )
-    key, secret = _ask(settings.queue, lambda queue: queue.api_keys.create(wanted))
+    key, secret = _ask(settings.queue, settings.security, lambda queue: queue.api_keys.create(wanted))
     print(secret)
     print(f"key {key.key_id} of {key.user_id}: keep it, nobody can show it again", file=sys.stderr)
     return 0
@@ -77,7 +78,7 @@ def show(settings: Queue) -> int:
         Unavailable: no queue answers.
     """
     print(_ROW.format("ID", "USER", "SCOPE", "CREATED", "EXPIRES", "LAST USED", "A MINUTE", "LABEL"))
-    for key in _ask(settings.queue, lambda queue: queue.api_keys.all()):
+    for key in _ask(settings.queue, settings.security, lambda queue: queue.api_keys.all()):
         print(_row(key))
     return 0
 
@@ -89,7 +90,7 @@ def revoke(settings: Revoked) -> int:
         NotFound: there is no such key.
         Unavailable: no queue answers.
     """
-    _ask(settings.queue, lambda queue: queue.api_keys.revoke(settings.key_id))
+    _ask(settings.queue, settings.security, lambda queue: queue.api_keys.revoke(settings.key_id))
     return 0
 
 
@@ -118,9 +119,9 @@ def _day(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds):%m-%d}"
 
 
-def _ask(address: str, ask: Callable[[QueueClient], Awaitable[T]]) -> T:
+def _ask(address: str, security: Security, ask: Callable[[QueueClient], Awaitable[T]]) -> T:
     async def answer() -> T:
-        async with QueueClient(address) as queue:
+        async with QueueClient(address, security) as queue:
             return await ask(queue)
 
     return asyncio.run(answer())

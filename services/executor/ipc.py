@@ -19,6 +19,7 @@ from services.graph.complaints import Complaint
 from services.queue.packs import PackMessage, PackOrder, PackReport, PackResponse
 from services.queue.records import Device
 from services.queue.work import TimedEvent
+from services.rpc.security import NONE, Security
 
 #: A prompt may be 32 MiB of JSON; its graph and its extra data travel in one frame.
 MAX_FRAME_BYTES = 80 << 20
@@ -31,6 +32,8 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     #: where the file service is, "host:port"
     files: str
+    #: how it is called
+    security: Security = NONE
     #: a directory for copies of files, made when missing
     cache: str
     #: roots of model folders

@@ -16,6 +16,7 @@ from services.errors import DataLoss, InvalidArgument, NotFound, Unavailable
 from services.executor.engine.context import raise_if_interrupted
 from services.files.client import FileClient
 from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.rpc.security import NONE, Security
 
 T = TypeVar("T")
 
@@ -46,7 +47,13 @@ class RemoteFiles:
     """
 
     def __init__(
-        self, target: str, cache: Path, *, cache_bytes: int = CACHE_BYTES, outage_patience: float = OUTAGE_PATIENCE
+        self,
+        target: str,
+        cache: Path,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        outage_patience: float = OUTAGE_PATIENCE,
+        security: Security = NONE,
     ) -> None:
         #: whose quota counts what is written from now on: prompts run one after another
         self.owner = ""
@@ -58,7 +65,7 @@ class RemoteFiles:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="files", daemon=True)
         self._thread.start()
-        self._client = self._wait(lambda: _open(target))
+        self._client = self._wait(lambda: _open(target, security))
 
     def close(self) -> None:
         """End the connection and its thread."""
@@ -297,9 +304,9 @@ def _filenames(files: list[FileInfo]) -> list[str]:
     return [info.name.filename for info in files]
 
 
-async def _open(target: str) -> FileClient:
+async def _open(target: str, security: Security) -> FileClient:
     """Channels belong to the loop that they are made in."""
-    return FileClient(target)
+    return FileClient(target, security)
 
 
 async def _content(source: Path) -> AsyncIterator[bytes]:

@@ -25,6 +25,7 @@ from services.files.models.extra_paths import read_extra_paths
 from services.monitoring.exposing import exposed
 from services.monitoring.registry import new_registry
 from services.queue.client import QueueClient
+from services.rpc.security import SecuritySettings
 from services.rpc.server import serve
 from services.settings import setting, settings
 from services.stopping import Stop
@@ -35,7 +36,7 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 @settings
-class Settings:
+class Settings(SecuritySettings):
     """What can be set about an executor."""
 
     listen: str = setting(default="127.0.0.1:8192", help="address to serve health checks on, port 0 for a free one")
@@ -105,13 +106,14 @@ async def run(settings: Settings, stop: Stop) -> None:
     """
     if importlib.util.find_spec("torch") is None:
         raise FailedPrecondition("executors need torch: pip install 'silverprint[executor]'")
+    security = settings.security
     configuration = worker_configuration(settings)
     executor_id = settings.executor_id or f"{host_name()}-{secrets.token_hex(4)}"
     registry = new_registry("executor")
     async with AsyncExitStack() as stack:
         stack.enter_context(exposed(registry, settings.metrics_listen))
-        server = await stack.enter_async_context(serve(settings.listen, [], registry))
-        queue = await stack.enter_async_context(QueueClient(settings.queue))
+        server = await stack.enter_async_context(serve(settings.listen, [], registry, security))
+        queue = await stack.enter_async_context(QueueClient(settings.queue, security))
         await server.set_serving(False)
         log.info("listening on %s", server.address)
         agent = Agent(
@@ -159,6 +161,7 @@ def worker_configuration(settings: Settings) -> Configure:
         raise InvalidArgument(f"{error.filename} cannot be read: {error.strerror}") from error
     return Configure(
         files=settings.files,
+        security=settings.security,
         cache=str(cache.absolute()),
         models=tuple(str(path.absolute()) for path in settings.models),
         extra_models=extra.folders,

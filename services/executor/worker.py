@@ -80,7 +80,7 @@ class Worker:
         self._end = end
         self._device = chosen_device(configuration.device)
         memory.install(memory.planner_of(self._device, Budget.parse(configuration.vram_budget)))
-        self._files = RemoteFiles(configuration.files, Path(configuration.cache))
+        self._files = RemoteFiles(configuration.files, Path(configuration.cache), security=configuration.security)
         custom_nodes = [Path(folder) for folder in configuration.custom_nodes]
         roots = [*map(Path, configuration.models), BUNDLED_MODELS]
         models = PackModelFolders(

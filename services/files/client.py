@@ -18,6 +18,7 @@ from services.files.retention.records import Garbage
 from services.files.stores.base import FilePage, FileStore, OpenFile, part_to_read
 from services.files.streaming import send
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
+from services.rpc.security import NONE, Security
 from silverprint.files.v1 import files_pb2 as pb
 from silverprint.files.v1 import files_pb2_grpc
 
@@ -31,11 +32,11 @@ HASH_TIMEOUT = 600.0
 class FileClient(FileStore):
     """The file service at a target; raises what the service raises, and `Unavailable` when it is not there."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, security: Security = NONE) -> None:
         """A client of `host:port`; it connects when it is first used."""
         #: where the service is
         self.target = target
-        self._channel = open_channel(target)
+        self._channel = open_channel(target, security)
         self._stub: files_pb2_grpc.FileServiceAsyncStub = files_pb2_grpc.FileServiceStub(self._channel)
         #: what the service says about models
         self.models = ModelClient(self._stub)

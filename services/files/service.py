@@ -15,6 +15,7 @@ from services.files.stores.opening import StoreSettings, shared_names, store_of
 from services.monitoring.disk import DiskCollector
 from services.monitoring.exposing import exposed
 from services.monitoring.registry import new_registry
+from services.rpc.security import INSECURE, SecuritySettings
 from services.rpc.server import serve
 from services.settings import setting, settings
 
@@ -22,13 +23,14 @@ log = logging.getLogger(__name__)
 
 
 @settings
-class Settings(StoreSettings):
+class Settings(StoreSettings, SecuritySettings):
     """What can be set about the file service."""
 
     listen: str = setting(default="127.0.0.1:8191", help="address to serve gRPC on, port 0 for a free one")
     metrics_listen: str = setting(
         default="127.0.0.1:9191", help="address to serve Prometheus metrics on, port 0 for a free one, empty for none"
     )
+    insecure: bool = setting(default=False, help=INSECURE)
     allow_pickles: bool = setting(
         default=False, help="take uploads of pickled models (.ckpt, .pt, .pth, .bin), a format that can hold code"
     )
@@ -48,6 +50,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         FailedPrecondition: another file service uses the data directory or the database, or the bucket cannot be used.
         Unavailable: the address cannot be listened on, or the object store or a database does not answer.
     """
+    security = settings.security
+    security.check_listening(settings.listen, insecure=settings.insecure)
     registry = new_registry("files")
     registry.register(DiskCollector("files", settings.data))
     async with AsyncExitStack() as stack:
@@ -59,6 +63,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(collector.regularly(settings.gc_hours * 3600))
         stack.enter_context(exposed(registry, settings.metrics_listen))
         servicer = file_servicer(store, models, assets, collector)
-        server = await stack.enter_async_context(serve(settings.listen, [servicer], registry))
+        server = await stack.enter_async_context(serve(settings.listen, [servicer], registry, security))
         log.info("listening on %s", server.address)
         await stop.wait()

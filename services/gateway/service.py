@@ -40,6 +40,7 @@ from services.gateway.websocket import MAX_SOCKETS
 from services.monitoring.exposing import exposed
 from services.queue.client import QueueClient
 from services.rpc.addresses import is_loopback
+from services.rpc.security import SecuritySettings
 from services.settings import setting, settings
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ MAX_DESCRIPTORS = 4 * MAX_SOCKETS
 
 
 @settings
-class Settings:
+class Settings(SecuritySettings):
     """What can be set about the gateway."""
 
     host: str = setting(default="127.0.0.1", help="address to serve HTTP on")
@@ -149,10 +150,11 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
     """The clients of the other services, and what follows the queue."""
     metrics = Metrics()
     scraper = Scraper(settings.scrape)
+    security = settings.security
     async with (
         contextlib.aclosing(scraper),
-        QueueClient(settings.queue) as queue,
-        FileClient(settings.files) as files,
+        QueueClient(settings.queue, security) as queue,
+        FileClient(settings.files, security) as files,
         PictureConverter() as pictures,
     ):
         tallies = Tallies(lambda user: _remaining(queue, user)) if settings.keys else None

@@ -23,6 +23,7 @@ from services.queue.time_limits import TimeLimits
 from services.queue.webhooks.signature import VARIABLE, configured_signer
 from services.queue.webhooks.webhooks import WebhookRules
 from services.queue.worker_servicer import WorkerServicer
+from services.rpc.security import INSECURE, SecuritySettings
 from services.rpc.server import serve
 from services.settings import setting, settings
 
@@ -30,13 +31,14 @@ log = logging.getLogger(__name__)
 
 
 @settings
-class Settings:
+class Settings(SecuritySettings):
     """Settings of the queue."""
 
     listen: str = setting(default="127.0.0.1:8190", help="address to serve gRPC on, port 0 for a free one")
     metrics_listen: str = setting(
         default="127.0.0.1:9190", help="address to serve Prometheus metrics on, port 0 for a free one, empty for none"
     )
+    insecure: bool = setting(default=False, help=INSECURE)
     data: Path = setting(default=Path("data"), help=f"folder of the database, {DATABASE}")
     database: str = setting(
         default="",
@@ -85,6 +87,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         Unavailable: the address cannot be listened on, or the database does not answer.
     """
     _check(settings)
+    security = settings.security
+    security.check_listening(settings.listen, insecure=settings.insecure)
     time_limits = _time_limits(settings)
     limits = QueueLimits(
         max_waiting=settings.max_waiting,
@@ -118,7 +122,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         stack.enter_context(exposed(registry, settings.metrics_listen))
         servicers = [QueueServicer(queue).entry, WorkerServicer(queue).entry]
         servicers.append(ApiKeyServicer(ApiKeys(store.api_keys)).entry)
-        server = await stack.enter_async_context(serve(settings.listen, servicers, registry))
+        server = await stack.enter_async_context(serve(settings.listen, servicers, registry, security))
         stack.push_async_callback(queue.close)  # ends the streams that the server would wait for
         log.info("listening on %s", server.address)
         await stop.wait()

@@ -8,7 +8,9 @@ from typing import TypeVar
 
 import grpc
 
+from services.rpc.authorized import AuthorizedChannel
 from services.rpc.options import CLIENT_OPTIONS
+from services.rpc.security import NONE, Security, Tokens
 from services.rpc.status import error_of
 
 T = TypeVar("T")
@@ -17,9 +19,18 @@ T = TypeVar("T")
 CALL_TIMEOUT = 60.0
 
 
-def open_channel(target: str) -> grpc.aio.Channel:
-    """A channel to `host:port` (or `unix:path`); it connects when first used and reconnects by itself."""
-    return grpc.aio.insecure_channel(target, options=CLIENT_OPTIONS)
+def open_channel(target: str, security: Security = NONE) -> grpc.aio.Channel:
+    """A channel to `host:port` (or `unix:path`); it connects when first used and reconnects by itself.
+
+    Raises:
+        InvalidArgument: a file of the security cannot be read.
+    """
+    credentials = security.channel_credentials()
+    if credentials is None:
+        channel = grpc.aio.insecure_channel(target, options=CLIENT_OPTIONS)
+    else:
+        channel = grpc.aio.secure_channel(target, credentials, options=CLIENT_OPTIONS)
+    return AuthorizedChannel(channel, Tokens(security)) if security.has_token else channel
 
 
 @contextmanager

@@ -12,9 +12,11 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from services.errors import Unavailable
+from services.rpc.authorized import TokenCheck
 from services.rpc.interceptors import CallInterceptor
 from services.rpc.metrics import CallMetrics
 from services.rpc.options import SERVER_OPTIONS
+from services.rpc.security import NONE, Security, Tokens
 
 #: Seconds that calls in flight have to finish once the server stops.
 STOP_GRACE = 2.0
@@ -46,26 +48,33 @@ class RunningServer:
 
 @asynccontextmanager
 async def serve(
-    listen: str, servicers: Sequence[Servicer], registry: CollectorRegistry | None = None
+    listen: str,
+    servicers: Sequence[Servicer],
+    registry: CollectorRegistry | None = None,
+    security: Security = NONE,
 ) -> AsyncIterator[RunningServer]:
     """Serve `servicers` on `listen` ("host:port", port 0 for a free one) until the block ends; `registry` counts calls.
 
     Health says SERVING from the start; on the way out it says NOT_SERVING, and calls in flight get
-    `STOP_GRACE` seconds.
+    `STOP_GRACE` seconds. Who calls shows the token, but for a look at its health.
 
     Raises:
+        InvalidArgument: a file of the security cannot be read.
         Unavailable: the address cannot be listened on.
     """
-    interceptor = CallInterceptor(CallMetrics(registry or CollectorRegistry()))
-    server = grpc.aio.server(interceptors=[interceptor], options=SERVER_OPTIONS)
+    interceptors: list[grpc.aio.ServerInterceptor] = [CallInterceptor(CallMetrics(registry or CollectorRegistry()))]
+    if security.has_token:
+        interceptors.append(TokenCheck(Tokens(security)))
+    server = grpc.aio.server(interceptors=interceptors, options=SERVER_OPTIONS)
     for servicer in servicers:
         servicer.add(server)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = [servicer.name for servicer in servicers]
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    credentials = security.server_credentials()
     try:
-        port = server.add_insecure_port(listen)
+        port = server.add_secure_port(listen, credentials) if credentials else server.add_insecure_port(listen)
     except RuntimeError as error:
         raise Unavailable(f"cannot listen on {listen}: the address is taken or not ours") from error
     await server.start()

@@ -116,6 +116,7 @@ def test_variables_are_settings_of_the_service(documents: list[Document]) -> Non
     config: Document = next((document["data"] for document in documents if document["kind"] == "ConfigMap"), {})
     for service, container in containers(documents):
         check_settings(service, {variable["name"] for variable in container["env"]})
+        assert "SILVERPRINT_TOKEN" in {variable["name"] for variable in container["env"]}, "services know each other"
         if "envFrom" in container:
             check_settings("files", set(config) - {"SILVERPRINT_DATABASE"})
 
@@ -142,6 +143,24 @@ def test_pods_are_locked_down_and_bounded(documents: list[Document]) -> None:
         assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert container["resources"]["requests"]["cpu"]
         assert container["resources"]["limits"]["memory"]
+
+
+def test_s26_clients_of_a_gateway_in_a_container_show_keys() -> None:
+    gateway = DOCKERFILE.partition("AS gateway")[2].partition("FROM ")[0]
+    assert "SILVERPRINT_HOST=0.0.0.0" in gateway
+    assert "SILVERPRINT_KEYS=1" in gateway
+
+
+def test_s27_no_secret_of_databases_or_buckets_is_where_nodes_run(documents: list[Document]) -> None:
+    """Nodes are anybody's code: an executor has the token of the installation, and nothing else to take."""
+    secrets = {
+        variable["valueFrom"]["secretKeyRef"]["key"]
+        for service, container in containers(documents)
+        if service == "executor"
+        for variable in container["env"]
+        if "secretKeyRef" in variable.get("valueFrom", {})
+    }
+    assert secrets == {"token"}
 
 
 def test_services_and_budgets_select_pods_that_there_are(documents: list[Document]) -> None:
@@ -198,6 +217,7 @@ def test_the_compose_file_names_what_there_is() -> None:
         assert (DEPLOY / "compose" / service["build"]["context"] / service["build"]["dockerfile"]).exists()
         check_settings(target, set(service["environment"]))
         assert name.startswith(target)
+        assert "SILVERPRINT_TOKEN" in service["environment"], "services know each other"
     for service in compose["services"].values():
         assert "build" in service or re.search(r":v?\d", service["image"]), "images are pinned"
         for volume in service.get("volumes", ()):

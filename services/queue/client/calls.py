@@ -38,6 +38,7 @@ from services.queue.records import (
 from services.queue.webhooks.records import Deliveries, Delivery, DeliverySearch
 from services.queue.work import ExecutorMessage, QueueMessage
 from services.rpc.channel import CALL_TIMEOUT, stream
+from services.rpc.security import NONE, Security
 from silverprint.queue.v1 import queue_pb2 as pb
 
 #: Seconds that a caller waits for a long history to be forgotten; the queue goes on when they leave.
@@ -54,9 +55,9 @@ class QueueClient:
     `DeadlineExceeded` when it does not answer.
     """
 
-    def __init__(self, targets: str) -> None:
-        """Raises InvalidArgument when there is no address among the targets."""
-        self.replicas = Replicas(targets)
+    def __init__(self, targets: str, security: Security = NONE) -> None:
+        """Raises InvalidArgument when there is no address among the targets, or a file cannot be read."""
+        self.replicas = Replicas(targets, security)
         self._call = self.replicas.call
         #: whose prompts alone are there; None for everybody's
         self._user: str | None = None

@@ -16,6 +16,7 @@ from services.queue.convert.work import request_to_proto, response_from_proto
 from services.queue.records import Batch, Keys, PromptState
 from services.queue.work import ExecutorMessage, QueueMessage
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
+from services.rpc.security import NONE, Security
 from silverprint.executor.v1 import worker_pb2, worker_pb2_grpc
 from silverprint.queue.v1 import api_keys_pb2_grpc, queue_pb2_grpc
 from silverprint.queue.v1 import queue_pb2 as pb
@@ -29,11 +30,11 @@ REST = 2.0
 class Replica:
     """One process that serves the queue, at `host:port`."""
 
-    def __init__(self, address: str, failed: Callable[[], None]) -> None:
+    def __init__(self, address: str, failed: Callable[[], None], security: Security = NONE) -> None:
         """`failed` is called whenever it turns out that it cannot be reached."""
         self.address = address
         self._failed = failed
-        self._channel = open_channel(address)
+        self._channel = open_channel(address, security)
         self.queue = queue_pb2_grpc.QueueServiceStub(self._channel)
         self.api_keys = api_keys_pb2_grpc.ApiKeyServiceStub(self._channel)
         self._worker = worker_pb2_grpc.WorkerServiceStub(self._channel)

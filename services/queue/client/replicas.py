@@ -13,6 +13,7 @@ from services.errors import Unavailable
 from services.queue.client.replica import Replica
 from services.rpc.addresses import addresses, may_change, resolved
 from services.rpc.channel import call
+from services.rpc.security import NONE, Security
 
 if TYPE_CHECKING:
     from silverprint.queue.v1.queue_pb2_grpc import QueueServiceAsyncStub
@@ -33,11 +34,12 @@ ANSWERED_AFTER = 25.0
 class Replicas:
     """The replicas at a list of addresses; a name that several hosts have stands for all of them."""
 
-    def __init__(self, targets: str) -> None:
+    def __init__(self, targets: str, security: Security = NONE) -> None:
         self._targets = addresses(targets)
+        self._security = security
         #: set when a replica cannot be reached: it may be somewhere else now
         self._doubt = asyncio.Event()
-        self._replicas = {address: Replica(address, self._doubt.set) for address in self._targets}
+        self._replicas = {address: self._replica(address) for address in self._targets}
         self._former: list[Replica] = []
         self._changed = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -105,6 +107,9 @@ class Replicas:
                 raise answer
         return found
 
+    def _replica(self, address: str) -> Replica:
+        return Replica(address, self._doubt.set, self._security)
+
     def _by_readiness(self) -> list[Replica]:
         if len(self._replicas) == 1:
             return list(self._replicas.values())
@@ -125,7 +130,7 @@ class Replicas:
             log.info("replicas of the queue: %s", ", ".join(found))
             self._former += [replica for address, replica in self._replicas.items() if address not in found]
             known = self._replicas
-            self._replicas = {each: known.get(each) or Replica(each, self._doubt.set) for each in found}
+            self._replicas = {each: known.get(each) or self._replica(each) for each in found}
             self._changed.set()
             self._changed = asyncio.Event()
         for replica in [former for former in self._former if not former.is_in_use]:

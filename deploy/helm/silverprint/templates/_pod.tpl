@@ -25,6 +25,11 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
   valueFrom: { secretKeyRef: { name: {{ .Values.secret }}, key: database-password } }
 {{- end }}
 
+{{- define "silverprint.token" -}}
+- name: SILVERPRINT_TOKEN
+  valueFrom: { secretKeyRef: { name: {{ .Values.secret }}, key: token } }
+{{- end }}
+
 {{- define "silverprint.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001

@@ -1,0 +1,113 @@
+"""Services that know each other by a token and certificates, and a client with a key: from commands to a picture."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+from tests.e2e.stack import wait_for
+
+GRAPH = {
+    "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 255}},
+    "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+}
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[str]:
+    """A service of this machine, and its address."""
+    started = subprocess.Popen([sys.executable, "-m", "services", *arguments], stderr=subprocess.PIPE, text=True)
+    assert started.stderr is not None
+    said: list[str] = []
+    reader = threading.Thread(target=lambda: said.extend(iter(started.stderr.readline, "")), daemon=True)  # type: ignore[union-attr]
+    reader.start()
+    try:
+        yield wait_for(
+            lambda: next((found[1] for line in said if (found := re.search(r"listening on (\S+)", line))), None),
+            f"{arguments[0]} listening",
+        )
+    finally:
+        started.terminate()
+        try:
+            started.wait(10)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+        reader.join(5)
+        started.stderr.close()
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "services", *arguments], capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def security(tmp_path: Path) -> list[str]:
+    """Flags that all services take."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "own.pem")
+    (tmp_path / "token").write_text("a token of the installation".replace(" ", "-"))
+    own, ca, token = (str(tmp_path / name) for name in ("own.pem", "ca.pem", "token"))
+    return ["--tls-cert", own, "--tls-key", own, "--tls-ca", ca, "--token-file", token]
+
+
+def test_a_picture_is_made_behind_keys_tokens_and_certificates(tmp_path: Path, security: list[str]) -> None:
+    data = ["--data", str(tmp_path / "data")]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "models").mkdir()
+    with ExitStack() as stack:
+        start = stack.enter_context
+        queue = start(process("queue", "--listen", "127.0.0.1:0", *data, *security))
+        models = ["--models", str(tmp_path / "models")]
+        files = start(process("files", "--listen", "127.0.0.1:0", *data, *models, *security))
+        services = ["--queue", queue, "--files", files]
+        start(
+            process(
+                "executor",
+                "--listen",
+                "127.0.0.1:0",
+                *services,
+                *data,
+                *models,
+                "--device",
+                "cpu",
+                "--drain-seconds",
+                "0",
+                *security,
+            )
+        )
+        gateway = start(process("gateway", "--port", "0", "--keys", *services, *security))
+
+        stranger = run("keys", "create", "mallory", "--queue", queue, *security[:6])
+        assert (stranger.returncode, stranger.stdout) == (2, "")
+        assert "calls need the token of this installation" in stranger.stderr
+        made = run("keys", "create", "alice", "--label", "for the test", "--queue", queue, *security)
+        assert made.returncode == 0, made.stderr
+        key = made.stdout.strip()
+
+        with httpx.Client(base_url=f"http://{gateway}", trust_env=False, timeout=60) as client:
+            assert client.get("/queue").status_code == 401
+            client.headers["Authorization"] = f"Bearer {key}"
+            submitted = client.post("/prompt", json={"prompt": GRAPH})
+            assert submitted.status_code == 200, submitted.text
+            prompt_id = submitted.json()["prompt_id"]
+            entry = wait_for(lambda: client.get(f"/history/{prompt_id}").json().get(prompt_id), "the end of the prompt")
+            assert entry["status"]["status_str"] == "success", entry["status"]
+            (image,) = entry["outputs"]["2"]["images"]
+            assert client.get("/view", params=image).content.startswith(b"\x89PNG")
+
+            listed = run("keys", "list", "--queue", queue, *security)
+            assert re.search(rf"^{key.split('_')[1]} +alice +user +.*for the test$", listed.stdout, re.MULTILINE)
+            assert key.split("_", 2)[2] not in listed.stdout
+            assert run("keys", "revoke", key.split("_")[1], "--queue", queue, *security).returncode == 0
