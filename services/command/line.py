@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from services import __version__
 from services.command import process
@@ -16,6 +16,10 @@ from services.settings import add_flags, from_flags
 
 #: Exit code for what the user has to mend: a bad flag, a taken port, an unreadable folder.
 USAGE_ERROR = 2
+
+
+_Group: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_Groups: TypeAlias = "dict[str, _Group]"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ SUBCOMMANDS = [
     Subcommand("keys create", "make a key for a client of the gateway", "services.command.keys", "New", "create"),
     Subcommand("keys list", "list the keys that were made", "services.command.keys", "Queue", "show"),
     Subcommand("keys revoke", "have a key open nothing any more", "services.command.keys", "Revoked", "revoke"),
+    Subcommand("completion", "print what makes a shell complete commands and flags", "services.command.completion"),
     Subcommand("files gc", "have a file service remove what nobody needs any more", "services.command.files_gc"),
 ]
 
@@ -69,19 +74,48 @@ def _is_called(sub: Subcommand, given: Sequence[str]) -> bool:
     return list(given[: len(words)]) == words
 
 
-def _overview() -> argparse.ArgumentParser:
+def _root() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="silverprint", description="ComfyUI workflows as a platform.")
     parser.add_argument("--version", action="version", version=f"silverprint {__version__}")
+    return parser
+
+
+def _overview() -> argparse.ArgumentParser:
+    parser = _root()
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     for sub in SUBCOMMANDS:
         subparsers.add_parser(sub.name, help=sub.help, add_help=False)
     return parser
 
 
+def whole_parser() -> argparse.ArgumentParser:
+    """All commands with all flags; takes the time that importing every one of them takes."""
+    parser = _root()
+    groups: _Groups = {"": parser.add_subparsers(title="commands", metavar="COMMAND")}
+    for sub in SUBCOMMANDS:
+        above, _, name = sub.name.rpartition(" ")
+        module = importlib.import_module(sub.module)
+        add_flags(_group(groups, above).add_parser(name, help=sub.help), getattr(module, sub.settings))
+    return parser
+
+
+def _group(groups: _Groups, name: str) -> _Group:
+    """What holds the commands that begin with this word, which may be a command as well."""
+    if name not in groups:
+        known = groups[""].choices.get(name)
+        parser = known or groups[""].add_parser(name, help=f"commands about {name}")
+        groups[name] = parser.add_subparsers(title="commands", metavar="COMMAND")
+    return groups[name]
+
+
 def _run(sub: Subcommand, arguments: Sequence[str]) -> int:
     module = importlib.import_module(sub.module)
     settings_class: type[Any] = getattr(module, sub.settings)
-    parser = argparse.ArgumentParser(prog=f"silverprint {sub.name}", description=module.__doc__)
+    parser = argparse.ArgumentParser(
+        prog=f"silverprint {sub.name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add_flags(parser, settings_class)
     settings = from_flags(settings_class, parser.parse_args(arguments))
     command: Callable[[Any], int] | None = getattr(module, sub.main, None)

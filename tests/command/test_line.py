@@ -23,7 +23,8 @@ def test_every_command_explains_its_flags(name: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as exit:
         main([*name.split(), "--help"])
     assert exit.value.code == 0
-    assert "SILVERPRINT_" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "SILVERPRINT_" in shown or "--" not in shown.replace("--help", "")
 
 
 def test_an_unknown_flag_is_a_usage_error() -> None:
