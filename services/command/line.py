@@ -48,6 +48,7 @@ SUBCOMMANDS = [
     Subcommand("keys create", "make a key for a client of the gateway", "services.command.keys", "New", "create"),
     Subcommand("keys list", "list the keys that were made", "services.command.keys", "Queue", "show"),
     Subcommand("keys revoke", "have a key open nothing any more", "services.command.keys", "Revoked", "revoke"),
+    Subcommand("top", "watch devices, the queue and what runs in a terminal", "services.command.top"),
     Subcommand("doctor", "say what is wrong with this installation", "services.command.doctor"),
     Subcommand("completion", "print what makes a shell complete commands and flags", "services.command.completion"),
     Subcommand("files gc", "have a file service remove what nobody needs any more", "services.command.files_gc"),
