@@ -59,8 +59,10 @@ async def subscribe(backends: Backends, request: Request) -> Response:
     for name in ("clientId", "enabled"):
         if name not in asked:
             raise BadRequest(f"{name} is missing", field=name)
-    client_id = field(asked, "clientId", str | int, "")
-    await backends.queue.follow_logs(str(client_id), enabled=field(asked, "enabled", bool, False))
+    client_id = str(field(asked, "clientId", str | int, ""))
+    if client_id:  # an empty one is the queue's to refuse
+        client_id = backends.users.address_of_prompt(await backends.users.named_by(request), client_id)
+    await backends.queue.follow_logs(client_id, enabled=field(asked, "enabled", bool, False))
     return done()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import httpx
@@ -10,6 +11,7 @@ import websockets
 
 from services.gateway.access.gate import ACT_AS
 from services.gateway.routes.table import INTERNAL_ROUTES, PREFIX, ROUTES
+from services.queue.logs import LogLine, LogLines
 from tests.gateway.access.conftest import MakeKey
 from tests.gateway.stack import Gateway, gateway
 
@@ -117,6 +119,20 @@ async def test_admins_alone_see_and_change_what_concerns_everybody(guarded: Gate
         assert "admins" in refused.json()["error"]["message"]
         allowed = await guarded.http.request(method, path, json=body, headers={"X-API-Key": admin})
         assert allowed.status_code == 200, (path, allowed.text)
+
+
+async def test_an_admin_is_told_the_lines_that_they_asked_for(guarded: Gateway, make_key: MakeKey) -> None:
+    key = await make_key("root", admin=True)
+    address = f"ws://127.0.0.1:{guarded.port}/ws?clientId=me&token={key}"
+    async with websockets.connect(address, proxy=None) as socket, asyncio.timeout(20):
+        await socket.recv()
+        body = {"clientId": "me", "enabled": True}
+        headers = {"X-API-Key": key}
+        (await guarded.http.patch("/internal/logs/subscribe", json=body, headers=headers)).raise_for_status()
+        guarded.executor.say(LogLines((LogLine(written_at=1.0, text="a line\n"),)))
+        while (told := json.loads(await socket.recv()))["type"] != "logs":
+            pass
+    assert told["data"]["entries"][0]["m"] == "a line\n"
 
 
 async def test_nobody_makes_users_but_who_makes_keys(guarded: Gateway, make_key: MakeKey) -> None:
