@@ -32,6 +32,9 @@ _PR_SET_PDEATHSIG = 1
 #: Seconds in which a server begins to answer, on a very busy machine.
 START_TIMEOUT = 60.0
 
+#: Ports that are free now may be taken before a server of four listens on its last one.
+START_ATTEMPTS = 4
+
 CREDENTIALS = Credentials("testkey", "testsecret")
 REGION = "us-east-1"
 BUCKET = "silverprint"
@@ -64,13 +67,22 @@ def moto() -> Iterator[ObjectServer]:
 @pytest.fixture(scope="session")
 def seaweed() -> Iterator[ObjectServer]:
     """SeaweedFS, which is started for the first test that wants it."""
-    folder = Path(tempfile.mkdtemp(prefix="silverprint-seaweed-"))
-    try:
+    with contextlib.ExitStack() as stack:
+        yield _started(stack)
+
+
+def _started(stack: contextlib.ExitStack) -> ObjectServer:
+    """A server that runs until the stack is closed: on other ports when somebody was quicker to take one of these."""
+    for attempt in range(START_ATTEMPTS):
+        folder = Path(tempfile.mkdtemp(prefix="silverprint-seaweed-"))
+        stack.callback(shutil.rmtree, folder)
         master, volume, filer, s3 = _free_ports(4)
-        with _running(_seaweed(folder, master, volume, filer, s3), s3) as server:
-            yield server
-    finally:
-        shutil.rmtree(folder)
+        try:
+            return stack.enter_context(_running(_seaweed(folder, master, volume, filer, s3), s3))
+        except AssertionError:
+            if attempt == START_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _seaweed(folder: Path, master: int, volume: int, filer: int, s3: int) -> list[str]:
@@ -122,10 +134,13 @@ def _make_bucket(server: ObjectServer, process: subprocess.Popen[Any]) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, nor on those 10,000 above, which SeaweedFS takes as well."""
+    """Ports that nobody listens on, nor on those 10,000 above, which SeaweedFS takes as well.
+
+    All are below those that the system gives to whoever asks for any.
+    """
     found: list[int] = []
     while len(found) < count:
-        port = random.randrange(20_000, 50_000)
+        port = random.randrange(12_000, 22_000)
         if port not in found and _is_free(port) and _is_free(port + 10_000):
             found.append(port)
     return found

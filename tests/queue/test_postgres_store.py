@@ -300,7 +300,8 @@ async def test_plans_that_are_made_while_tables_are_empty_go_by_indexes(store: P
         for order in PromptOrder
         for workflow_id in ("", "wf")
     }
-    for name, statement in {**SQL, **searches}.items():
+    of_user = {"search_of_user": page(Search(states=failed, user_id="a"))[0]}
+    for name, statement in {**SQL, **searches, **of_user}.items():
         count = max(map(int, re.findall(r"\$(\d+)", statement)), default=0)
         arguments = f"({', '.join(['NULL'] * count)})" if count else ""
         await connection.execute(f"PREPARE {name} AS {statement}")
@@ -311,6 +312,11 @@ async def test_plans_that_are_made_while_tables_are_empty_go_by_indexes(store: P
         assert "using prompts_pending" in plans[name] and "Sort" not in plans[name]
     for name in ("page_finished", "page_all_finished_backwards", "oldest_finished"):
         assert "using prompts_finished" in plans[name] and "Sort" not in plans[name]
+    for name in ("page_finished_of_user", "page_finished_of_user_backwards"):
+        assert "using prompts_finished_of_user" in plans[name] and "Sort" not in plans[name]
+    assert "using prompts_of_user" in plans["page_pending_of_user"] and "Sort" not in plans["page_pending_of_user"]
+    assert "using prompts_by_state_of_user" in plans["tallies_of_user"]
+    assert "using prompts_by_state_of_user" in plans["search_of_user"]
     assert "prompts_finished" not in plans["forget"]
     for name in searches:
         index = "prompts_of_workflow" if name.endswith("wf") else "prompts_by_"

@@ -255,7 +255,9 @@ SELECT digest, definitions_json FROM catalogue;
 SELECT state, sum(prompts)::bigint FROM tallies GROUP BY state;
 
 -- name: tallies_of_user
-SELECT state, count(*) FROM prompts WHERE user_id = $1 GROUP BY state;
+SELECT state, count(*) FROM prompts WHERE user_id = $1 AND state NOT IN ('pending', 'running') GROUP BY state
+UNION ALL SELECT 'pending', count(*) FROM prompts WHERE user_id = $1 AND state = 'pending'
+UNION ALL SELECT 'running', count(*) FROM prompts WHERE user_id = $1 AND state = 'running';
 
 -- name: owned
 SELECT prompt_id FROM prompts WHERE prompt_id = ANY($1::text[]) AND user_id = $2;
