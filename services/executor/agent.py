@@ -348,7 +348,9 @@ class Agent:
             log.warning("nobody to check the inputs of %d nodes: no worker", len(question.node_ids))
             self._answer(ipc.InputComplaints(question.request_id, {}))
             return
-        self._worker.send(ipc.CheckInputs(question.request_id, question.graph_json, question.node_ids))
+        self._worker.send(
+            ipc.CheckInputs(question.request_id, question.graph_json, question.node_ids, question.file_space)
+        )
 
     # Between the two.
 

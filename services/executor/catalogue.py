@@ -10,9 +10,12 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import msgspec
 from blake3 import blake3
 
 from services.executor.own_types import own_types, type_names
+from services.graph.definitions import read_inputs
+from services.graph.input_lists import ANY, OF_UPLOADS, InputList
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,7 @@ _SCHEMA_ORDER = (
 
 
 def definitions_json(classes: Mapping[str, type], display_names: Mapping[str, str | None]) -> bytes:
-    """The definitions of all classes as ComfyUI's `/object_info` has them, plus `validation` and `changes`.
+    """The definitions of all classes as ComfyUI's `/object_info` has them, plus `validation`, `changes` and `lists`.
 
     A class whose definition cannot be made is left out and logged, as it could not be used either.
     """
@@ -79,7 +82,7 @@ def definition(name: str, cls: type, display_name: str | None, types: Collection
     if getattr(node, "FULL_DEFINITION", False):
         entry["input"] = _with_listed_hidden(inputs)
         entry = {key: entry[key] for key in _SCHEMA_ORDER if key in entry}
-    more = {"validation": _validation(node, types), "changes": _changes(node)}
+    more = {"validation": _validation(node, types), "changes": _changes(node), "lists": _lists(node, inputs)}
     return entry | {key: value for key, value in more.items() if value}
 
 
@@ -106,6 +109,17 @@ def _changes(node: Any) -> bool | list[str]:
     if (declared := getattr(node, "CHANGES_WITH", None)) is not None:
         return list(declared) if isinstance(declared, tuple) else bool(declared)
     return hasattr(node, "IS_CHANGED") or getattr(node, "NOT_IDEMPOTENT", False) is True
+
+
+def _lists(node: Any, inputs: Any) -> dict[str, Any]:
+    """Which inputs offer input files for choice: a class of ours says it by LISTS, of others it is those that front
+    ends upload files for."""
+    declared: Mapping[str, InputList] = getattr(node, "LISTS", None) or {
+        name: OF_UPLOADS.get(flag, ANY)
+        for name, listed in read_inputs(inputs).items()
+        if listed.choices is not None and (flag := listed.upload)
+    }
+    return {name: msgspec.to_builtins(listed) for name, listed in declared.items()}
 
 
 def _finite(value: Any) -> Any:

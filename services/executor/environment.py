@@ -13,6 +13,7 @@ from services.executor.loaded_checkpoints import LoadedCheckpoints
 from services.executor.model_folders import ModelFolders
 from services.executor.previews.choice import USUAL, PreviewSettings
 from services.executor.previews.previewers import Previewers
+from services.graph.input_lists import InputList
 
 
 class Environment:
@@ -63,6 +64,15 @@ class Environment:
         if self._input_folders is None:
             self._input_folders = []
         return list(self._input_folders)
+
+    def offered(self, wanted: InputList) -> list[str]:
+        """Input files or folders to choose from, as of the latest refresh."""
+        if wanted.folders:
+            return sorted({*wanted.folders, *self.input_folders()})
+        return [name for name in self._names_in(wanted.below) if wanted.fits(name)]
+
+    def _names_in(self, folder: str) -> list[str]:
+        return self.input_names_below(folder) if folder else self.input_names()
 
     def let_go(self) -> None:
         """Unmap models that nothing else holds."""

@@ -7,8 +7,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
-from services.executor.engine.context import NodeFiles, RunContext
+from services.executor.engine.context import NodeFiles, RunContext, in_run
 from services.executor.input_checks import check_inputs
 from services.executor.ipc import CheckInputs, InputComplaints
 from services.graph.complaints import Complaint
@@ -20,6 +21,14 @@ log = logging.getLogger(__name__)
 PATIENCE = 10.0
 
 
+class SpacesOfFiles(Protocol):
+    """The files of a file service, of which there are some for each user."""
+
+    def within(self, user: str) -> NodeFiles:
+        """The files as seen within the space of a user, everybody's for no user."""
+        ...
+
+
 class InputChecker:
     """Questions, answered one after the other in a thread that is replaced when a node class keeps it for itself."""
 
@@ -27,7 +36,7 @@ class InputChecker:
         self,
         send: Callable[[InputComplaints], None],
         classes: Mapping[str, type],
-        files: NodeFiles,
+        files: SpacesOfFiles,
         patience: float = PATIENCE,
     ) -> None:
         self._send = send
@@ -64,10 +73,12 @@ class InputChecker:
                 self._began = None
 
     def _answer(self, question: CheckInputs) -> None:
-        context = RunContext(prompt_id="", files=self._files)
+        files = self._files.within(question.file_space)
+        context = RunContext(prompt_id="", files=files, file_space=question.file_space)
         try:
             graph = parse_graph(question.graph_json)
-            complaints = check_inputs(graph, question.node_ids, self._classes, context)
+            with in_run(context):
+                complaints = check_inputs(graph, question.node_ids, self._classes, context)
             self._send(InputComplaints(question.request_id, complaints))
         except Exception as error:  # what a node class answers may be anything; this thread has to live
             log.exception("the inputs of %d nodes cannot be checked", len(question.node_ids))

@@ -74,6 +74,8 @@ class RunPrompt(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     client_id: str = ""
     #: whose quota of files counts what it writes
     user_id: str = ""
+    #: whose files its nodes see
+    file_space: str = ""
 
 
 class InterruptRun(msgspec.Struct, frozen=True, tag=True):
@@ -101,6 +103,8 @@ class CheckInputs(msgspec.Struct, frozen=True, tag=True):
     request_id: str
     graph_json: bytes
     node_ids: tuple[str, ...]
+    #: whose files the inputs name
+    file_space: str = ""
 
 
 ToWorker = Configure | RunPrompt | InterruptRun | SetPreviews | ReleaseMemory | CheckInputs | PackOrder

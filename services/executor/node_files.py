@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import os
 import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 from services.errors import DataLoss, InvalidArgument, NotFound, Unavailable
 from services.executor.engine.context import raise_if_interrupted
 from services.files.client import FileClient
 from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.spaces import EVERYBODYS, Space
 from services.rpc.security import NONE, Security
 
 T = TypeVar("T")
@@ -55,8 +57,8 @@ class RemoteFiles:
         outage_patience: float = OUTAGE_PATIENCE,
         security: Security = NONE,
     ) -> None:
-        #: whose quota counts what is written from now on: prompts run one after another
-        self.owner = ""
+        self._owner = ""
+        self._space = EVERYBODYS
         self._cache = cache
         self._cache_bytes = cache_bytes
         self._outage_patience = outage_patience
@@ -66,6 +68,17 @@ class RemoteFiles:
         self._thread = threading.Thread(target=self._loop.run_forever, name="files", daemon=True)
         self._thread.start()
         self._client = self._wait(lambda: _open(target, security))
+
+    def within(self, user: str, owner: str = "") -> Self:
+        """The same files as seen within the space of a user, everybody's for no user.
+
+        Args:
+            owner: whose quota counts what is written.
+        """
+        inside = copy.copy(self)
+        inside._space, inside._owner = Space(user), owner
+        inside._client = self._client.within(user)
+        return inside
 
     def close(self) -> None:
         """End the connection and its thread."""
@@ -114,7 +127,9 @@ class RemoteFiles:
         prefix = FileName(kind, subfolder, filename_prefix)
         numbered = OnConflict.NUMBER
         return self._remembered(
-            self._wait(lambda: self._client.put(prefix, data, numbered, numbered_extension=extension, owner=self.owner))
+            self._wait(
+                lambda: self._client.put(prefix, data, numbered, numbered_extension=extension, owner=self._owner)
+            )
         )
 
     def save_file(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, source: Path) -> FileName:
@@ -124,7 +139,7 @@ class RemoteFiles:
         return self._remembered(
             self._wait(
                 lambda: self._client.write(
-                    prefix, _content(source), numbered, numbered_extension=extension, owner=self.owner
+                    prefix, _content(source), numbered, numbered_extension=extension, owner=self._owner
                 )
             )
         )
@@ -137,14 +152,14 @@ class RemoteFiles:
             InvalidArgument: this cannot be a name.
             ResourceExhausted: the disk is full.
         """
-        self._remembered(self._wait(lambda: self._client.write(name, _content(source), on_conflict, owner=self.owner)))
+        self._remembered(self._wait(lambda: self._client.write(name, _content(source), on_conflict, owner=self._owner)))
 
     def saved(self, name: FileName) -> FileInfo | None:
         """A file that was saved by way of this, as it was then; None for all but the latest ones."""
-        return self._saved.get(name)
+        return self._saved.get(self._space.placed(name))
 
     def _remembered(self, info: FileInfo) -> FileName:
-        self._saved[info.name] = info
+        self._saved[self._space.placed(info.name)] = info
         if len(self._saved) > REMEMBERED_FILES:
             self._saved.popitem(last=False)
         return info.name

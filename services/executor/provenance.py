@@ -24,6 +24,9 @@ from services.queue.results import files_of
 
 log = logging.getLogger(__name__)
 
+#: Tells of a file; None for one that it does not know.
+Saved = Callable[[FileName], FileInfo | None]
+
 #: What the module of a class from a pack begins with.
 _OF_PACK = "custom_nodes."
 
@@ -47,14 +50,12 @@ class Provenance:
         classes: Mapping[str, Any],
         pack_versions: Mapping[str, str],
         digests: ModelDigests,
-        stat: Callable[[FileName], FileInfo | None],
     ) -> None:
-        """`stat` tells of files that this worker saved, and asks nobody."""
         self._device = describe(device).name
         self._classes = classes
         self._pack_versions = pack_versions
         self._digests = digests
-        self._stat = stat
+        self._saved: Saved = lambda name: None
         self._graph = _EMPTY
         self._shown: list[NodeFinished] = []
         #: class to the models that its nodes opened, by kind and name
@@ -66,8 +67,9 @@ class Provenance:
         """Begin to find digests of models, while nothing runs."""
         self._digests.start()
 
-    def begin(self) -> None:
-        """A run begins."""
+    def begin(self, saved: Saved) -> None:
+        """A run begins; `saved` tells of files that this worker saved for it, and asks nobody."""
+        self._saved = saved
         self._digests.pause()
         self._graph = _EMPTY
         self._shown = []
@@ -138,7 +140,7 @@ class Provenance:
         for shown in self._shown:
             for file in files_of(shown):
                 kind = _KINDS.get(file.kind)
-                info = self._stat(FileName(kind, file.subfolder, file.filename)) if kind else None
+                info = self._saved(FileName(kind, file.subfolder, file.filename)) if kind else None
                 if info and info.blake3:
                     yield SavedFile(
                         kind=file.kind,

@@ -45,6 +45,7 @@ class Run:
             previews_wanted=self.previews_wanted,
             client_id=self.assignment.client_id,
             user_id=self.assignment.user_id,
+            file_space=self.assignment.file_space,
         )
 
     def note(self, event: ExecutionEvent) -> None:

@@ -13,9 +13,8 @@ from msgspec import structs
 from services.errors import ServiceError
 from services.executor.catalogue import definitions_json, digest_of
 from services.executor.devices import describe
-from services.executor.engine.context import NodeFiles
 from services.executor.environment import environment
-from services.executor.input_checker import InputChecker
+from services.executor.input_checker import InputChecker, SpacesOfFiles
 from services.executor.ipc import CheckInputs, DeviceReport, FromWorker, NodesLoaded
 from services.executor.memory.current import planner
 from services.executor.memory.report import memory_use
@@ -40,7 +39,7 @@ class Upkeep:
         send: Callable[[FromWorker], None],
         classes: Mapping[str, type],
         display_names: Mapping[str, str | None],
-        files: NodeFiles,
+        files: SpacesOfFiles,
         device: torch.device,
     ) -> None:
         self._send = send

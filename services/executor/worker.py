@@ -103,7 +103,7 @@ class Worker:
                 configuration.left_out,
                 models=models,
                 files=self._files,
-                folders=pack_folders(Path(configuration.cache), self._files),
+                spaces=pack_folders(Path(configuration.cache), self._files),
                 device=self._device,
             )
         classes = self._packs.classes
@@ -111,7 +111,7 @@ class Worker:
         self._engine = Engine(classes, results)
         memory.shortage().caches += [results.clear, environment.environment().let_go]
         digests = ModelDigests(known_to(self._files), Path(configuration.cache).with_name("model-digests.json"))
-        self._provenance = Provenance(self._device, classes, self._packs.loaded.versions, digests, self._files.saved)
+        self._provenance = Provenance(self._device, classes, self._packs.loaded.versions, digests)
         models.opened = self._provenance.opened
         self._upkeep = Upkeep(self._say, classes, self._packs.display_names, self._files, self._device)
         self._requests: queue.SimpleQueue[ipc.RunPrompt | ipc.ReleaseMemory] = queue.SimpleQueue()
@@ -144,21 +144,20 @@ class Worker:
                 _end_fork(event)
                 return
             _check_size(event)
-            self._packs.publish(event)
+            self._packs.publish(event, files)
             self._provenance.note(event)
             record = self._provenance.record() if isinstance(event, Terminal) else None
             self._say(ipc.RunEvent(request.run, TimedEvent(time.time(), event, record)))
             terminal = event if isinstance(event, Terminal) else terminal
 
-        context = self._contexts[request.run]
-        self._files.owner = request.user_id
-        self._provenance.begin()
+        context, files = self._contexts[request.run], self._files_of(request)
+        self._provenance.begin(files.saved)
         try:
             graph, extra_data = parse_graph(request.graph_json), json.loads(request.extra_data_json)
             self._provenance.runs(graph)
             asked = asked_for(extra_data.get("preview_method"))
             with in_run(context), asked, pausing(context.raise_if_interrupted):
-                self._packs.prepare(graph)
+                self._packs.prepare(graph, request.file_space)
                 self._engine.run(graph, extra_data, request.output_node_ids, context, emit)
         except Interrupted:
             emit(ExecutionInterrupted("", ""))
@@ -188,6 +187,9 @@ class Worker:
             self._engine.free()
         gc.collect()
         memory.planner().unload()
+
+    def _files_of(self, request: ipc.RunPrompt) -> RemoteFiles:
+        return self._files.within(request.file_space, request.user_id)
 
     def _list_inputs(self) -> list[str]:
         names = self._files.list_top(FileKind.INPUT)
@@ -220,7 +222,10 @@ class Worker:
         match message:
             case ipc.RunPrompt():
                 self._contexts[message.run] = context = RunContext(
-                    prompt_id=message.prompt_id, files=self._files, client_id=message.client_id
+                    prompt_id=message.prompt_id,
+                    files=self._files_of(message),
+                    client_id=message.client_id,
+                    file_space=message.file_space,
                 )
                 if message.previews_wanted:
                     context.previews_wanted.set()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
+from typing import Any, Self
+
+from msgspec import structs
 
 from services.errors import NotFound, Unimplemented
 from services.files import convert, seen_here
@@ -15,6 +18,7 @@ from services.files.locations import FileLocation
 from services.files.models.client import ModelClient
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from services.files.retention.records import Garbage
+from services.files.spaces import EVERYBODYS, Space
 from services.files.stores.base import FilePage, FileStore, OpenFile, part_to_read
 from services.files.streaming import send
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
@@ -42,6 +46,16 @@ class FileClient(FileStore):
         self.models = ModelClient(self._stub)
         #: what users know about contents
         self.assets = AssetClient(self._stub)
+        self._space = EVERYBODYS
+
+    def within(self, user: str) -> Self:
+        """The same client within the space of a user, where files of others have no names; itself for no user."""
+        if not user:
+            return self
+        inside = copy.copy(self)
+        inside._space = Space(user)
+        inside.assets = AssetClient(self._stub, inside._space)
+        return inside
 
     async def __aexit__(self, *_: object) -> None:
         await self._channel.close()
@@ -59,12 +73,12 @@ class FileClient(FileStore):
         owner: str = "",
     ) -> FileInfo:
         target = Target(name, on_conflict, numbered_extension, expected_blake3, expected_size, replaced_blake3, owner)
-        header = convert.target_to_message(target)
+        header = self._header(target)
         writing: Any = self._stub.Write()
         try:
             await send(writing, pb.WriteRequest(header=header), chunks)
             response: pb.WriteResponse = await call(writing)
-            return convert.info_from_message(response.file)
+            return self._info(response.file)
         finally:
             # Without effect on a call that is over; otherwise nothing may be left behind.
             writing.cancel()
@@ -90,12 +104,12 @@ class FileClient(FileStore):
                 owner=owner,
             )
         target = Target(name, on_conflict, numbered_extension, replaced_blake3=replaced_blake3, owner=owner)
-        header = convert.target_to_message(target)
-        response = await call(self._stub.Put(pb.PutRequest(header=header, data=content), timeout=CALL_TIMEOUT))
-        return convert.info_from_message(response.file)
+        request = pb.PutRequest(header=self._header(target), data=content)
+        response = await call(self._stub.Put(request, timeout=CALL_TIMEOUT))
+        return self._info(response.file)
 
     async def begin_upload(self, target: Target) -> Upload:
-        request = pb.BeginUploadRequest(header=convert.target_to_message(target))
+        request = pb.BeginUploadRequest(header=self._header(target))
         response = await call(self._stub.BeginUpload(request, timeout=CALL_TIMEOUT))
         return convert.upload_from_message(response.upload)
 
@@ -120,7 +134,7 @@ class FileClient(FileStore):
         with convert.message_errors():
             request = pb.CommitUploadRequest(upload_id=upload_id, size_bytes=size, blake3=blake3 or "")
         response = await call(self._stub.CommitUpload(request, timeout=HASH_TIMEOUT))
-        return convert.info_from_message(response.file)
+        return self._info(response.file)
 
     async def abort_upload(self, upload_id: str) -> None:
         with convert.message_errors():
@@ -131,12 +145,12 @@ class FileClient(FileStore):
     async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[OpenFile]:
         with convert.message_errors():
             request = pb.ReadRequest(offset=offset, length=length)
-            _name_source(request, source)
+            self._name_source(request, source)
         reading: Any = self._stub.Read(request)
         try:
             responses: AsyncIterator[pb.ReadResponse] = stream(reading)
             first = await anext(responses)
-            info = convert.info_from_message(first.file)
+            info = self._info(first.file)
             start, end = part_to_read(info.size, offset, length)
             async with aclosing(self._content(info, reading, responses, start, end)) as chunks:
                 yield OpenFile(info, chunks)
@@ -165,12 +179,12 @@ class FileClient(FileStore):
             return None
 
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
-        request = pb.StatRequest(name=convert.name_to_message(name), digest_wanted=digest)
+        request = pb.StatRequest(name=self._name(name), digest_wanted=digest)
         response = await call(self._stub.Stat(request, timeout=HASH_TIMEOUT if digest else CALL_TIMEOUT))
-        return convert.info_from_message(response.file)
+        return self._info(response.file)
 
     async def locate(self, name: FileName) -> FileLocation | None:
-        request = pb.LocateRequest(name=convert.name_to_message(name))
+        request = pb.LocateRequest(name=self._name(name))
         response = await call(self._stub.Locate(request, timeout=CALL_TIMEOUT))
         return convert.location_from_message(response.location) if response.HasField("location") else None
 
@@ -186,13 +200,18 @@ class FileClient(FileStore):
         with convert.message_errors():
             request = pb.ListRequest(
                 kind=convert.kind_to_message(kind),
-                subfolder=subfolder,
+                subfolder=self._space.folder(kind, subfolder),
                 recursive=recursive,
                 page_size=page_size,
                 page_token=page_token,
             )
-        response = await call(self._stub.List(request, timeout=CALL_TIMEOUT))
-        return [convert.info_from_message(file) for file in response.files], response.next_page_token
+        try:
+            response = await call(self._stub.List(request, timeout=CALL_TIMEOUT))
+        except NotFound:
+            if subfolder or not self._space.user:
+                raise
+            return [], ""  # the top of a space is there, though nothing may be in it yet
+        return [self._info(file) for file in response.files], response.next_page_token
 
     async def walk(self, kind: FileKind, subfolder: str = "", *, recursive: bool = False) -> AsyncIterator[FileInfo]:
         """All that `list` has, page after page."""
@@ -208,20 +227,26 @@ class FileClient(FileStore):
 
     async def list_folders(self, kind: FileKind, subfolder: str = "") -> Sequence[str]:
         with convert.message_errors():
-            request = pb.ListFoldersRequest(kind=convert.kind_to_message(kind), subfolder=subfolder)
-        return list((await call(self._stub.ListFolders(request, timeout=CALL_TIMEOUT))).folders)
+            inside = self._space.folder(kind, subfolder)
+            request = pb.ListFoldersRequest(kind=convert.kind_to_message(kind), subfolder=inside)
+        try:
+            return list((await call(self._stub.ListFolders(request, timeout=CALL_TIMEOUT))).folders)
+        except NotFound:
+            if subfolder or not self._space.user:
+                raise
+            return []
 
     async def delete(self, name: FileName) -> None:
-        await call(self._stub.Delete(pb.DeleteRequest(name=convert.name_to_message(name)), timeout=CALL_TIMEOUT))
+        await call(self._stub.Delete(pb.DeleteRequest(name=self._name(name)), timeout=CALL_TIMEOUT))
 
     async def move(self, source: FileName, target: FileName, on_conflict: OnConflict) -> FileInfo:
         request = pb.MoveRequest(
-            source=convert.name_to_message(source),
-            target=convert.name_to_message(target),
+            source=self._name(source),
+            target=self._name(target),
             on_conflict=convert.policy_to_message(on_conflict),
         )
         response = await call(self._stub.Move(request, timeout=CALL_TIMEOUT))
-        return convert.info_from_message(response.file)
+        return self._info(response.file)
 
     async def collect_garbage(self, *, dry_run: bool = False) -> AsyncIterator[Garbage]:
         """Have the service remove what nobody needs, or only say what that is; each thing as it goes."""
@@ -243,18 +268,28 @@ class FileClient(FileStore):
     ) -> FileInfo:
         with convert.message_errors():
             request = pb.CopyRequest(
-                target=convert.name_to_message(target),
+                target=self._name(target),
                 on_conflict=convert.policy_to_message(on_conflict),
                 numbered_extension=numbered_extension,
                 owner=owner,
             )
-            _name_source(request, source)
+            self._name_source(request, source)
         response = await call(self._stub.Copy(request, timeout=HASH_TIMEOUT))
-        return convert.info_from_message(response.file)
+        return self._info(response.file)
 
+    # Between the names here and those of the service.
 
-def _name_source(request: pb.ReadRequest | pb.CopyRequest, source: FileName | str) -> None:
-    if isinstance(source, FileName):
-        request.name.CopyFrom(convert.name_to_message(source))
-    else:
-        request.blake3 = source
+    def _name(self, name: FileName) -> pb.FileName:
+        return convert.name_to_message(self._space.placed(name))
+
+    def _name_source(self, request: pb.ReadRequest | pb.CopyRequest, source: FileName | str) -> None:
+        if isinstance(source, FileName):
+            request.name.CopyFrom(self._name(source))
+        else:
+            request.blake3 = source
+
+    def _header(self, target: Target) -> pb.WriteHeader:
+        return convert.target_to_message(structs.replace(target, name=self._space.placed(target.name)))
+
+    def _info(self, message: pb.FileInfo) -> FileInfo:
+        return self._space.described(convert.info_from_message(message))

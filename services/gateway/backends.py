@@ -12,6 +12,7 @@ from services.gateway.documents import Documents
 from services.gateway.history import History
 from services.gateway.metrics import Metrics
 from services.gateway.momentary import Momentary
+from services.gateway.own_catalogues import OwnCatalogues
 from services.gateway.pack_documents import PackDocuments
 from services.gateway.packs import KnownPacks
 from services.gateway.pictures.converter import PictureConverter
@@ -32,6 +33,7 @@ class Backends:
     hub: Hub
     history: History
     catalogue: Momentary[Catalogue]
+    own_catalogues: OwnCatalogues
     packs: Momentary[KnownPacks]
     pack_documents: PackDocuments
     documents: Documents
@@ -49,3 +51,15 @@ class Backends:
     def queue_of(self, connection: HTTPConnection) -> QueueClient:
         """The queue as whoever sent a request sees it: with their own prompts alone, where there are keys."""
         return self.queue.of(self.users.alone(connection))
+
+    def files_of(self, connection: HTTPConnection) -> FileClient:
+        """The files as whoever sent a request sees them: within their own space, where there are keys."""
+        return self.files.within(self.users.alone(connection) or "")
+
+    async def catalogue_of(self, connection: HTTPConnection) -> Catalogue:
+        """The node classes, with the files to choose from that whoever sent a request sees.
+
+        Raises:
+            Unavailable: no executor has told yet which node classes exist.
+        """
+        return await self.own_catalogues.of(self.users.alone(connection), self.files_of(connection))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
+from blake3 import blake3
 
 from services.gateway.momentary import Momentary
 from services.gateway.prepared import Prepared
-from services.gateway.translate.object_info import changes_of, served_definitions
+from services.gateway.translate.object_info import Lists, changes_of, lists_of, served_definitions, with_choices
 from services.graph.definitions import NodeDefinition
 from services.queue.client import QueueClient
 
@@ -18,17 +19,28 @@ from services.queue.client import QueueClient
 class Catalogue:
     """One version of the node catalogue, as clients get it."""
 
-    def __init__(self, digest: str, classes: dict[str, msgspec.Raw], changes: Mapping[str, msgspec.Raw]) -> None:
+    def __init__(
+        self, digest: str, classes: dict[str, msgspec.Raw], changes: Mapping[str, msgspec.Raw], lists: Lists
+    ) -> None:
         self.digest = digest
         self.classes = classes
         self.served = Prepared(digest, msgspec.json.encode(classes))
         #: what classes say of their results, see `NodeDefinition.from_json`
         self._changes = changes
+        self._lists = lists
 
     @classmethod
     def parse(cls, digest: str, definitions_json: bytes) -> Catalogue:
         """Prepare what the queue holds; takes a while for a large catalogue."""
-        return cls(digest, served_definitions(definitions_json), changes_of(definitions_json))
+        return cls(
+            digest, served_definitions(definitions_json), changes_of(definitions_json), lists_of(definitions_json)
+        )
+
+    def offering(self, paths: Sequence[str]) -> Catalogue:
+        """The same version for a user whose input files these are; takes a while for a large catalogue."""
+        offered = {name: with_choices(self.classes[name], lists, paths) for name, lists in self._lists.items()}
+        digest = blake3(msgspec.json.encode([self.digest, *offered.values()])).hexdigest()
+        return Catalogue(digest, self.classes | offered, self._changes, self._lists)
 
     def file_inputs(self, class_type: str) -> tuple[str, ...]:
         """The inputs of a class that name files; none of an unknown class."""

@@ -26,7 +26,7 @@ from services.queue.results import shown_nodes
 _KINDS = {kind.value: kind for kind in (FileKind.INPUT, FileKind.OUTPUT, FileKind.TEMP)}
 
 
-async def prepared(backends: Backends, asked: Submission) -> Submission:
+async def prepared(backends: Backends, files: FileClient, asked: Submission) -> Submission:
     """A submission that may be answered from an earlier one, with what the queue has to know for it.
 
     Raises:
@@ -37,11 +37,11 @@ async def prepared(backends: Backends, asked: Submission) -> Submission:
     except PromptRejected:
         return asked  # the queue says so as well
     catalogue = await backends.catalogue.get()
-    digests = {file: await _digest(backends.files, file) for file in sorted(set(_input_files(graph, catalogue)))}
+    digests = {file: await _digest(files, file) for file in sorted(set(_input_files(graph, catalogue)))}
     salt = asked.reuse_salt + msgspec.json.encode(digests)
     salted = msgspec.structs.replace(asked, reuse_salt=salt)
     source = await backends.queue.find_reusable(salted)
-    is_there = source is not None and all([await _exists(backends.files, file) for file in _output_files(source)])
+    is_there = source is not None and all([await _exists(files, file) for file in _output_files(source)])
     return msgspec.structs.replace(salted, reuse_from=source.prompt_id if source and is_there else "")
 
 

@@ -25,6 +25,7 @@ from services.gateway.documents import Documents
 from services.gateway.history import History
 from services.gateway.metrics import Metrics
 from services.gateway.origin import Welcome
+from services.gateway.own_catalogues import OwnCatalogues
 from services.gateway.pack_documents import PackDocuments
 from services.gateway.packs import packs_of
 from services.gateway.pictures.converter import PictureConverter
@@ -160,7 +161,7 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
         tallies = Tallies(lambda user: _remaining(queue, user)) if settings.keys else None
         hub = Hub(metrics.dropped, tallies)
         documents = Documents(files)
-        packs = packs_of(queue)
+        packs, catalogue = packs_of(queue), catalogue_of(queue)
         follower = Follower(queue, hub)
         metrics.watch(hub, follower)
         chores = [asyncio.create_task(follower.run())]
@@ -172,7 +173,8 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 files=files,
                 hub=hub,
                 history=History(),
-                catalogue=catalogue_of(queue),
+                catalogue=catalogue,
+                own_catalogues=OwnCatalogues(catalogue),
                 packs=packs,
                 pack_documents=PackDocuments(files, packs),
                 documents=documents,

@@ -33,6 +33,11 @@ class InputDefinition(msgspec.Struct, frozen=True):
         choices = self.options.get("options") if self.type == "COMBO" else self.type
         return choices if isinstance(choices, list) else None
 
+    @property
+    def upload(self) -> str:
+        """The option by which front ends upload files for it, `image_upload` or its like; empty for none."""
+        return next((name for name, value in self.options.items() if name.endswith("_upload") and value is True), "")
+
 
 class OwnChecks(msgspec.Struct, frozen=True):
     """What a class with VALIDATE_INPUTS checks itself."""
@@ -119,13 +124,8 @@ def _own_types(raw: Mapping[str, Any]) -> OwnTypes:
 
 def file_inputs(inputs: Iterable[InputDefinition], changes: Any) -> tuple[str, ...]:
     """The inputs that name files: those that front ends upload files for, and those that the class says to."""
-    uploads = [declared.name for declared in inputs if any(map(_is_upload, declared.options.items()))]
+    uploads = [declared.name for declared in inputs if declared.upload]
     return tuple(dict.fromkeys([*uploads, *(changes if isinstance(changes, list) else ())]))
-
-
-def _is_upload(option: tuple[str, Any]) -> bool:
-    """Whether it is `image_upload` or its like, as of an input whose value is the name of a file."""
-    return option[0].endswith("_upload") and option[1] is True
 
 
 def read_inputs(declared: Mapping[str, Any]) -> dict[str, InputDefinition]:

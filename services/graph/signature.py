@@ -21,15 +21,16 @@ def node_signature(
     sources: Mapping[str, Signature | None],
     *,
     fingerprint: Any = None,
+    file_space: str = "",
     only_as: str = "",
 ) -> Signature | None:
     """The signature of a node whose sources' signatures are known; costs one hash, whatever the number of ancestors.
 
-    `fingerprint` is what the class says has changed (IS_CHANGED), `only_as` the id of a node that shares its results
-    with no other. None when some part equals nothing, not even itself (NaN, or an object that is no JSON): the
-    result can never be reused.
+    `fingerprint` is what the class says has changed (IS_CHANGED), `file_space` whose files it may read and write, and
+    `only_as` the id of a node that shares its results with no other. None when some part equals nothing, not even
+    itself (NaN, or an object that is no JSON): the result can never be reused.
     """
-    parts = [_encode(class_type), _encode(fingerprint), _encode(only_as)]
+    parts = [_encode(class_type), _encode(fingerprint), _encode(file_space), _encode(only_as)]
     for name in sorted(inputs):
         value = inputs[name]
         parts.append(_encode(name))

@@ -59,6 +59,6 @@ def first_answer(receipt: Receipt, keyed: Keyed | None, content: bytes) -> Accep
 
 
 def _digest(submission: Submission) -> bytes:
-    """Of what the caller sent: what files held, and which earlier result is there, is different another time."""
-    sent = msgspec.structs.replace(submission, idempotency_key="", reuse_salt=b"", reuse_from=None)
+    """Of what the caller sent: what files held, which earlier result is there and the trace differ another time."""
+    sent = msgspec.structs.replace(submission, idempotency_key="", reuse_salt=b"", reuse_from=None, traceparent="")
     return blake3(msgspec.msgpack.encode(sent)).digest()

@@ -65,6 +65,8 @@ class HttpRequest(msgspec.Struct, frozen=True):
     query: str = ""
     headers: Headers = ()
     body: bytes = b""
+    #: whose files the handler sees
+    file_space: str = ""
 
 
 class HttpHead(msgspec.Struct, frozen=True, tag=True):

@@ -30,15 +30,15 @@ class Questions:
         self._timeout = timeout
         self._open: dict[str, tuple[Session, asyncio.Future[Complaints]]] = {}
 
-    async def ask(self, graph_json: bytes, graph: Graph, node_ids: Collection[str]) -> Complaints:
-        """What the classes of these nodes say against their inputs, by node id."""
+    async def ask(self, graph_json: bytes, graph: Graph, node_ids: Collection[str], file_space: str = "") -> Complaints:
+        """What the classes of these nodes say against their inputs, by node id; files are those of a space."""
         by_session: dict[Session, list[str]] = {}
         for node_id in node_ids:
             session = self._knower(graph.nodes[node_id].class_type)
             if session is not None:
                 by_session.setdefault(session, []).append(node_id)
         answers = await asyncio.gather(
-            *(self._ask(session, graph_json, tuple(asked)) for session, asked in by_session.items())
+            *(self._ask(session, graph_json, tuple(asked), file_space) for session, asked in by_session.items())
         )
         return {node_id: complaints for answer in answers for node_id, complaints in answer.items()}
 
@@ -60,11 +60,11 @@ class Questions:
                 return session
         return None
 
-    async def _ask(self, session: Session, graph_json: bytes, node_ids: tuple[str, ...]) -> Complaints:
+    async def _ask(self, session: Session, graph_json: bytes, node_ids: tuple[str, ...], file_space: str) -> Complaints:
         request_id = uuid.uuid4().hex
         future: asyncio.Future[Complaints] = asyncio.get_running_loop().create_future()
         self._open[request_id] = session, future
-        session.send(Validation(request_id, graph_json, node_ids))
+        session.send(Validation(request_id, graph_json, node_ids, file_space))
         try:
             return await asyncio.wait_for(future, self._timeout)
         except TimeoutError:

@@ -91,6 +91,10 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reuse_salt: bytes = b""
     #: answer it from this prompt or run it; empty to run it, None for the one that succeeded last
     reuse_from: str | None = None
+    #: the trace that it is part of, as a W3C traceparent; empty for none
+    traceparent: str = ""
+    #: whose files its nodes see, see `services.files.spaces`; empty for everybody's
+    file_space: str = ""
 
 
 class UserLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +219,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     total_timeout: float = 0.0
     #: the prompt that was run, when its result was taken for this one; empty for one that runs itself
     reused_from: str = ""
+    #: whose files its outputs are
+    file_space: str = ""
 
 
 class PromptKey(msgspec.Struct, frozen=True):
@@ -242,6 +248,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     previews_wanted: bool
     client_id: str = ""
     user_id: str = ""
+    file_space: str = ""
+    traceparent: str = ""
 
 
 class MemoryUse(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,5 +33,5 @@ def _digest(submission: Submission, graph: Graph) -> bytes:
         node_id: [node.class_type, graph.source[node_id].get("inputs", {})] for node_id, node in graph.nodes.items()
     }
     chosen = None if submission.only_outputs is None else sorted(set(submission.only_outputs))
-    canonical = json.dumps([nodes, chosen], sort_keys=True, separators=(",", ":")).encode()
+    canonical = json.dumps([nodes, chosen, submission.file_space], sort_keys=True, separators=(",", ":")).encode()
     return blake3(canonical + b"\n" + submission.reuse_salt).digest()

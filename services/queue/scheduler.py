@@ -211,6 +211,8 @@ class Scheduler:
                 previews_wanted=self._hub.wants_previews(lease.prompt_id),
                 client_id=claim.life.client_id,
                 user_id=claim.life.user_id,
+                file_space=claim.file_space,
+                traceparent=claim.traceparent,
             )
         )
         session.warm_models |= self._placements.models(claim.life.placement)  # until it says itself what it has

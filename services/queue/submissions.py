@@ -14,6 +14,7 @@ from services.graph.model import parse_graph
 from services.graph.requirements import Requirement, requirement_of
 from services.graph.validation import ValidatedPrompt, validate
 from services.queue.admission import Admission
+from services.queue.api_keys.names import RULE, is_user_id
 from services.queue.catalogue import CatalogueKeeper
 from services.queue.clock import Clock
 from services.queue.fleet import Fleet
@@ -30,6 +31,9 @@ from services.queue.webhooks.webhooks import WebhookRules
 
 #: Bytes of graph and extra data together; with its events a prompt has to fit into one message.
 MAX_PROMPT_BYTES = 24 << 20
+
+#: Characters of a `traceparent`, with room for later versions of it.
+MAX_TRACEPARENT = 256
 
 #: Priorities go from minus this to this.
 MAX_PRIORITY = 100
@@ -113,6 +117,8 @@ class Submissions:
             keyed=keyed,
             webhook_urls=webhook_urls,
             reuse=reuse,
+            file_space=submission.file_space,
+            traceparent=submission.traceparent,
         )
 
     async def _known(self, submission: Submission, keyed: Keyed | None) -> Receipt | None:
@@ -145,7 +151,7 @@ class Submissions:
         catalogue = await self._catalogue.definitions()
 
         async def ask(node_ids: Collection[str]) -> Complaints:
-            return await self._questions.ask(submission.graph_json, graph, node_ids)
+            return await self._questions.ask(submission.graph_json, graph, node_ids, submission.file_space)
 
         validated = await validate(graph, catalogue, submission.only_outputs, ask)
         requirement = requirement_of(graph, catalogue, validated.output_node_ids, submission.device_memory)
@@ -165,6 +171,10 @@ def _check(submission: Submission) -> None:
         raise InvalidArgument(f"priority {submission.priority} is not from -{MAX_PRIORITY} to {MAX_PRIORITY}")
     if submission.device_memory < 0:
         raise InvalidArgument(f"the memory that a device must have is not negative, as {submission.device_memory} is")
+    if submission.file_space and not is_user_id(submission.file_space):
+        raise InvalidArgument(f"file space {submission.file_space[:100]!r} is not {RULE}")
+    if len(submission.traceparent) > MAX_TRACEPARENT:
+        raise InvalidArgument(f"traceparent has more than {MAX_TRACEPARENT} characters")
     if submission.number is not None and not math.isfinite(submission.number):
         raise InvalidArgument(f"number must be finite, not {submission.number}")
     if not submission.extra_data_json:

@@ -130,6 +130,8 @@ class Validation(msgspec.Struct, frozen=True):
     request_id: str
     graph_json: bytes
     node_ids: tuple[str, ...]
+    #: whose files the inputs name
+    file_space: str = ""
 
 
 class PreviewDemand(msgspec.Struct, frozen=True):

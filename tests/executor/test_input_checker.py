@@ -21,6 +21,11 @@ def question(request_id: str, class_type: str) -> CheckInputs:
     return CheckInputs(request_id, json.dumps({"1": {"class_type": class_type, "inputs": {}}}).encode(), ("1",))
 
 
+class NoFiles:
+    def within(self, user: str) -> NodeFiles:
+        return cast(NodeFiles, None)
+
+
 class _Node:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -40,7 +45,7 @@ class Quick(_Node):
 
 
 def checker(answers: queue.Queue[InputComplaints], patience: float, *classes: type) -> InputChecker:
-    made = InputChecker(answers.put, {cls.__name__: cls for cls in classes}, cast(NodeFiles, None), patience)
+    made = InputChecker(answers.put, {cls.__name__: cls for cls in classes}, NoFiles(), patience)
     made.start()
     return made
 

@@ -42,13 +42,12 @@ async def test_what_is_written_counts_towards_the_quota_of_the_prompts_user(tmp_
     store = MemoryStore()
     async with serve("127.0.0.1:0", [file_servicer(store)]) as server:
         remote = RemoteFiles(server.address, tmp_path / "cache")
-        remote.owner = "ann"
+        anns = remote.within("", "ann")
         film = FileName(FileKind.OUTPUT, "", "film")
-        await asyncio.to_thread(remote.save, FileKind.OUTPUT, "", "made", ".png", bytes(10))
-        await asyncio.to_thread(remote.save_file, FileKind.OUTPUT, "", "made", ".mp4", tmp_path / "film")
-        await asyncio.to_thread(remote.put, film, tmp_path / "film", OnConflict.OVERWRITE)
+        await asyncio.to_thread(anns.save, FileKind.OUTPUT, "", "made", ".png", bytes(10))
+        await asyncio.to_thread(anns.save_file, FileKind.OUTPUT, "", "made", ".mp4", tmp_path / "film")
+        await asyncio.to_thread(anns.put, film, tmp_path / "film", OnConflict.OVERWRITE)
         assert await store.usage("ann") == 210
-        remote.owner = ""
         await asyncio.to_thread(remote.put, film, tmp_path / "film", OnConflict.OVERWRITE)
         assert await store.usage("ann") == 110
         await asyncio.to_thread(remote.close)

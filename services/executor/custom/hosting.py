@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
-from services.executor.custom.local_folders import LocalFolders, SharedFiles, own_folder
+from services.executor.custom.local_folders import SharedFiles, own_folder
 from services.executor.custom.offered import offer
 from services.executor.custom.pack_host import PackFiles, PackHost
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.custom.packs import LoadedPacks, load_packs
 from services.executor.custom.publishing import Publication, keep_publishing
+from services.executor.custom.space_folders import SpaceFolders, SpacesOfFiles
 from services.executor.ipc import LoadingPack
 from services.files.records import FileKind
 from services.graph.events import ExecutionEvent, NodeFinished
@@ -41,7 +42,7 @@ class Packs:
         *,
         models: PackModelFolders,
         files: PackFiles,
-        folders: LocalFolders,
+        spaces: SpaceFolders,
         device: torch.device,
     ) -> None:
         """Load the packs in folders, without those that are `left_out` for a reason, and say what was found."""
@@ -51,9 +52,9 @@ class Packs:
         self._host = host = PackHost(
             models=models,
             files=files,
-            folders=folders,
+            spaces=spaces,
             device=device,
-            server=PackServer(folders.top, self._say),
+            server=PackServer(spaces.top, self._say),
             tell=self._say,
             classes=self.loaded.classes,
             display_names=self.loaded.display_names,
@@ -98,38 +99,38 @@ class Packs:
     def show_inputs(self, names: Iterable[str]) -> None:
         """Let packs see which inputs there are."""
         if self._host:
-            self._host.folders.show_inputs(names)
+            self._host.spaces.of("").show_inputs(names)
 
     def show_folders(self, names: Iterable[str]) -> None:
         """Let packs see which folders of inputs there are."""
         if self._host:
-            self._host.folders.show_folders(names)
+            self._host.spaces.of("").show_folders(names)
 
-    def prepare(self, graph: Graph) -> None:
-        """Have the inputs here that nodes of packs name; called before a prompt runs.
+    def prepare(self, graph: Graph, file_space: str) -> None:
+        """Have the inputs here that nodes of packs name; called in a run, before its nodes.
 
         Raises:
             ServiceError: the file service is away.
         """
-        if self._host:
-            self._host.folders.fetch_named(
-                value
-                for node in graph.nodes.values()
-                if node.class_type not in self._own
-                for value in node.inputs.values()
-                if isinstance(value, str)
-            )
+        if not self._host:
+            return
+        self._host.spaces.running = file_space
+        foreign = [node for node in graph.nodes.values() if node.class_type not in self._own]
+        folders = self._host.spaces.of(file_space)
+        if foreign and file_space:  # of everybody's it is always seen
+            folders.show_what_is_there()
+        folders.fetch_named(value for node in foreign for value in node.inputs.values() if isinstance(value, str))
 
-    def publish(self, event: ExecutionEvent) -> None:
-        """Send on the files that a node shows; called before the event goes out.
+    def publish(self, event: ExecutionEvent, files: SharedFiles) -> None:
+        """Send on the files that a node shows to those of its run; called in it, before the event goes out.
 
         Raises:
             ServiceError: the file service does not take one.
         """
         if self._host and isinstance(event, NodeFinished) and not event.reused:
-            self._host.folders.publish(event.output_json)
+            self._host.folders.publish(event.output_json, files)
 
 
-def pack_folders(cache: Path, files: SharedFiles) -> LocalFolders:
+def pack_folders(cache: Path, files: SpacesOfFiles) -> SpaceFolders:
     """The local folders of this process, beside the cache of a worker."""
-    return LocalFolders(own_folder(cache.with_name("executor-files")), files)
+    return SpaceFolders(own_folder(cache.with_name("executor-files")), files)

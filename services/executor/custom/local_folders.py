@@ -122,6 +122,10 @@ class LocalFolders:
                 except NotFound:
                     self.place(name).unlink()
 
+    def show_what_is_there(self) -> None:
+        """Have stand-ins for the inputs that there are now."""
+        self.show_inputs(self._files.list_folder(FileKind.INPUT, ""))
+
     def show_inputs(self, names: Iterable[str]) -> None:
         """Have empty stand-ins for the inputs that there are, for packs that list the folder themselves."""
         folder = self.folder(FileKind.INPUT)
@@ -171,8 +175,8 @@ class LocalFolders:
             names += os.listdir(folder)
         return max((int(found[1]) for name in names if (found := pattern.match(name))), default=0)
 
-    def publish(self, output_json: bytes) -> None:
-        """Send on the files that a node shows and that it wrote here.
+    def publish(self, output_json: bytes, files: SharedFiles) -> None:
+        """Send on the files that a node shows and that it wrote here to where those of its run belong.
 
         Raises:
             AlreadyExists: another executor has just taken the same number.
@@ -184,10 +188,14 @@ class LocalFolders:
             path = self.place(name)
             if path.is_file() and self._is_own(path):
                 counted = _COUNTED.search(name.filename)
-                self._files.put(name, path, OnConflict.FAIL if counted else OnConflict.OVERWRITE)
+                files.put(name, path, OnConflict.FAIL if counted else OnConflict.OVERWRITE)
                 self._remember(path)
                 self._sent[path] = path.stat().st_size
         self._make_room()
+
+    def remove(self) -> None:
+        """Delete the folders: nobody works with them."""
+        shutil.rmtree(self.top, ignore_errors=True)
 
     def _make_room(self) -> None:
         """Delete what was sent on longest ago; whoever asks for it again gets it from the file service."""

@@ -12,6 +12,7 @@ import torch
 from services.executor.custom.local_folders import LocalFolders
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.custom.publishing import PublishedFiles
+from services.executor.custom.space_folders import SpaceFolders
 from services.executor.engine.context import NodeFiles
 from services.queue.packs import PackMessage
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 class PackFiles(NodeFiles, PublishedFiles, Protocol):
     """What is asked of the file service on behalf of packs."""
 
+    def within(self, user: str) -> NodeFiles:
+        """The files as seen within the space of a user, everybody's for no user."""
+        ...
+
 
 @dataclass(frozen=True)
 class PackHost:
@@ -29,7 +34,7 @@ class PackHost:
 
     models: PackModelFolders
     files: PackFiles
-    folders: LocalFolders
+    spaces: SpaceFolders
     device: torch.device
     #: where their HTTP handlers are
     server: PackServer
@@ -44,9 +49,14 @@ class PackHost:
     web_directories: dict[str, str] = field(default_factory=dict)
 
     @property
+    def folders(self) -> LocalFolders:
+        """The folders for whom packs work just now."""
+        return self.spaces.current
+
+    @property
     def base(self) -> Path:
         """The folder that ComfyUI would be installed in: packs look for others beside the folder they are in."""
-        return self.custom_nodes[0].parent if self.custom_nodes else self.folders.top
+        return self.custom_nodes[0].parent if self.custom_nodes else self.spaces.top
 
 
 _host: PackHost | None = None

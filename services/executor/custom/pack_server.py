@@ -18,8 +18,10 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from yarl import URL
 
+from services.executor.engine.context import in_space
 from services.executor.engine.failure import message_of
 from services.queue.packs import (
     MAX_REQUEST_BYTES,
@@ -46,6 +48,9 @@ _MAX_SOCKET_PATH = 100
 #: Seconds that handlers have to end when the worker does.
 SHUTDOWN_GRACE = 0.5
 
+#: Whose files a request is about: only what is sent here says it, whatever a client wrote.
+SPACE_HEADER = "Silverprint-File-Space"
+
 PromptHandler = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -61,7 +66,7 @@ class PackServer:
 
     def __init__(self, folder: Path, say: Callable[[PackResponse], None]) -> None:
         self.table = web.RouteTableDef()
-        self.app = web.Application(client_max_size=MAX_REQUEST_BYTES)
+        self.app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[_within_space])
         self.loop = asyncio.new_event_loop()
         self.prompt_handlers: list[PromptHandler] = []
         self._say = say
@@ -154,6 +159,12 @@ class PackServer:
         return web.json_response(submitted)
 
 
+@web.middleware
+async def _within_space(request: web.Request, handler: Handler) -> web.StreamResponse:
+    with in_space(request.headers.get(SPACE_HEADER, "")):
+        return await handler(request)
+
+
 class _Call:
     """One request that is being answered."""
 
@@ -169,7 +180,7 @@ class _Call:
         async with client.request(
             request.method,
             URL(f"http://packs{path}", encoded=True),
-            headers=_of_message(request.headers),
+            headers=[*_of_message(request.headers), (SPACE_HEADER, request.file_space)],
             data=request.body or None,
             allow_redirects=False,
         ) as answer:
@@ -206,7 +217,8 @@ def _routes(app: web.Application) -> Iterator[PackRoute]:
 
 
 def _of_message(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(str(name), str(value)) for name, value in headers if name.lower() not in OF_CONNECTION]
+    left_out = OF_CONNECTION | {SPACE_HEADER.lower()}
+    return [(str(name), str(value)) for name, value in headers if name.lower() not in left_out]
 
 
 def _socket_path(folder: Path) -> Path:

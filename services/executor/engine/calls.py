@@ -65,6 +65,11 @@ class NodeCalls:
         self._context = context
         self._emit = emit
 
+    @property
+    def file_space(self) -> str:
+        """Whose files the nodes see."""
+        return self._context.file_space
+
     def start(self, node: Node, node_class: NodeClass, inputs: InputValues, report: Report) -> Calls:
         """Run the node; what it raises passes through. `report` is told what keeps it from running.
 

@@ -78,6 +78,8 @@ class RunContext:
     files: NodeFiles
     #: whose prompt it is, empty for nobody's
     client_id: str = ""
+    #: the user whose files these are, empty for everybody's
+    file_space: str = ""
     #: set to make the run stop at the next step or node
     interrupted: threading.Event = field(default_factory=threading.Event)
     #: set while somebody watches
@@ -90,6 +92,7 @@ class RunContext:
 
 
 _current_run: ContextVar[RunContext] = ContextVar("silverprint_run")
+_current_space: ContextVar[str] = ContextVar("silverprint_space")
 
 
 @contextmanager
@@ -97,9 +100,25 @@ def in_run(run: RunContext) -> Iterator[None]:
     """Let what this thread does meanwhile, and the tasks that it starts, be part of a run."""
     token = _current_run.set(run)
     try:
-        yield
+        with in_space(run.file_space):
+            yield
     finally:
         _current_run.reset(token)
+
+
+@contextmanager
+def in_space(user: str) -> Iterator[None]:
+    """Let what this thread or task does meanwhile be about the files of a user, everybody's for no user."""
+    token = _current_space.set(user)
+    try:
+        yield
+    finally:
+        _current_space.reset(token)
+
+
+def current_space() -> str | None:
+    """Whose files this is about, "" for everybody's; None outside of any run and request."""
+    return _current_space.get(None)
 
 
 def raise_if_interrupted() -> None:

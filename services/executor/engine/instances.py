@@ -15,10 +15,12 @@ class Instances:
 
     def __init__(self) -> None:
         self._objects: dict[_Key, Any] = {}
+        self._file_space = ""
 
-    def begin(self, nodes: Iterable[Node]) -> None:
-        """Forget the objects of nodes that the prompt about to run does not have."""
-        wanted = {(node.id, node.class_type) for node in nodes}
+    def begin(self, nodes: Iterable[Node], file_space: str) -> None:
+        """Forget the objects of nodes that the prompt about to run does not have, and those that know another user."""
+        wanted = {(node.id, node.class_type) for node in nodes} if file_space == self._file_space else set()
+        self._file_space = file_space
         self._objects = {key: instance for key, instance in self._objects.items() if key in wanted}
 
     def of(self, node: Node, cls: Any) -> Any:

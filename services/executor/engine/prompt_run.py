@@ -56,7 +56,7 @@ class PromptRun:
         self._calls = calls
         self._coroutines = coroutines
         self._emit = emit
-        self._signatures = Signatures(prompt, classes, self._fingerprint)
+        self._signatures = Signatures(prompt, classes, self._fingerprint, calls.file_space)
         self._results: dict[str, NodeResult] = {}
         self._dependencies = Dependencies(prompt, classes)
         self._schedule = Schedule(self._dependencies.of, self._results.__contains__, self._dependencies.is_async)

@@ -45,7 +45,7 @@ class Engine:
             if running:  # threads and coroutines that nodes left behind may go on
                 emit(event)
 
-        self._instances.begin(graph.nodes.values())
+        self._instances.begin(graph.nodes.values(), context.file_space)
         with Coroutines(context.raise_if_interrupted) as coroutines:
             prompt = DynamicPrompt(graph)
             calls = NodeCalls(prompt, extra_data, self._instances, coroutines, context, emit_while_running)

@@ -19,10 +19,12 @@ Fingerprint = Callable[[Node, NodeClass], Any]
 class Signatures:
     """The signature of every node that was signed, each made once; None for what can never be reused."""
 
-    def __init__(self, prompt: DynamicPrompt, classes: NodeClasses, fingerprint: Fingerprint) -> None:
+    def __init__(self, prompt: DynamicPrompt, classes: NodeClasses, fingerprint: Fingerprint, file_space: str) -> None:
+        """Signatures within a space of files: the same names are other files in another one."""
         self._prompt = prompt
         self._classes = classes
         self._fingerprint = fingerprint
+        self._file_space = file_space
         self._signatures: dict[str, Signature | None] = {}
 
     def sign(self, node_ids: Iterable[str]) -> None:
@@ -52,6 +54,7 @@ class Signatures:
             {name: _comparable(node_class, node, name, value) for name, value in node.inputs.items()},
             self._signatures,
             fingerprint=self._fingerprint(node, node_class) if node_class.tells_changes else None,
+            file_space=self._file_space,
             only_as="" if node_class.shares_results else node.id,
         )
 

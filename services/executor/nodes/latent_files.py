@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import safetensors.torch
@@ -22,8 +23,10 @@ from services.executor.nodes.saving import HIDDEN
 from services.executor.nodes.stored_files import store, workflow_texts
 from services.files.names import parse_annotated
 from services.files.records import FileKind
+from services.graph.input_lists import InputList
 
 SUFFIX = ".latent"
+LATENTS = InputList((SUFFIX,))
 TENSOR = "latent_tensor"
 #: Present in files whose latents are in the autoencoder's space; older ones are in the space of Stable Diffusion 1.
 VERSION = "latent_format_version_0"
@@ -71,12 +74,13 @@ class LoadLatent:
     RETURN_TYPES = ("LATENT",)
     FUNCTION = "load"
     CHANGES_WITH = ("latent",)
+    LISTS = MappingProxyType({"latent": LATENTS})
     CATEGORY = "_for_testing"
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """The file's name."""
-        return {"required": {"latent": ([name for name in environment().input_names() if name.endswith(SUFFIX)],)}}
+        return {"required": {"latent": (environment().offered(LATENTS),)}}
 
     def load(self, latent: str) -> tuple[Latent]:
         """Return the batch as float32.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -12,11 +12,7 @@ from services.executor.engine.context import current_context
 from services.executor.environment import environment
 from services.executor.nodes.pictures import read_picture
 from services.files.names import parse_annotated
-
-#: What is offered for choice; anything else can still be named.
-PICTURE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".tga", ".jp2"}
-)
+from services.graph.input_lists import PICTURES
 
 
 class LoadImage:
@@ -25,13 +21,13 @@ class LoadImage:
     RETURN_TYPES = ("IMAGE", "MASK")
     FUNCTION = "load_image"
     CHANGES_WITH = ("image",)
+    LISTS = MappingProxyType({"image": PICTURES})
     CATEGORY = "image"
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """The picture's name."""
-        names = [name for name in environment().input_names() if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES]
-        return {"required": {"image": (names, {"image_upload": True})}}
+        return {"required": {"image": (environment().offered(PICTURES), {"image_upload": True})}}
 
     def load_image(self, image: str) -> tuple[Tensor, Tensor]:
         """Return pictures (frames, height, width, 3) and masks, 1 where the picture is transparent.

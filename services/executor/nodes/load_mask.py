@@ -21,6 +21,7 @@ class LoadImageMask:
     RETURN_TYPES = ("MASK",)
     FUNCTION = "load_image"
     CHANGES_WITH = ("image",)
+    LISTS = LoadImage.LISTS
     CATEGORY = "mask"
     DISPLAY_NAME = "Load Image (as Mask)"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -14,12 +14,12 @@ from services.executor.engine.context import current_context
 from services.executor.environment import environment
 from services.executor.nodes.declarations import chosen
 from services.executor.nodes.limits import check_size
-from services.executor.nodes.load_image import PICTURE_SUFFIXES
 from services.executor.nodes.pictures import read_picture
 from services.executor.nodes.scaling import scaled
 from services.executor.nodes.scenes import FOLDER
 from services.files.names import validate_subfolder
 from services.files.records import FileKind, FileName
+from services.graph.input_lists import PICTURES, InputList
 
 #: Takes a picture (1, height, width, 3) and the width and height that it is to have.
 Fit = Callable[[Tensor, int, int], Tensor]
@@ -55,8 +55,14 @@ def _padded(picture: Tensor, width: int, height: int) -> Tensor:
 FITS: Mapping[str, Fit] = {"None": _unchanged, "Stretch": _stretched, "Crop": _cropped, "Pad": _padded}
 
 
+#: The one that the frontend puts models in is always there.
+FOLDERS = InputList(folders=(FOLDER,))
+
+
 class FolderNode:
     """A node that reads what is in a folder of the input folder."""
+
+    LISTS = MappingProxyType({"folder": FOLDERS})
 
     CATEGORY = "loaders"
     EXPERIMENTAL = True
@@ -107,8 +113,8 @@ class LoadImageSetFromFolderNode(FolderNode):
 
 
 def folders() -> list[str]:
-    """The folders to choose from; the one that the frontend puts models in is always there."""
-    return sorted({FOLDER, *environment().input_folders()})
+    """The folders to choose from."""
+    return environment().offered(FOLDERS)
 
 
 def pictures_in(folder: str) -> list[FileName]:
@@ -119,11 +125,7 @@ def pictures_in(folder: str) -> list[FileName]:
     """
     validate_subfolder(folder)
     found = current_context().files.list_folder(FileKind.INPUT, folder)
-    return [
-        FileName(FileKind.INPUT, folder, name)
-        for name in sorted(found)
-        if PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
-    ]
+    return [FileName(FileKind.INPUT, folder, name) for name in sorted(found) if PICTURES.fits(name)]
 
 
 def fitted(names: Sequence[FileName], fit: Fit, size: tuple[int, int] | None = None) -> Iterator[Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -16,10 +16,11 @@ from services.executor.nodes.load_image import LoadImage
 from services.executor.nodes.video.interface import Video
 from services.executor.nodes.video.sources import VideoFromFile
 from services.files.names import parse_annotated
+from services.graph.input_lists import InputList
 
 #: Where the frontend puts models.
 FOLDER = "3d"
-MODEL_SUFFIXES = frozenset({".gltf", ".glb", ".obj", ".fbx", ".stl"})
+MODELS = InputList((".gltf", ".glb", ".obj", ".fbx", ".stl"), below=FOLDER)
 
 #: What the frontend stores of a scene: names of files, and how it was seen.
 Scene = Mapping[str, Any]
@@ -42,6 +43,7 @@ class _Load3D(_SceneNode):
         PICTURES: those besides the view itself and the mask.
     """
 
+    LISTS = MappingProxyType({"model_file": MODELS})
     CHANGES_WITH = True  # the scene names the pictures that the frontend took of it
     SCENE = ""
     PICTURES: tuple[str, ...] = ()
@@ -49,15 +51,10 @@ class _Load3D(_SceneNode):
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """The model's name, the scene, and the size of the pictures; the frontend takes care of all of them."""
-        names = [
-            name
-            for name in environment().input_names_below(FOLDER)
-            if PurePosixPath(name).suffix.lower() in MODEL_SUFFIXES
-        ]
         side = whole(1024, 1, 4096)
         return {
             "required": {
-                "model_file": (names, {"file_upload": True}),
+                "model_file": (environment().offered(MODELS), {"file_upload": True}),
                 "image": (cls.SCENE, {}),
                 "width": side,
                 "height": side,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
@@ -29,9 +29,7 @@ from services.executor.nodes.video.interface import Video
 from services.executor.nodes.video.sources import VideoFromComponents, VideoFromFile
 from services.files.names import parse_annotated
 from services.files.records import FileKind
-
-#: What is offered for choice; anything else can still be named.
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".ogv", ".ts", ".flv"})
+from services.graph.input_lists import VIDEOS
 
 
 class VideoNode(SchemaNode):
@@ -94,12 +92,12 @@ class LoadVideo(VideoNode):
 
     DISPLAY_NAME = "Load Video"
     CHANGES_WITH = ("file",)
+    LISTS = MappingProxyType({"file": VIDEOS})
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         """The video's name."""
-        names = [name for name in environment().input_names() if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
-        kind, options = combo(*names)
+        kind, options = combo(*environment().offered(VIDEOS))
         return {"required": {"file": (kind, {**options, "video_upload": True})}}
 
     def execute(self, file: str) -> tuple[Video]:

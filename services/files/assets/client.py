@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from services.files.assets import convert
 from services.files.assets.library import AssetLibrary
 from services.files.assets.records import (
@@ -19,6 +21,7 @@ from services.files.assets.records import (
     TagsChanged,
 )
 from services.files.convert import message_errors
+from services.files.spaces import EVERYBODYS, Space
 from services.rpc.channel import CALL_TIMEOUT, call
 from silverprint.files.v1 import assets_pb2 as pb
 from silverprint.files.v1 import files_pb2_grpc
@@ -30,19 +33,20 @@ CREATE_TIMEOUT = 600.0
 class AssetClient(AssetLibrary):
     """Asks the file service at the other end of a connection; raises what it raises."""
 
-    def __init__(self, stub: files_pb2_grpc.FileServiceAsyncStub) -> None:
+    def __init__(self, stub: files_pb2_grpc.FileServiceAsyncStub, space: Space = EVERYBODYS) -> None:
         self._stub = stub
+        self._space = space
 
     async def create(self, new: NewAsset) -> Created:
-        request = convert.new_to_message(new)
+        request = convert.new_to_message(structs.replace(new, source=self._space.placed(new.source)))
         response = await call(self._stub.CreateAsset(request, timeout=CREATE_TIMEOUT))
-        return Created(convert.asset_from_message(response.asset), response.created)
+        return Created(self._asset(response.asset), response.created)
 
     async def get(self, owner: str, id: str, *, to_read: bool = False) -> Asset:
         with message_errors():
             request = pb.GetAssetRequest(owner=owner, id=id, to_read=to_read)
         response = await call(self._stub.GetAsset(request, timeout=CALL_TIMEOUT))
-        return convert.asset_from_message(response.asset)
+        return self._asset(response.asset)
 
     async def list(
         self,
@@ -62,25 +66,25 @@ class AssetClient(AssetLibrary):
                 offset=offset,
             )
         response = await call(self._stub.ListAssets(request, timeout=CALL_TIMEOUT))
-        return AssetPage([convert.asset_from_message(asset) for asset in response.assets], response.total)
+        return AssetPage([self._asset(asset) for asset in response.assets], response.total)
 
     async def update(self, owner: str, id: str, change: AssetChange) -> Asset:
         request = convert.change_to_message(owner, id, change)
         response = await call(self._stub.UpdateAsset(request, timeout=CALL_TIMEOUT))
-        return convert.asset_from_message(response.asset)
+        return self._asset(response.asset)
 
     async def add_tags(self, owner: str, id: str, tags: Sequence[str]) -> TagsChanged:
         with message_errors():
             request = pb.AddAssetTagsRequest(owner=owner, id=id, tags=tags)
         response = await call(self._stub.AddAssetTags(request, timeout=CALL_TIMEOUT))
-        asset = convert.asset_from_message(response.asset)
+        asset = self._asset(response.asset)
         return TagsChanged(asset, tuple(response.added), tuple(response.present))
 
     async def remove_tags(self, owner: str, id: str, tags: Sequence[str]) -> TagsChanged:
         with message_errors():
             request = pb.RemoveAssetTagsRequest(owner=owner, id=id, tags=tags)
         response = await call(self._stub.RemoveAssetTags(request, timeout=CALL_TIMEOUT))
-        asset = convert.asset_from_message(response.asset)
+        asset = self._asset(response.asset)
         return TagsChanged(asset, tuple(response.removed), tuple(response.absent))
 
     async def delete(self, owner: str, id: str, *, keep_content: bool = False) -> None:
@@ -102,3 +106,7 @@ class AssetClient(AssetLibrary):
         with message_errors():
             request = pb.HasContentRequest(owner=owner, blake3=blake3)
         return bool((await call(self._stub.HasContent(request, timeout=CALL_TIMEOUT))).here)
+
+    def _asset(self, message: pb.Asset) -> Asset:
+        asset = convert.asset_from_message(message)
+        return structs.replace(asset, file=self._space.shown(asset.file))

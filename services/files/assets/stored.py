@@ -28,7 +28,8 @@ from services.files.assets.records import (
 )
 from services.files.assets.stores import transactions
 from services.files.assets.stores.base import AssetDatabase
-from services.files.records import FileInfo, FileKind, FileName
+from services.files.records import FileInfo, FileName
+from services.files.spaces import user_of
 from services.files.stores.base import FileStore, check_digest
 
 log = logging.getLogger(__name__)
@@ -181,9 +182,20 @@ class StoredAssets(AssetLibrary):
             async with self._store.open(source, length=1) as file:
                 info = file.info
             info = info if info.blake3 else structs.replace(info, blake3=source)
-        if info.name.kind is FileKind.USERDATA and info.name.path.partition("/")[0] != owner:
-            raise NotFound(f"there is no content with the digest {info.blake3}")
-        return info
+        if user_of(info.name) in (None, owner):
+            return info
+        if isinstance(source, str) and (own := await self._own_file(owner, source)):
+            return own
+        raise NotFound(f"there is no content with the digest {info.blake3}")
+
+    async def _own_file(self, owner: str, blake3: str) -> FileInfo | None:
+        """Another file of a content: one that the owner has an asset of."""
+        known = await self.list(AssetFilter(owner=owner, blake3=blake3), limit=1)
+        for asset in known.assets:
+            with suppress(NotFound):
+                info = await self._store.stat(asset.file, digest=True)
+                return info if info.blake3 == blake3 and user_of(info.name) in (None, owner) else None
+        return None
 
     async def _delete_file(self, asset: Asset) -> None:
         """Delete the file of an asset that is gone, if it is still that file."""

@@ -64,7 +64,7 @@ async def show(backends: Backends, request: Request) -> Response:
     by_name = choice(query, "order", {"count_desc": False, "name_asc": True}, "count_desc")
     wanted = AssetFilter(owner=owner)
     try:
-        page = await backends.files.assets.tags(
+        page = await backends.files_of(request).assets.tags(
             wanted, prefix=query.get("prefix", ""), by_name=by_name, limit=limit, offset=offset
         )
     except InvalidArgument as error:
@@ -85,7 +85,7 @@ async def count(backends: Backends, request: Request) -> Response:
     wanted = wanted_assets(query, await backends.users.of(request))
     limit = number(query, "limit", TAG_PAGE, 1, MOST_TAGS)
     try:
-        page = await backends.files.assets.tags(wanted, limit=limit)
+        page = await backends.files_of(request).assets.tags(wanted, limit=limit)
     except InvalidArgument as error:
         raise blamed(error) from error
     return json_response(TagHistogram(tag_counts={it.tag: it.count for it in page.tags}))
@@ -103,7 +103,7 @@ async def add(backends: Backends, request: Request) -> Response:
     """Give an asset more tags."""
     owner, tags = await backends.users.of(request), await _tags(request)
     try:
-        done = await backends.files.assets.add_tags(owner, asset_id(request), tags)
+        done = await backends.files_of(request).assets.add_tags(owner, asset_id(request), tags)
     except InvalidArgument as error:
         raise blamed(error) from error
     return json_response(tags_added(done))
@@ -121,7 +121,7 @@ async def remove(backends: Backends, request: Request) -> Response:
     """Take tags away from an asset."""
     owner, tags = await backends.users.of(request), await _tags(request)
     try:
-        done = await backends.files.assets.remove_tags(owner, asset_id(request), tags)
+        done = await backends.files_of(request).assets.remove_tags(owner, asset_id(request), tags)
     except InvalidArgument as error:
         raise blamed(error) from error
     return json_response(tags_removed(done))

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from services.errors import InvalidArgument, NotFound, Unimplemented
 from services.files.assets.checks import checked_id
 from services.files.assets.records import AssetChange, NewAsset
+from services.files.client import FileClient
 from services.files.records import FileName
 from services.gateway.asset_uploads import AssetForm, stored_asset
 from services.gateway.backends import Backends
@@ -94,7 +95,7 @@ async def show(backends: Backends, request: Request) -> Response:
     limit, offset = number(query, "limit", PAGE, 1, MOST), number(query, "offset", 0, 0)
     order, descending = wanted_order(query)
     try:
-        page = await backends.files.assets.list(
+        page = await backends.files_of(request).assets.list(
             wanted_assets(query, owner), order=order, descending=descending, limit=limit, offset=offset
         )
     except InvalidArgument as error:
@@ -121,7 +122,7 @@ async def upload(backends: Backends, request: Request) -> Response:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json":
         raise Unimplemented("files are not fetched from elsewhere here: send the file as multipart/form-data")
     async with received_form(request, backends.max_upload_bytes) as form:
-        made = await stored_asset(backends.files, form, owner)
+        made = await stored_asset(backends.files_of(request), form, owner)
     return json_response(created(made.asset, PREFIX, is_new=made.is_new), status=201 if made.is_new else 200)
 
 
@@ -151,7 +152,7 @@ async def create_from_hash(backends: Backends, request: Request) -> Response:
         metadata=field(body, "user_metadata", dict[str, Any], {}),
     )
     try:
-        made = await backends.files.assets.create(new)
+        made = await backends.files_of(request).assets.create(new)
     except InvalidArgument as error:
         raise blamed(error) from error
     return json_response(created(made.asset, PREFIX, is_new=made.is_new), status=201 if made.is_new else 200)
@@ -171,7 +172,7 @@ async def check_hash(backends: Backends, request: Request) -> Response:
         NotFound: it cannot.
     """
     owner = await backends.users.of(request)
-    if not await backends.files.assets.has_content(owner, digest_of(request.path_params["hash"])):
+    if not await backends.files_of(request).assets.has_content(owner, digest_of(request.path_params["hash"])):
         raise NotFound("there is no such content")
     return Response(status_code=200)
 
@@ -186,7 +187,7 @@ async def check_hash(backends: Backends, request: Request) -> Response:
 async def show_one(backends: Backends, request: Request) -> Response:
     """One asset."""
     owner = await backends.users.of(request)
-    return json_response(entry(await backends.files.assets.get(owner, asset_id(request)), PREFIX))
+    return json_response(entry(await backends.files_of(request).assets.get(owner, asset_id(request)), PREFIX))
 
 
 @operation(
@@ -199,9 +200,9 @@ async def show_one(backends: Backends, request: Request) -> Response:
 async def show_content(backends: Backends, request: Request) -> Response:
     """The content of an asset, whole or in part."""
     owner = await backends.users.of(request)
-    asset = await backends.files.assets.get(owner, asset_id(request), to_read=True)
-    file = await current_file(backends, asset.file, asset.blake3)
-    return await stored_file(backends.files, request, file, content_headers(request, asset.name))
+    asset = await backends.files_of(request).assets.get(owner, asset_id(request), to_read=True)
+    file = await current_file(backends.files_of(request), asset.file, asset.blake3)
+    return await stored_file(backends.files_of(request), request, file, content_headers(request, asset.name))
 
 
 @operation(
@@ -227,7 +228,7 @@ async def change(backends: Backends, request: Request) -> Response:
         preview_id=preview_id,
     )
     try:
-        changed = await backends.files.assets.update(owner, asset_id(request), wanted)
+        changed = await backends.files_of(request).assets.update(owner, asset_id(request), wanted)
     except InvalidArgument as error:
         raise blamed(error) from error
     return json_response(entry(changed, PREFIX))
@@ -248,7 +249,7 @@ async def delete(backends: Backends, request: Request) -> Response:
     """Forget an asset, and delete its file where no other asset is of it."""
     owner = await backends.users.of(request)
     keep = request.query_params.get("delete_content", "true").lower() in ("false", "0")
-    await backends.files.assets.delete(owner, asset_id(request), keep_content=keep)
+    await backends.files_of(request).assets.delete(owner, asset_id(request), keep_content=keep)
     return Response(status_code=204)
 
 
@@ -265,12 +266,12 @@ def asset_id(request: Request) -> str:
         raise NotFound(f"there is no asset {id[:64]!r}") from error
 
 
-async def current_file(backends: Backends, name: FileName, blake3: str) -> FileName:
+async def current_file(files: FileClient, name: FileName, blake3: str) -> FileName:
     """A file with this content: under the name that it had, or under another."""
     try:
-        if (await backends.files.stat(name, digest=True)).blake3 == blake3:
+        if (await files.stat(name, digest=True)).blake3 == blake3:
             return name
     except NotFound:
         pass
-    async with backends.files.open(blake3, length=1) as file:
+    async with files.open(blake3, length=1) as file:
         return file.info.name

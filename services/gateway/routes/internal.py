@@ -84,7 +84,7 @@ async def list_files(backends: Backends, request: Request) -> Response:
     if kind is None:
         return json_response(DirectoryError(error="Invalid directory type"), status=400)
     try:
-        files = [info async for info in backends.files.walk(kind)]
+        files = [info async for info in backends.files_of(request).walk(kind)]
     except NotFound:
         files = []
     files.sort(key=lambda info: (-info.modified_at, info.name.filename))

@@ -14,7 +14,7 @@ from services.gateway.translate.object_info import NodeInfo
 @operation("getNodeInfo", "node", answers={200: json(dict[str, NodeInfo]), 304: NOTHING})
 async def show_all(backends: Backends, request: Request) -> Response:
     """Every node class; unchanged catalogues cost a 304, others a copy of bytes made once."""
-    return (await backends.catalogue.get()).served.answer(request)
+    return (await backends.catalogue_of(request)).served.answer(request)
 
 
 @operation(
@@ -26,5 +26,5 @@ async def show_all(backends: Backends, request: Request) -> Response:
 async def show_one(backends: Backends, request: Request) -> Response:
     """One node class; an empty object when there is none of that name."""
     name = request.path_params["node_class"]
-    classes = (await backends.catalogue.get()).classes
+    classes = (await backends.catalogue_of(request)).classes
     return json_response({name: classes[name]} if name in classes else {})

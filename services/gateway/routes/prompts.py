@@ -63,9 +63,15 @@ async def submit(backends: Backends, request: Request) -> Response:
     asked = submission(members(body))
     user = await backends.users.named_by(request)
     address = backends.users.address_of_prompt(user, asked.client_id)
-    asked = msgspec.structs.replace(asked, client_id=address, user_id=user, idempotency_key=_key(request))
+    asked = msgspec.structs.replace(
+        asked,
+        client_id=address,
+        user_id=user,
+        file_space=backends.users.alone(request) or "",
+        idempotency_key=_key(request),
+    )
     if asked.reuse:
-        asked = await prepared(backends, asked)
+        asked = await prepared(backends, backends.files_of(request), asked)
     return json_response(accepted(await backends.queue.submit(asked), asked))
 
 

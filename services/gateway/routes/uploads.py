@@ -53,7 +53,7 @@ async def upload_mask(backends: Backends, request: Request) -> Response:
         name = upload_name(file.filename, form.fields)
         mask = Source(file.size, file.content())
         async with (
-            backends.files.open(masked_original(form.fields)) as original,
+            backends.files_of(request).open(masked_original(form.fields)) as original,
             backends.pictures.converted(Masking(), Source(original.info.size, original), mask) as masked,
         ):
             return await _store(backends, request, form, name, masked)
@@ -63,7 +63,9 @@ async def _store(backends: Backends, request: Request, form: Form, name: FileNam
     policy = upload_policy(form.fields)
     owner = await backends.users.named_by(request)
     try:
-        info = await backends.files.write(name, content.content(), policy, expected_size=content.size, owner=owner)
+        info = await backends.files_of(request).write(
+            name, content.content(), policy, expected_size=content.size, owner=owner
+        )
     except ResourceExhausted as error:
         raise StorageFull(error.message) from error
     return json_response(uploaded(info.name))

@@ -33,5 +33,5 @@ async def show(backends: Backends, request: Request) -> Response:
     name = requested_file(request.query_params)
     conversion = requested_conversion(request.query_params)
     if conversion is not None:
-        return await converted_file(backends.files, backends.pictures, name, conversion)
-    return await stored_file(backends.files, request, name, content_headers(request, name.filename))
+        return await converted_file(backends.files_of(request), backends.pictures, name, conversion)
+    return await stored_file(backends.files_of(request), request, name, content_headers(request, name.filename))

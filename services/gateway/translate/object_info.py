@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
-#: Which inputs a class checks itself, and how its results change; not part of ComfyUI's definition.
-_INTERNAL = ("validation", "changes")
+from services.graph.input_lists import InputList
+
+#: By class and input.
+Lists = Mapping[str, Mapping[str, InputList]]
+
+#: Which inputs a class checks itself, how its results change, which inputs offer files: not in ComfyUI's definition.
+_INTERNAL = ("validation", "changes", "lists")
 
 
 class NodeInfo(TypedDict):
@@ -30,8 +36,9 @@ class NodeInfo(TypedDict):
     api_node: NotRequired[bool]
 
 
-class _Changing(msgspec.Struct):
+class _Internal(msgspec.Struct):
     changes: msgspec.Raw = msgspec.Raw(b"")
+    lists: dict[str, InputList] = {}
 
 
 def served_definitions(definitions_json: bytes) -> dict[str, msgspec.Raw]:
@@ -42,8 +49,31 @@ def served_definitions(definitions_json: bytes) -> dict[str, msgspec.Raw]:
 
 def changes_of(definitions_json: bytes) -> dict[str, msgspec.Raw]:
     """What classes say of how their results change, of those that do."""
-    classes = msgspec.json.decode(definitions_json, type=dict[str, _Changing])
+    classes = msgspec.json.decode(definitions_json, type=dict[str, _Internal])
     return {name: definition.changes for name, definition in classes.items() if definition.changes}
+
+
+def lists_of(definitions_json: bytes) -> Lists:
+    """Which inputs of classes offer input files, of those that do."""
+    classes = msgspec.json.decode(definitions_json, type=dict[str, _Internal])
+    return {name: definition.lists for name, definition in classes.items() if definition.lists}
+
+
+def with_choices(definition_json: msgspec.Raw, lists: Mapping[str, InputList], paths: Sequence[str]) -> msgspec.Raw:
+    """A definition that offers these input files."""
+    definition = msgspec.json.decode(definition_json)
+    for group in ("required", "optional"):
+        for name, declared in definition["input"].get(group, {}).items():
+            if name in lists:
+                _offer(declared, lists[name].choices(paths))
+    return msgspec.Raw(msgspec.json.encode(definition))
+
+
+def _offer(declared: list[Any], choices: list[str]) -> None:
+    if isinstance(declared[0], list):
+        declared[0] = choices
+    elif len(declared) > 1 and "options" in declared[1]:
+        declared[1]["options"] = choices
 
 
 def _served(definition: dict[str, msgspec.Raw]) -> msgspec.Raw:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from services.errors import InvalidArgument, NotFound
 from services.files.assets import checks
 from services.files.assets.records import AssetChange, Created, NewAsset
+from services.files.client import FileClient
 from services.files.records import FileKind
 from services.gateway.asset_uploads import digest_of_file, file_of, stored_file
 from services.gateway.backends import Backends
@@ -80,10 +81,11 @@ async def upload(backends: Backends, request: Request) -> Response:
         digest = await digest_of_file(file)
         if form.fields.get("expected_hash") and digest_of(form.fields["expected_hash"]) != digest:
             raise HashMismatch(f"the file has the hash blake3:{digest}, not the expected one")
-        is_here = await backends.files.assets.has_content(owner, digest)
+        is_here = await backends.files_of(request).assets.has_content(owner, digest)
         if not is_here:
-            name = await stored_file(backends.files, new, FileKind.INPUT, path, file, digest)
-    made = await _created(backends, structs.replace(new, source=digest if is_here else name, reuse=False))
+            name = await stored_file(backends.files_of(request), new, FileKind.INPUT, path, file, digest)
+    new = structs.replace(new, source=digest if is_here else name, reuse=False)
+    made = await _created(backends.files_of(request), new)
     return json_response(asset_v2(made.asset, request, created_new=not is_here), status=200 if is_here else 201)
 
 
@@ -110,12 +112,12 @@ async def create_from_hash(backends: Backends, request: Request) -> Response:
         expires_at=expiry(field(body, "expires_in", int | None, None)),
     )
     try:
-        made = await _created(backends, new)
+        made = await _created(backends.files_of(request), new)
     except NotFound as error:
         raise BlobNotFound("there is no content of this hash that may be used") from error
     asset = made.asset
     if not made.is_new and asset.expires_at is not None and (new.expires_at or 0) > asset.expires_at:
-        asset = await backends.files.assets.update(owner, asset.id, AssetChange(expires_at=new.expires_at))
+        asset = await backends.files_of(request).assets.update(owner, asset.id, AssetChange(expires_at=new.expires_at))
     return json_response(asset_v2(asset, request, created_new=False), status=201 if made.is_new else 200)
 
 
@@ -128,7 +130,7 @@ async def check_hash(backends: Backends, request: Request) -> Response:
         BlobNotFound: not so.
     """
     owner = await backends.users.of(request)
-    if not await backends.files.assets.has_content(owner, digest_of(request.path_params["hash"])):
+    if not await backends.files_of(request).assets.has_content(owner, digest_of(request.path_params["hash"])):
         raise BlobNotFound("there is no content of this hash that may be used")
     return Response(status_code=200)
 
@@ -138,7 +140,7 @@ async def check_hash(backends: Backends, request: Request) -> Response:
 async def show(backends: Backends, request: Request) -> Response:
     """One asset, and where its content is."""
     owner = await backends.users.of(request)
-    return json_response(asset_v2(await backends.files.assets.get(owner, asset_id(request)), request))
+    return json_response(asset_v2(await backends.files_of(request).assets.get(owner, asset_id(request)), request))
 
 
 @operation("removeAsset", "asset", parameters=[ASSET_ID, USER], answers={204: NOTHING, **failures(404)})
@@ -146,7 +148,7 @@ async def show(backends: Backends, request: Request) -> Response:
 async def delete(backends: Backends, request: Request) -> Response:
     """Forget an asset; its file goes with the last asset of it."""
     owner = await backends.users.of(request)
-    await backends.files.assets.delete(owner, asset_id(request))
+    await backends.files_of(request).assets.delete(owner, asset_id(request))
     return Response(status_code=204)
 
 
@@ -155,9 +157,9 @@ async def delete(backends: Backends, request: Request) -> Response:
 async def show_content(backends: Backends, request: Request) -> Response:
     """The content of an asset, whole or in part."""
     owner = await backends.users.of(request)
-    asset = await backends.files.assets.get(owner, asset_id(request), to_read=True)
-    name = await current_file(backends, asset.file, asset.blake3)
-    return await answered_file(backends.files, request, name, content_headers(request, asset.name))
+    asset = await backends.files_of(request).assets.get(owner, asset_id(request), to_read=True)
+    name = await current_file(backends.files_of(request), asset.file, asset.blake3)
+    return await answered_file(backends.files_of(request), request, name, content_headers(request, asset.name))
 
 
 def _new(form: Form, owner: str) -> NewAsset:
@@ -183,8 +185,8 @@ def _path(form: Form) -> str:
     return placement(form.fields["file_path"])[1]
 
 
-async def _created(backends: Backends, new: NewAsset) -> Created:
+async def _created(files: FileClient, new: NewAsset) -> Created:
     try:
-        return await backends.files.assets.create(new)
+        return await files.assets.create(new)
     except InvalidArgument as error:
         raise blamed(error) from error

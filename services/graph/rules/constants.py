@@ -46,7 +46,7 @@ def _check_limits(declared: InputDefinition, value: Any) -> NodeError | None:
 
 def _check_choice(declared: InputDefinition, value: Any) -> NodeError | None:
     choices = declared.choices
-    if choices is None:
+    if choices is None or declared.upload:  # the list may be older than the file, or that of another user
         return None
     several = declared.options.get("multiselect") and isinstance(value, list)
     if all(item in choices for item in (value if several else [value])):

@@ -48,12 +48,14 @@ def http_request_to_proto(request: HttpRequest) -> pb.HttpRequest:
         query=request.query,
         headers=_headers_to_proto(request.headers),
         body=request.body,
+        file_space=request.file_space,
     )
 
 
 def http_request_from_proto(message: pb.HttpRequest) -> HttpRequest:
     """The request of a message."""
-    return HttpRequest(message.method, message.path, message.query, _headers_from_proto(message.headers), message.body)
+    headers = _headers_from_proto(message.headers)
+    return HttpRequest(message.method, message.path, message.query, headers, message.body, message.file_space)
 
 
 def part_to_proto(part: HttpResponsePart) -> pb.HttpResponsePart:

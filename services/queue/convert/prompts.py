@@ -86,6 +86,8 @@ def submission_to_proto(submission: Submission) -> pb.SubmitRequest:
         reuse=submission.reuse,
         reuse_salt=submission.reuse_salt,
         reuse_from=submission.reuse_from,
+        traceparent=submission.traceparent,
+        file_space=submission.file_space,
     )
     if submission.only_outputs is not None:
         request.only_outputs.SetInParent()
@@ -114,6 +116,8 @@ def submission_from_proto(request: pb.SubmitRequest) -> Submission:
         reuse=request.reuse,
         reuse_salt=request.reuse_salt,
         reuse_from=request.reuse_from if request.HasField("reuse_from") else None,
+        traceparent=request.traceparent,
+        file_space=request.file_space,
     )
 
 
@@ -198,6 +202,7 @@ def prompt_to_proto(prompt: Prompt) -> pb.Prompt:
         run_timeout_seconds=prompt.run_timeout,
         total_timeout_seconds=prompt.total_timeout,
         reused_from=prompt.reused_from,
+        file_space=prompt.file_space,
     )
 
 
@@ -222,6 +227,7 @@ def prompt_from_proto(message: pb.Prompt) -> Prompt:
         run_timeout=message.run_timeout_seconds,
         total_timeout=message.total_timeout_seconds,
         reused_from=message.reused_from,
+        file_space=message.file_space,
     )
 
 

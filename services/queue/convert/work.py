@@ -119,10 +119,11 @@ def response_to_proto(message: QueueMessage) -> pb.WorkResponse:
             return pb.WorkResponse(lease_lost=pb.LeaseLost(lease=_lease_to_proto(lease), reason=reason))
         case Interruption(lease):
             return pb.WorkResponse(interruption=pb.Interruption(lease=_lease_to_proto(lease)))
-        case Validation(request_id, graph_json, node_ids):
-            return pb.WorkResponse(
-                validation=pb.Validation(request_id=request_id, graph_json=graph_json, node_ids=node_ids)
+        case Validation(request_id, graph_json, node_ids, file_space):
+            asked = pb.Validation(
+                request_id=request_id, graph_json=graph_json, node_ids=node_ids, file_space=file_space
             )
+            return pb.WorkResponse(validation=asked)
         case PreviewDemand(lease, wanted):
             return pb.WorkResponse(preview_demand=pb.PreviewDemand(lease=_lease_to_proto(lease), wanted=wanted))
         case MemoryRelease(results):
@@ -132,8 +133,8 @@ def response_to_proto(message: QueueMessage) -> pb.WorkResponse:
         case Drained():
             return pb.WorkResponse(drained=pb.Drained())
         case PackRequest(call_id, request):
-            asked = pb.PackRequest(call_id=call_id, request=packs.http_request_to_proto(request))
-            return pb.WorkResponse(pack_request=asked)
+            call = pb.PackRequest(call_id=call_id, request=packs.http_request_to_proto(request))
+            return pb.WorkResponse(pack_request=call)
         case PackFlow(call_id, taken_bytes):
             return pb.WorkResponse(pack_flow=pb.PackFlow(call_id=call_id, taken_bytes=taken_bytes))
         case PackCancellation(call_id):
@@ -153,7 +154,7 @@ def response_from_proto(response: pb.WorkResponse) -> QueueMessage | None:
             return Interruption(_lease_from_proto(response.interruption.lease))
         case "validation":
             asked = response.validation
-            return Validation(asked.request_id, asked.graph_json, tuple(asked.node_ids))
+            return Validation(asked.request_id, asked.graph_json, tuple(asked.node_ids), asked.file_space)
         case "preview_demand":
             return PreviewDemand(_lease_from_proto(response.preview_demand.lease), response.preview_demand.wanted)
         case "memory_release":
@@ -257,6 +258,8 @@ def _assignment_to_proto(assignment: Assignment) -> pb.Assignment:
         previews_wanted=assignment.previews_wanted,
         client_id=assignment.client_id,
         user_id=assignment.user_id,
+        file_space=assignment.file_space,
+        traceparent=assignment.traceparent,
     )
 
 
@@ -270,4 +273,6 @@ def _assignment_from_proto(message: pb.Assignment) -> Assignment:
         previews_wanted=message.previews_wanted,
         client_id=message.client_id,
         user_id=message.user_id,
+        file_space=message.file_space,
+        traceparent=message.traceparent,
     )

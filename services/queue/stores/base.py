@@ -74,6 +74,8 @@ class NewPrompt(msgspec.Struct, frozen=True, kw_only=True):
     #: whom to tell when it ends
     webhook_urls: tuple[str, ...] = ()
     reuse: Reuse | None = None
+    file_space: str = ""
+    traceparent: str = ""
 
     @property
     def life(self) -> Life:
@@ -136,6 +138,8 @@ class Claim(msgspec.Struct, frozen=True):
     graph_json: bytes
     extra_data_json: bytes
     output_node_ids: tuple[str, ...]
+    file_space: str
+    traceparent: str
 
 
 Listener = Callable[[Step], None]

@@ -50,7 +50,7 @@ from services.queue.stores.picking import Candidate, pick
 from services.queue.webhooks.payload import deliveries_of
 
 #: What a search does not answer.
-_LEFT_OUT: dict[str, Any] = {"graph_json": b"", "extra_data_json": b"", "output_node_ids": ()}
+_LEFT_OUT: dict[str, Any] = {"graph_json": b"", "extra_data_json": b"", "output_node_ids": (), "file_space": ""}
 
 
 class _Kept(msgspec.Struct):
@@ -142,7 +142,10 @@ class MemoryStore(QueueStore):
             return None
         self._virtual_times[kept.new.priority] = max(kept.tag, self._virtual_times.get(kept.new.priority, 0.0))
         self._commit(step)
-        return Claim(step.life, kept.new.graph_json, kept.new.extra_data_json, kept.new.output_node_ids)
+        new = kept.new
+        return Claim(
+            step.life, new.graph_json, new.extra_data_json, new.output_node_ids, new.file_space, new.traceparent
+        )
 
     async def waiting(self) -> Backlog:
         lives_ = [kept.life for kept in self._in_order({PromptState.PENDING})]
@@ -331,5 +334,6 @@ def _prompt(kept: _Kept) -> Prompt:
         run_timeout=kept.new.run_timeout,
         total_timeout=kept.new.total_timeout,
         reused_from=kept.reused_from,
+        file_space=kept.new.file_space,
         events=tuple(kept.events) if kept.life.state.is_terminal else (),
     )

@@ -156,6 +156,7 @@ def _prompt_of(row: Row, event_rows: Sequence[Row]) -> Prompt:
         graph,
         extra_data,
         outputs,
+        file_space,
     ) = row
     return Prompt(
         prompt_id=prompt_id,
@@ -175,6 +176,7 @@ def _prompt_of(row: Row, event_rows: Sequence[Row]) -> Prompt:
         run_timeout=run_timeout,
         total_timeout=total_timeout,
         reused_from=reused_from,
+        file_space=file_space,
         events=tuple([event_of(prompt_id, client_id, event) for event in event_rows]),
     )
 

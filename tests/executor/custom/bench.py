@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,16 +16,17 @@ from services.errors import AlreadyExists
 from services.executor import environment, nodes
 from services.executor.catalogue import definitions_json
 from services.executor.custom.hosting import Packs
-from services.executor.custom.local_folders import LocalFolders
 from services.executor.custom.offered import withdraw
 from services.executor.custom.pack_models import PackModelFolders
+from services.executor.custom.space_folders import SpaceFolders
 from services.executor.engine.caches.classic import ClassicCache
-from services.executor.engine.context import RunContext
+from services.executor.engine.context import RunContext, in_run
 from services.executor.engine.run import Engine
 from services.executor.input_checks import check_inputs
 from services.executor.ipc import LoadingPack, encode_frame
 from services.files.names import parse_path
 from services.files.records import FileInfo, FileKind, FileName, OnConflict
+from services.files.spaces import Space
 from services.graph.complaints import Complaint
 from services.graph.definitions import Catalogue
 from services.graph.events import ExecutionEvent, ExecutionFailed, NodeFinished
@@ -40,13 +42,16 @@ Prompt = dict[str, tuple[str, dict[str, Any]]]
 
 
 class SharedFolder(FolderFiles):
-    """Fulfils `SharedFiles` and `PublishedFiles` as well."""
+    """Fulfils `SpacesOfFiles` and `PublishedFiles` as well."""
+
+    def within(self, user: str, owner: str = "") -> SharedFolder:
+        return dataclasses.replace(self, space=Space(user))
 
     def copy(self, name: FileName) -> Path:
         return self.fetch(name)
 
     def put(self, name: FileName, source: Path, on_conflict: OnConflict) -> None:
-        target = self.folder / str(name)
+        target = self.place(name)
         if target.exists() and on_conflict is OnConflict.FAIL:
             raise AlreadyExists(f"{name} is there already")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +76,8 @@ class PackBench:
         self.shared = folder / "shared"
         (self.shared / "input").mkdir(parents=True)
         self.files = SharedFolder(self.shared)
-        self.folders = LocalFolders(folder / "local", self.files)
+        self.spaces = SpaceFolders(folder / "local", self.files)
+        self.folders = self.spaces.of("")
         self.models = PackModelFolders([folder / "models"], custom_nodes)
         environment.install(environment.Environment(self.models, self._list_inputs))
         #: what the packs said to the queue
@@ -82,7 +88,7 @@ class PackBench:
             {},
             models=self.models,
             files=self.files,
-            folders=self.folders,
+            spaces=self.spaces,
             device=torch.device("cpu"),
         )
         self.context = RunContext(prompt_id="p", files=self.files)
@@ -99,18 +105,20 @@ class PackBench:
         )
         return dict(definitions[class_type])
 
-    def run(self, prompt: Prompt, outputs: Sequence[str] = ("out",)) -> list[ExecutionEvent]:
-        """What happens when the prompt runs."""
+    def run(self, prompt: Prompt, outputs: Sequence[str] = ("out",), user: str = "") -> list[ExecutionEvent]:
+        """What happens when the prompt runs within the space of a user."""
+        files = self.files.within(user)
+        context = RunContext(prompt_id="p", files=files, file_space=user)
         events: list[ExecutionEvent] = []
 
         def emit(event: ExecutionEvent) -> None:
-            self.packs.publish(event)
+            self.packs.publish(event, files)
             events.append(event)
 
         graph = parse_graph(_json(prompt))
-        self.packs.prepare(graph)
-        with torch.inference_mode():  # as the worker does
-            self._engine.run(graph, {"extra_pnginfo": {"workflow": {}}}, outputs, self.context, emit)
+        with in_run(context), torch.inference_mode():  # as the worker does
+            self.packs.prepare(graph, user)
+            self._engine.run(graph, {"extra_pnginfo": {"workflow": {}}}, outputs, context, emit)
         return events
 
     async def validate(self, prompt: Prompt) -> ValidatedPrompt:

@@ -27,11 +27,12 @@ def write(folders: LocalFolders, name: str, text: str) -> Path:
 
 
 def test_what_was_sent_longest_ago_makes_room_and_comes_back_when_it_is_asked_for(tmp_path: Path) -> None:
-    folders = LocalFolders(tmp_path / "local", SharedFolder(tmp_path / "shared"), kept_bytes=10)
+    shared = SharedFolder(tmp_path / "shared")
+    folders = LocalFolders(tmp_path / "local", shared, kept_bytes=10)
     first = write(folders, "first.txt", "1" * 8)
-    folders.publish(shows("first.txt"))
+    folders.publish(shows("first.txt"), shared)
     second = write(folders, "second.txt", "2" * 8)
-    folders.publish(shows("second.txt"))
+    folders.publish(shows("second.txt"), shared)
     assert (first.exists(), second.exists()) == (False, True)
     assert folders.fetch(FileName(FileKind.OUTPUT, "", "first.txt")).read_text() == "1" * 8
 
@@ -44,7 +45,7 @@ def test_a_number_that_another_executor_took_is_not_taken_from_it(tmp_path: Path
     taken.parent.mkdir(parents=True)
     taken.write_text("theirs")
     with pytest.raises(AlreadyExists):
-        folders.publish(shows("a_00001_.txt"))
+        folders.publish(shows("a_00001_.txt"), shared)
     assert taken.read_text() == "theirs"
 
 
@@ -88,8 +89,8 @@ def test_folders_of_inputs_are_seen_and_their_files_come_when_they_are_named(tmp
 )
 def test_what_is_no_file_of_a_pack_is_not_sent(tmp_path: Path, shown: bytes) -> None:
     (tmp_path / "x").write_text("secret")
-    folders = LocalFolders(tmp_path / "local", SharedFolder(tmp_path / "shared"))
-    folders.publish(shown)
+    shared = SharedFolder(tmp_path / "shared")
+    LocalFolders(tmp_path / "local", shared).publish(shown, shared)
     assert not (tmp_path / "shared").exists()
 
 

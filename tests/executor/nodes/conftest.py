@@ -13,6 +13,7 @@ from services.errors import NotFound
 from services.executor.engine.context import NodeContext, RunContext, enter_context, leave_context
 from services.files import names
 from services.files.records import FileKind, FileName
+from services.files.spaces import EVERYBODYS, Space
 from services.graph.events import ExecutionEvent, NodeRef
 
 
@@ -21,10 +22,14 @@ class FolderFiles:
     """Fulfils `NodeFiles` for one test."""
 
     folder: Path
+    space: Space = EVERYBODYS
+
+    def place(self, name: FileName) -> Path:
+        return self.folder / str(self.space.placed(name))
 
     def fetch(self, name: FileName) -> Path:
         names.validate(name)
-        path = self.folder / str(name)
+        path = self.place(name)
         if not path.is_file():
             raise NotFound(f"there is no file {name}")
         return path
@@ -33,17 +38,17 @@ class FolderFiles:
         return blake3(self.fetch(name).read_bytes()).hexdigest()
 
     def exists(self, name: FileName) -> bool:
-        return (self.folder / str(name)).is_file()
+        return self.place(name).is_file()
 
     def list_folder(self, kind: FileKind, subfolder: str) -> list[str]:
-        folder = self.folder / kind.value / subfolder
+        folder = self.folder / kind.value / self.space.folder(kind, subfolder)
         return [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
     def save(self, kind: FileKind, subfolder: str, filename_prefix: str, extension: str, data: bytes) -> FileName:
         number = 1
         while self.exists(name := names.numbered(FileName(kind, subfolder, filename_prefix), number, extension)):
             number += 1
-        path = self.folder / str(name)
+        path = self.place(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         return name

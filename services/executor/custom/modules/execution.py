@@ -10,7 +10,7 @@ from typing import Any
 from services.executor.catalogue import definitions_json
 from services.executor.custom.pack_host import pack_host
 from services.executor.engine.blocking import ExecutionBlocker
-from services.executor.engine.context import RunContext
+from services.executor.engine.context import RunContext, current_space
 from services.executor.engine.failure import type_name as full_type_name
 from services.executor.input_checks import check_inputs
 from services.graph.complaints import Complaint
@@ -36,7 +36,8 @@ async def validate_prompt(
         graph = parse_graph(json.dumps(prompt).encode())
 
         async def ask(node_ids: Collection[str]) -> dict[str, list[Complaint]]:
-            context = RunContext(prompt_id=prompt_id, files=host.files)
+            space = current_space() or ""
+            context = RunContext(prompt_id=prompt_id, files=host.files.within(space), file_space=space)
             return await asyncio.to_thread(check_inputs, graph, node_ids, host.classes, context)
 
         accepted = await validate(graph, catalogue, partial_execution_list, ask)

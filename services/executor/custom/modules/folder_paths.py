@@ -59,7 +59,7 @@ def get_temp_directory() -> str:
 
 def get_user_directory() -> str:
     """A folder for packs' own settings, kept on this host."""
-    folder = pack_host().folders.top.parent / "user"
+    folder = pack_host().spaces.top.parent / "user"
     folder.mkdir(exist_ok=True)
     return str(folder)
 

@@ -128,7 +128,8 @@ def _columns(begun: Begun, tag: float) -> rows.Row:
     submitted = (new.graph_json, new.extra_data_json, rows.names_column(new.output_node_ids), new.node_errors_json)
     needs = (rows.requirement_column(new.requirement), new.run_timeout, new.total_timeout)
     more = (rows.names_column(new.webhook_urls), new.reuse.digest if new.reuse else None, begun.reused_from)
-    return (*owner, *place, *life, *submitted, new.content_digest, *needs, *more)
+    origin = (new.file_space, new.traceparent)
+    return (*owner, *place, *life, *submitted, new.content_digest, *needs, *more, *origin)
 
 
 async def _receipts(connection: Connection, prompt_ids: Sequence[str]) -> dict[str, Receipt]:

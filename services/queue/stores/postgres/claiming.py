@@ -90,5 +90,5 @@ async def _hand_out(connection: Connection, claimed: dict[int, tuple[int, Step]]
     found = await connection.fetch(SQL["payloads"], [row for row, _ in claimed.values()])
     payloads = {row: submitted for row, *submitted in found}
     for index, (row, step) in claimed.items():
-        graph, extra_data, outputs = payloads[row]
-        outcomes[index] = Outcome(base.Claim(step.life, graph, extra_data, rows.names_of(outputs)), step)
+        graph, extra_data, outputs, *origin = payloads[row]
+        outcomes[index] = Outcome(base.Claim(step.life, graph, extra_data, rows.names_of(outputs), *origin), step)

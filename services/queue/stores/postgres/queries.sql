@@ -22,13 +22,14 @@ WITH new AS (
         $8::double precision[], $9::text[], $10::double precision[], $11::double precision[], $12::double precision[],
         $13::text[], $14::integer[], $15::integer[], $16::integer[], $17::text[], $18::double precision[], $19::integer[],
         $20::bytea[], $21::bytea[], $22::text[], $23::bytea[], $24::bytea[], $25::bytea[],
-        $26::double precision[], $27::double precision[], $28::text[], $29::bytea[], $30::text[]
+        $26::double precision[], $27::double precision[], $28::text[], $29::bytea[], $30::text[],
+        $31::text[], $32::text[]
     ) WITH ORDINALITY AS new (
         prompt_id, client_id, workflow_id, user_id, priority, placement, number,
         tag, state, submitted_at, started_at, finished_at,
         attempts, failures, sequence, attempt_sequence, lease_token, lease_until, interrupt_requested,
         graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, requirement,
-        run_timeout, total_timeout, webhook_urls, reuse_digest, reused_from, place
+        run_timeout, total_timeout, webhook_urls, reuse_digest, reused_from, file_space, traceparent, place
     )
 ), added AS (
     INSERT INTO prompts (
@@ -44,9 +45,11 @@ WITH new AS (
     RETURNING id, prompt_id
 ), carried AS (
     INSERT INTO payloads (
-        id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, webhook_urls
+        id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, webhook_urls, file_space,
+        traceparent
     )
-    SELECT added.id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, webhook_urls
+    SELECT added.id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, webhook_urls,
+        file_space, traceparent
     FROM new JOIN added USING (prompt_id)
 ), required AS (
     INSERT INTO requirements (placement, body)
@@ -149,7 +152,8 @@ ON CONFLICT (user_id) DO UPDATE SET weight = excluded.weight, max_waiting = excl
 DELETE FROM users WHERE user_id = $1 RETURNING user_id;
 
 -- name: payloads
-SELECT id, graph_json, extra_data_json, output_node_ids FROM payloads WHERE id = ANY($1::bigint[]);
+SELECT id, graph_json, extra_data_json, output_node_ids, file_space, traceparent FROM payloads
+WHERE id = ANY($1::bigint[]);
 
 -- name: pass_over
 UPDATE prompts SET passed_over = new.passed_over
@@ -334,14 +338,14 @@ ORDER BY finished_at DESC, id DESC LIMIT $1 OFFSET $2;
 
 -- name: prompts
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids
+    priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids, file_space
 FROM unnest($1::bigint[]) WITH ORDINALITY AS page (id, place) JOIN prompts USING (id) JOIN payloads USING (id)
 ORDER BY place;
 
 -- name: prompts_alone
 -- The same without what was submitted.
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, reused_from, ''::bytea, ''::bytea, '[]'
+    priority, run_timeout, total_timeout, reused_from, ''::bytea, ''::bytea, '[]', ''
 FROM unnest($1::bigint[]) WITH ORDINALITY AS page (id, place) JOIN prompts USING (id) ORDER BY place;
 
 -- name: events_of

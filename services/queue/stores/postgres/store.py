@@ -93,6 +93,7 @@ class PostgresStore(QueueStore):
             (new.client_id, "client_id"),
             (new.workflow_id, "workflow_id"),
             (new.user_id, "user_id"),
+            (new.traceparent, "traceparent"),
             (new.keyed.key if new.keyed else "", "idempotency_key"),
             ((new.reuse.source if new.reuse else None) or "", "reuse_from"),
         ):

@@ -6,8 +6,10 @@ INSERT INTO prompts (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_payload
-INSERT INTO payloads (id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, webhook_urls)
-VALUES (?, ?, ?, ?, ?, ?, ?);
+INSERT INTO payloads (
+    id, graph_json, extra_data_json, output_node_ids, node_errors_json, content_digest, webhook_urls, file_space,
+    traceparent
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_event
 INSERT INTO events (prompt, sequence, happened_at, queue_remaining, body) VALUES (?, ?, ?, ?, ?);
@@ -135,7 +137,7 @@ INSERT OR IGNORE INTO requirements (placement, body) VALUES (?, ?);
 SELECT body FROM requirements WHERE placement IN (SELECT value FROM json_each(?));
 
 -- name: payload
-SELECT graph_json, extra_data_json, output_node_ids FROM payloads WHERE id = ?;
+SELECT graph_json, extra_data_json, output_node_ids, file_space, traceparent FROM payloads WHERE id = ?;
 
 -- name: forget
 DELETE FROM prompts WHERE prompt_id = ? AND finished_at IS NOT NULL RETURNING prompt_id;
@@ -222,14 +224,14 @@ ORDER BY finished_at DESC, id DESC LIMIT ? OFFSET ?;
 
 -- name: prompts
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids
+    priority, run_timeout, total_timeout, reused_from, graph_json, extra_data_json, output_node_ids, file_space
 -- The loops are nested as they are written, so the rows come in the order of the list; which has a column `id`, too.
 FROM json_each(?) AS page CROSS JOIN prompts ON prompts.id = page.value CROSS JOIN payloads ON payloads.id = prompts.id;
 
 -- name: prompts_alone
 -- The same without what was submitted.
 SELECT prompt_id, state, number, client_id, submitted_at, started_at, finished_at, attempts, workflow_id, user_id,
-    priority, run_timeout, total_timeout, reused_from, x'', x'', '[]'
+    priority, run_timeout, total_timeout, reused_from, x'', x'', '[]', ''
 FROM json_each(?) AS page CROSS JOIN prompts ON prompts.id = page.value ORDER BY page.key;
 
 -- name: events_of

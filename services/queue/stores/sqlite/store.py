@@ -212,7 +212,7 @@ def _add(connection: sqlite3.Connection, new: NewPrompt) -> Outcome[Receipt]:
     outputs = rows.names_column(new.output_node_ids)
     urls = rows.names_column(new.webhook_urls)
     payload = (row, new.graph_json, new.extra_data_json, outputs, new.node_errors_json, new.content_digest, urls)
-    connection.execute(SQL["add_payload"], payload)
+    connection.execute(SQL["add_payload"], (*payload, new.file_space, new.traceparent))
     connection.execute(SQL["add_requirement"], (new.requirement.placement, rows.requirement_column(new.requirement)))
     if new.counted is not None:
         connection.execute(SQL["advance_number"], (new.counted + 1,))
@@ -246,8 +246,8 @@ def _claim(connection: sqlite3.Connection, assign: Transition, choice: Choice) -
     step = _change(connection, row, assign) if row else None
     if row is None or step is None:
         return Outcome(None)
-    graph, extra_data, outputs = connection.execute(SQL["payload"], (row[0],)).fetchone()
-    return Outcome(Claim(step.life, graph, extra_data, rows.names_of(outputs)), step)
+    graph, extra_data, outputs, *origin = connection.execute(SQL["payload"], (row[0],)).fetchone()
+    return Outcome(Claim(step.life, graph, extra_data, rows.names_of(outputs), *origin), step)
 
 
 def _apply(connection: sqlite3.Connection, prompt_id: str, transition: Transition) -> Outcome[Step | None]:
