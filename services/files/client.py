@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from msgspec import structs
 
@@ -25,6 +25,8 @@ from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from services.rpc.security import NONE, Security
 from silverprint.files.v1 import files_pb2 as pb
 from silverprint.files.v1 import files_pb2_grpc
+
+T = TypeVar("T")
 
 #: Files in one answer when all are wanted.
 WALK_PAGE = 10_000
@@ -77,7 +79,7 @@ class FileClient(FileStore):
         writing: Any = self._stub.Write()
         try:
             await send(writing, pb.WriteRequest(header=header), chunks)
-            response: pb.WriteResponse = await call(writing)
+            response: pb.WriteResponse = await self._call(writing)
             return self._info(response.file)
         finally:
             # Without effect on a call that is over; otherwise nothing may be left behind.
@@ -105,12 +107,12 @@ class FileClient(FileStore):
             )
         target = Target(name, on_conflict, numbered_extension, replaced_blake3=replaced_blake3, owner=owner)
         request = pb.PutRequest(header=self._header(target), data=content)
-        response = await call(self._stub.Put(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.Put(request, timeout=CALL_TIMEOUT))
         return self._info(response.file)
 
     async def begin_upload(self, target: Target) -> Upload:
         request = pb.BeginUploadRequest(header=self._header(target))
-        response = await call(self._stub.BeginUpload(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.BeginUpload(request, timeout=CALL_TIMEOUT))
         return convert.upload_from_message(response.upload)
 
     async def append_upload(self, upload_id: str, offset: int, chunks: AsyncIterable[bytes]) -> Upload:
@@ -119,7 +121,7 @@ class FileClient(FileStore):
         appending: Any = self._stub.AppendUpload()
         try:
             await send(appending, pb.AppendUploadRequest(header=header), chunks, commit=False)
-            response: pb.AppendUploadResponse = await call(appending)
+            response: pb.AppendUploadResponse = await self._call(appending)
             return convert.upload_from_message(response.upload)
         finally:
             appending.cancel()
@@ -127,19 +129,19 @@ class FileClient(FileStore):
     async def get_upload(self, upload_id: str) -> Upload:
         with convert.message_errors():
             request = pb.GetUploadRequest(upload_id=upload_id)
-        response = await call(self._stub.GetUpload(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.GetUpload(request, timeout=CALL_TIMEOUT))
         return convert.upload_from_message(response.upload)
 
     async def commit_upload(self, upload_id: str, size: int, *, blake3: str | None = None) -> FileInfo:
         with convert.message_errors():
             request = pb.CommitUploadRequest(upload_id=upload_id, size_bytes=size, blake3=blake3 or "")
-        response = await call(self._stub.CommitUpload(request, timeout=HASH_TIMEOUT))
+        response = await self._call(self._stub.CommitUpload(request, timeout=HASH_TIMEOUT))
         return self._info(response.file)
 
     async def abort_upload(self, upload_id: str) -> None:
         with convert.message_errors():
             request = pb.AbortUploadRequest(upload_id=upload_id)
-        await call(self._stub.AbortUpload(request, timeout=CALL_TIMEOUT))
+        await self._call(self._stub.AbortUpload(request, timeout=CALL_TIMEOUT))
 
     @asynccontextmanager
     async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[OpenFile]:
@@ -149,7 +151,8 @@ class FileClient(FileStore):
         reading: Any = self._stub.Read(request)
         try:
             responses: AsyncIterator[pb.ReadResponse] = stream(reading)
-            first = await anext(responses)
+            with self._space.errors():
+                first = await anext(responses)
             info = self._info(first.file)
             start, end = part_to_read(info.size, offset, length)
             async with aclosing(self._content(info, reading, responses, start, end)) as chunks:
@@ -180,12 +183,12 @@ class FileClient(FileStore):
 
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
         request = pb.StatRequest(name=self._name(name), digest_wanted=digest)
-        response = await call(self._stub.Stat(request, timeout=HASH_TIMEOUT if digest else CALL_TIMEOUT))
+        response = await self._call(self._stub.Stat(request, timeout=HASH_TIMEOUT if digest else CALL_TIMEOUT))
         return self._info(response.file)
 
     async def locate(self, name: FileName) -> FileLocation | None:
         request = pb.LocateRequest(name=self._name(name))
-        response = await call(self._stub.Locate(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.Locate(request, timeout=CALL_TIMEOUT))
         return convert.location_from_message(response.location) if response.HasField("location") else None
 
     async def list(
@@ -206,7 +209,7 @@ class FileClient(FileStore):
                 page_token=page_token,
             )
         try:
-            response = await call(self._stub.List(request, timeout=CALL_TIMEOUT))
+            response = await self._call(self._stub.List(request, timeout=CALL_TIMEOUT))
         except NotFound:
             if subfolder or not self._space.user:
                 raise
@@ -230,14 +233,14 @@ class FileClient(FileStore):
             inside = self._space.folder(kind, subfolder)
             request = pb.ListFoldersRequest(kind=convert.kind_to_message(kind), subfolder=inside)
         try:
-            return list((await call(self._stub.ListFolders(request, timeout=CALL_TIMEOUT))).folders)
+            return list((await self._call(self._stub.ListFolders(request, timeout=CALL_TIMEOUT))).folders)
         except NotFound:
             if subfolder or not self._space.user:
                 raise
             return []
 
     async def delete(self, name: FileName) -> None:
-        await call(self._stub.Delete(pb.DeleteRequest(name=self._name(name)), timeout=CALL_TIMEOUT))
+        await self._call(self._stub.Delete(pb.DeleteRequest(name=self._name(name)), timeout=CALL_TIMEOUT))
 
     async def move(self, source: FileName, target: FileName, on_conflict: OnConflict) -> FileInfo:
         request = pb.MoveRequest(
@@ -245,7 +248,7 @@ class FileClient(FileStore):
             target=self._name(target),
             on_conflict=convert.policy_to_message(on_conflict),
         )
-        response = await call(self._stub.Move(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.Move(request, timeout=CALL_TIMEOUT))
         return self._info(response.file)
 
     async def collect_garbage(self, *, dry_run: bool = False) -> AsyncIterator[Garbage]:
@@ -274,10 +277,14 @@ class FileClient(FileStore):
                 owner=owner,
             )
             self._name_source(request, source)
-        response = await call(self._stub.Copy(request, timeout=HASH_TIMEOUT))
+        response = await self._call(self._stub.Copy(request, timeout=HASH_TIMEOUT))
         return self._info(response.file)
 
     # Between the names here and those of the service.
+
+    async def _call(self, answer: Awaitable[T]) -> T:
+        with self._space.errors():
+            return await call(answer)
 
     def _name(self, name: FileName) -> pb.FileName:
         return convert.name_to_message(self._space.placed(name))

@@ -7,11 +7,14 @@ since no name has a part "..". Whoever works in no space sees the files that are
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
 from msgspec import structs
 
+from services.errors import ServiceError
 from services.files.records import FileInfo, FileKind, FileName
 
 #: The folder that the spaces are in.
@@ -50,6 +53,16 @@ class Space(msgspec.Struct, frozen=True):
     def described(self, info: FileInfo) -> FileInfo:
         """The description of a file, with its name in this space."""
         return structs.replace(info, name=self.shown(info.name)) if self._holds(info.name.kind) else info
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Let what the file service raises speak of files by their names in this space."""
+        try:
+            yield
+        except ServiceError as error:
+            if self.user:
+                error.args = (error.message.replace(f"{self._top}/", ""),)
+            raise
 
     @property
     def _top(self) -> str:

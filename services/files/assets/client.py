@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 
 from msgspec import structs
 
@@ -26,6 +27,8 @@ from services.rpc.channel import CALL_TIMEOUT, call
 from silverprint.files.v1 import assets_pb2 as pb
 from silverprint.files.v1 import files_pb2_grpc
 
+T = TypeVar("T")
+
 #: Seconds that making an asset may take: the digest of its file may have to be computed.
 CREATE_TIMEOUT = 600.0
 
@@ -39,13 +42,13 @@ class AssetClient(AssetLibrary):
 
     async def create(self, new: NewAsset) -> Created:
         request = convert.new_to_message(structs.replace(new, source=self._space.placed(new.source)))
-        response = await call(self._stub.CreateAsset(request, timeout=CREATE_TIMEOUT))
+        response = await self._call(self._stub.CreateAsset(request, timeout=CREATE_TIMEOUT))
         return Created(self._asset(response.asset), response.created)
 
     async def get(self, owner: str, id: str, *, to_read: bool = False) -> Asset:
         with message_errors():
             request = pb.GetAssetRequest(owner=owner, id=id, to_read=to_read)
-        response = await call(self._stub.GetAsset(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.GetAsset(request, timeout=CALL_TIMEOUT))
         return self._asset(response.asset)
 
     async def list(
@@ -65,32 +68,32 @@ class AssetClient(AssetLibrary):
                 limit=limit,
                 offset=offset,
             )
-        response = await call(self._stub.ListAssets(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.ListAssets(request, timeout=CALL_TIMEOUT))
         return AssetPage([self._asset(asset) for asset in response.assets], response.total)
 
     async def update(self, owner: str, id: str, change: AssetChange) -> Asset:
         request = convert.change_to_message(owner, id, change)
-        response = await call(self._stub.UpdateAsset(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.UpdateAsset(request, timeout=CALL_TIMEOUT))
         return self._asset(response.asset)
 
     async def add_tags(self, owner: str, id: str, tags: Sequence[str]) -> TagsChanged:
         with message_errors():
             request = pb.AddAssetTagsRequest(owner=owner, id=id, tags=tags)
-        response = await call(self._stub.AddAssetTags(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.AddAssetTags(request, timeout=CALL_TIMEOUT))
         asset = self._asset(response.asset)
         return TagsChanged(asset, tuple(response.added), tuple(response.present))
 
     async def remove_tags(self, owner: str, id: str, tags: Sequence[str]) -> TagsChanged:
         with message_errors():
             request = pb.RemoveAssetTagsRequest(owner=owner, id=id, tags=tags)
-        response = await call(self._stub.RemoveAssetTags(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.RemoveAssetTags(request, timeout=CALL_TIMEOUT))
         asset = self._asset(response.asset)
         return TagsChanged(asset, tuple(response.removed), tuple(response.absent))
 
     async def delete(self, owner: str, id: str, *, keep_content: bool = False) -> None:
         with message_errors():
             request = pb.DeleteAssetRequest(owner=owner, id=id, keep_content=keep_content)
-        await call(self._stub.DeleteAsset(request, timeout=CREATE_TIMEOUT))
+        await self._call(self._stub.DeleteAsset(request, timeout=CREATE_TIMEOUT))
 
     async def tags(
         self, wanted: AssetFilter, *, prefix: str = "", by_name: bool = False, limit: int = 0, offset: int = 0
@@ -99,13 +102,17 @@ class AssetClient(AssetLibrary):
             request = pb.ListAssetTagsRequest(
                 filter=convert.filter_to_message(wanted), prefix=prefix, by_name=by_name, limit=limit, offset=offset
             )
-        response = await call(self._stub.ListAssetTags(request, timeout=CALL_TIMEOUT))
+        response = await self._call(self._stub.ListAssetTags(request, timeout=CALL_TIMEOUT))
         return TagPage([TagCount(it.tag, it.count) for it in response.tags], response.total)
 
     async def has_content(self, owner: str, blake3: str) -> bool:
         with message_errors():
             request = pb.HasContentRequest(owner=owner, blake3=blake3)
-        return bool((await call(self._stub.HasContent(request, timeout=CALL_TIMEOUT))).here)
+        return bool((await self._call(self._stub.HasContent(request, timeout=CALL_TIMEOUT))).here)
+
+    async def _call(self, answer: Awaitable[T]) -> T:
+        with self._space.errors():
+            return await call(answer)
 
     def _asset(self, message: pb.Asset) -> Asset:
         asset = convert.asset_from_message(message)

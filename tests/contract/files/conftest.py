@@ -65,8 +65,8 @@ async def moto_sqlite(ground: Ground) -> KeepingStore:
     return await in_bucket(ground, "moto", SqliteNames(ground.folder / "data" / "names.sqlite3"))
 
 
-async def remote(ground: Ground) -> FileStore:
-    return await behind_grpc(ground, await disk(ground))
+async def remote_space(ground: Ground) -> FileStore:
+    return (await behind_grpc(ground, await disk(ground))).within("ann")
 
 
 async def seaweed_postgres(ground: Ground) -> KeepingStore:
@@ -82,7 +82,7 @@ async def in_bucket(ground: Ground, server: str, names: Names) -> KeepingStore:
     return await ground.stack.enter_async_context(WithLocalModels(files, on_disk(ground)))
 
 
-async def behind_grpc(ground: Ground, store: FileStore) -> FileStore:
+async def behind_grpc(ground: Ground, store: FileStore) -> FileClient:
     server = await ground.stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(store)]))
     return await ground.stack.enter_async_context(FileClient(server.address))
 
@@ -110,7 +110,7 @@ BUILD: dict[str, Callable[[Ground], Awaitable[FileStore]]] = {
     "memory": memory,
     "disk": disk,
     "moto_sqlite": moto_sqlite,
-    "remote": remote,
+    "remote_space": remote_space,
     "remote_seaweed_postgres": remote_seaweed_postgres,
 }
 
