@@ -208,12 +208,7 @@ class FileClient(FileStore):
                 page_size=page_size,
                 page_token=page_token,
             )
-        try:
-            response = await self._call(self._stub.List(request, timeout=CALL_TIMEOUT))
-        except NotFound:
-            if subfolder or not self._space.user:
-                raise
-            return [], ""  # the top of a space is there, though nothing may be in it yet
+        response = await self._call(self._stub.List(request, timeout=CALL_TIMEOUT))
         return [self._info(file) for file in response.files], response.next_page_token
 
     async def walk(self, kind: FileKind, subfolder: str = "", *, recursive: bool = False) -> AsyncIterator[FileInfo]:
@@ -232,12 +227,7 @@ class FileClient(FileStore):
         with convert.message_errors():
             inside = self._space.folder(kind, subfolder)
             request = pb.ListFoldersRequest(kind=convert.kind_to_message(kind), subfolder=inside)
-        try:
-            return list((await self._call(self._stub.ListFolders(request, timeout=CALL_TIMEOUT))).folders)
-        except NotFound:
-            if subfolder or not self._space.user:
-                raise
-            return []
+        return list((await self._call(self._stub.ListFolders(request, timeout=CALL_TIMEOUT))).folders)
 
     async def delete(self, name: FileName) -> None:
         await self._call(self._stub.Delete(pb.DeleteRequest(name=self._name(name)), timeout=CALL_TIMEOUT))

@@ -215,3 +215,13 @@ async def test_the_oldest_are_forgotten_first(store: QueueStore) -> None:
     assert await store.counts() | {PromptState.SUCCEEDED: 1, PromptState.PENDING: 1} == await store.counts()
     assert await store.forget_oldest(limit=10) == ["e"]
     assert await store.get("waiting") is not None
+
+
+async def test_whose_files_a_prompt_sees_and_its_trace_are_kept(store: QueueStore) -> None:
+    await store.add(msgspec.structs.replace(new("p"), file_space="ann", traceparent="00-a-b-01"))
+    claim = await store.claim(assign)
+    assert claim is not None
+    assert (claim.file_space, claim.traceparent) == ("ann", "00-a-b-01")
+    prompt = await store.get("p")
+    assert prompt is not None
+    assert prompt.file_space == "ann"

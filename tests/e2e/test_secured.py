@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -107,7 +108,35 @@ def test_a_picture_is_made_behind_keys_tokens_and_certificates(tmp_path: Path, s
             (image,) = entry["outputs"]["2"]["images"]
             assert client.get("/view", params=image).content.startswith(b"\x89PNG")
 
+            bobs = run("keys", "create", "bob", "--queue", queue, *security).stdout.strip()
+            check_spaces(client, bobs, tmp_path / "data", image)
+
             listed = run("keys", "list", "--queue", queue, *security)
             assert re.search(rf"^{key.split('_')[1]} +alice +user +.*for the test$", listed.stdout, re.MULTILINE)
             assert key.split("_", 2)[2] not in listed.stdout
             assert run("keys", "revoke", key.split("_")[1], "--queue", queue, *security).returncode == 0
+
+
+def check_spaces(alice: httpx.Client, bobs_key: str, data: Path, image: dict[str, str]) -> None:
+    """What alice made and brought is out of reach for bob, who gets a picture of his own for the same prompt."""
+    assert image == {"filename": "x_00001_.png", "subfolder": "", "type": "output"}
+    picture = alice.get("/view", params=image).content
+    alice.post("/upload/image", files={"image": ("own.png", picture)}).raise_for_status()
+    loading = {"1": {"class_type": "LoadImage", "inputs": {"image": "own.png"}}, "2": GRAPH["2"]}
+    bob = {"Authorization": f"Bearer {bobs_key}"}
+    assert alice.get("/view", params=image, headers=bob).status_code == 404
+    refused = alice.post("/prompt", json={"prompt": loading}, headers=bob)
+    assert refused.status_code == 400
+    assert "Invalid image file: own.png" in refused.text
+    for headers, graph, name in (({}, loading, "x_00002_.png"), (bob, GRAPH, "x_00001_.png")):
+        prompt_id = alice.post("/prompt", json={"prompt": graph}, headers=headers).json()["prompt_id"]
+        (made,) = history(alice, prompt_id, headers)["outputs"]["2"]["images"]
+        assert made["filename"] == name
+        assert alice.get("/view", params=made, headers=headers).content.startswith(b"\x89PNG")
+    made = sorted(str(path.relative_to(data)) for path in (data / "output").rglob("*.png"))
+    assert made == [f"output/users/{it}" for it in ("alice/x_00001_.png", "alice/x_00002_.png", "bob/x_00001_.png")]
+
+
+def history(client: httpx.Client, prompt_id: str, headers: dict[str, str]) -> Any:
+    """The history entry of a prompt, once it has ended."""
+    return wait_for(lambda: client.get(f"/history/{prompt_id}", headers=headers).json(), "the end of it")[prompt_id]

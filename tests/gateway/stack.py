@@ -137,6 +137,7 @@ async def gateway(
     allowed_hosts: str = "",
     allowed_origins: str = "",
     keys: bool = False,
+    classes: bytes = CLASSES,
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block lasts; without `executor` nobody runs anything."""
     async with AsyncExitStack() as stack:
@@ -149,7 +150,7 @@ async def gateway(
         queue_server = await stack.enter_async_context(serve("127.0.0.1:0", entries))
         store = await stack.enter_async_context(FileStore())
         file_server = await stack.enter_async_context(serve("127.0.0.1:0", [file_servicer(store)]))
-        scripted = ScriptedExecutor(script, CLASSES)
+        scripted = ScriptedExecutor(script, classes)
         if executor:
             await stack.enter_async_context(scripted.connected(queue_server.address))
         settings = Settings(

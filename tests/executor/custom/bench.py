@@ -108,7 +108,7 @@ class PackBench:
     def run(self, prompt: Prompt, outputs: Sequence[str] = ("out",), user: str = "") -> list[ExecutionEvent]:
         """What happens when the prompt runs within the space of a user."""
         files = self.files.within(user)
-        context = RunContext(prompt_id="p", files=files, file_space=user)
+        context = dataclasses.replace(self.context, files=files, file_space=user)
         events: list[ExecutionEvent] = []
 
         def emit(event: ExecutionEvent) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import Any
 
 import pytest
 
 from services.graph.events import NodeFinished, NodeRef, NodesCached
-from tests.executor.engine.bench import Bench, Nodes, chain, shown, started
+from tests.executor.engine.bench import Bench, Nodes, chain, run_context, shown, started
 from tests.executor.engine.nodes import Constant, Negate, Show
 
 ref = NodeRef.of_workflow
@@ -209,3 +210,18 @@ def test_a_fingerprint_may_be_taken_for_a_node_that_is_not_wanted() -> None:
 
     assert len(asked) == 2
     assert started(bench.run(prompt, ["other"])) == []
+
+
+def test_nothing_that_was_made_within_one_space_of_files_reaches_another() -> None:
+    made: list[object] = []
+
+    class Remembers(Show):
+        def __init__(self) -> None:
+            made.append(self)
+
+    bench = Bench(Remembers)
+    nodes: Nodes = {"1": ("Constant", {"value": 1}), "out": ("Remembers", {"images": ["1", 0]})}
+    ann, bob = (dataclasses.replace(run_context(), file_space=user) for user in ("ann", "bob"))
+    for context, ran, objects in ((ann, ["1", "out"], 1), (ann, [], 1), (bob, ["1", "out"], 2), (bob, [], 2)):
+        assert started(bench.run(nodes, context=context)) == ran
+        assert len(made) == objects
