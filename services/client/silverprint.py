@@ -43,6 +43,7 @@ class Silverprint:
         queue: str = "127.0.0.1:8190",
         files: str = "127.0.0.1:8191",
         *,
+        user: str = "",
         patience: float = PATIENCE,
         security: Security = NONE,
     ) -> None:
@@ -51,11 +52,13 @@ class Silverprint:
         Args:
             queue: "host:port", or several with commas between, replicas of one queue.
             files: "host:port".
+            user: whose the prompts are, and their files, as of a gateway with keys; empty for everybody's.
             patience: seconds for which a queue may be away.
             security: the token of the installation, and certificates.
         """
         self.queue = QueueClient(queue, security)
-        self.files = FileClient(files, security)
+        self.files = FileClient(files, security).within(user)
+        self._user = user
         self._patience = patience
 
     async def __aenter__(self) -> Self:
@@ -79,7 +82,7 @@ class Silverprint:
             PromptRejected: it cannot be run; says what is wrong with which input of which node.
             InvalidArgument, AlreadyExists, FailedPrecondition, Unavailable: as the RPC `Submit` says.
         """
-        return (await self.queue.submit(_submission(workflow))).prompt_id
+        return (await self.queue.submit(self._submission(workflow))).prompt_id
 
     async def events(
         self, prompt_id: str, *, after_sequence: int = 0, previews: bool = False
@@ -143,21 +146,17 @@ class Silverprint:
         await asyncio.to_thread(_write, path, content)
         return path
 
+    def _submission(self, workflow: Workflow) -> Submission:
+        if isinstance(workflow, Submission):
+            return workflow
+        graph = workflow if isinstance(workflow, bytes | str) else json.dumps(workflow)
+        graph_json = graph.encode() if isinstance(graph, str) else graph
+        return Submission(graph_json=graph_json, user_id=self._user, file_space=self._user)
+
 
 def name_of(output: OutputFile) -> FileName:
     """What the file service calls a file that a prompt made."""
     return FileName(FileKind(output.kind), output.subfolder, output.filename)
-
-
-def _submission(workflow: Workflow) -> Submission:
-    match workflow:
-        case Submission():
-            return workflow
-        case bytes():
-            return Submission(graph_json=workflow)
-        case str():
-            return Submission(graph_json=workflow.encode())
-    return Submission(graph_json=json.dumps(workflow).encode())
 
 
 def _write(path: Path, content: bytes) -> None:

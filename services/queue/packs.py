@@ -104,6 +104,8 @@ class PackMessage(msgspec.Struct, frozen=True, tag=True):
 
     client_id: str
     body: TextMessage | BinaryMessage
+    #: for whom it works just now, which is everybody where users hear nothing of each other; may be empty
+    user_id: str = ""
 
 
 class PackReport(msgspec.Struct, frozen=True, tag=True):

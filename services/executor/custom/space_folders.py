@@ -39,8 +39,13 @@ class SpaceFolders:
     @property
     def current(self) -> LocalFolders:
         """Those of the run or the request that this is part of."""
+        return self.of(self.user)
+
+    @property
+    def user(self) -> str:
+        """Whose they are; empty for everybody's."""
         space = current_space()
-        return self.of(self.running if space is None else space)
+        return self.running if space is None else space
 
     def of(self, user: str) -> LocalFolders:
         """Those of the space of a user, everybody's for no user."""

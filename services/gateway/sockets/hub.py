@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from services.gateway.sockets.broadcast import Broadcast
@@ -150,16 +150,23 @@ class Hub:
 
     def _pass_on(self, notice: Notice) -> None:
         match notice:
-            case PackMessage(client_id):
-                everybody = self._sockets if self._tallies is None else ()
-                audience = self._by_client.get(client_id, ()) if client_id else everybody
-                self._send(tell_pack_message(notice), audience)
+            case PackMessage():
+                self._send(tell_pack_message(notice), self._audience(notice))
             case LogFollowers(client_ids):
                 self._log_followers = client_ids
             case LogLines():
                 following = [socket for id_ in self._log_followers for socket in self._by_client.get(id_, ())]
                 if following:
                     self._send(tell_lines(notice), following)
+
+    def _audience(self, message: PackMessage) -> Collection[Socket]:
+        """The sockets of the client that is named, else those of all whom it may be about."""
+        if message.client_id:  # a handler may know a client by what that calls itself, which is within its user
+            own = self._by_client.get(f"{message.user_id}/{message.client_id}", ())
+            return self._by_client.get(message.client_id, own)
+        if self._tallies is None:
+            return self._sockets
+        return self._by_user.get(message.user_id, ()) if message.user_id else ()
 
     def _tell_status(self, remaining: int, client_id: str = "") -> None:
         """Tell how many prompts there are: those whose prompt it is about at once, the others when it is their turn."""

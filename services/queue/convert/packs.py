@@ -88,7 +88,7 @@ def response_from_proto(message: worker_pb2.PackResponse) -> PackResponse:
 
 def message_to_proto(message: PackMessage) -> pb.PackMessage:
     """The message of what a pack tells browsers."""
-    told = pb.PackMessage(client_id=message.client_id)
+    told = pb.PackMessage(client_id=message.client_id, user_id=message.user_id)
     match message.body:
         case TextMessage(event, data_json):
             told.text.CopyFrom(pb.PackMessage.TextMessage(type=event, data_json=data_json))
@@ -101,10 +101,12 @@ def message_from_proto(message: pb.PackMessage) -> PackMessage | None:
     """What a pack tells browsers, of a message; None for a kind that only a newer version knows."""
     match message.WhichOneof("body"):
         case "text":
-            return PackMessage(message.client_id, TextMessage(message.text.type, message.text.data_json))
+            body: TextMessage | BinaryMessage = TextMessage(message.text.type, message.text.data_json)
         case "binary":
-            return PackMessage(message.client_id, BinaryMessage(message.binary.kind, message.binary.data))
-    return None
+            body = BinaryMessage(message.binary.kind, message.binary.data)
+        case _:
+            return None
+    return PackMessage(message.client_id, body, message.user_id)
 
 
 def _headers_to_proto(headers: Headers) -> list[pb.HttpHeader]:

@@ -13,6 +13,7 @@ import pytest
 import websockets
 
 from services.queue.api_keys.records import NewApiKey
+from services.queue.packs import PackMessage, TextMessage
 from tests.gateway.stack import GRAPH, Gateway, gateway, wait_for_interrupt
 from tests.gateway.test_websocket import kinds
 
@@ -127,6 +128,19 @@ async def test_s22_everybody_is_told_how_many_they_have(served: Gateway) -> None
     assert {"status", "execution_start", "execution_success"} <= set(kinds(frames))
     told = [frame["data"]["status"]["exec_info"]["queue_remaining"] for frame in frames if frame["type"] == "status"]
     assert told[-1] == 0
+
+
+async def test_s22_what_packs_tell_browsers_is_for_the_user_for_whom_they_work(served: Gateway) -> None:
+    ann, bob = await person(served, "ann"), await person(served, "bob")
+    async with ann.socket("me") as anns, ann.socket("other") as anns_other, bob.socket("me") as bobs:
+        for client_id in ("", "me", "ann/me"):
+            told = TextMessage(f"mine to {client_id}", b"1")
+            served.executor.say(PackMessage(client_id, told, "ann"))
+        served.executor.say(PackMessage("", TextMessage("mine to nobody", b"1")))
+        told_to = [
+            [kind for kind in kinds(await heard(it)) if kind.startswith("mine")] for it in (anns, anns_other, bobs)
+        ]
+    assert told_to == [["mine to ", "mine to me", "mine to ann/me"], ["mine to "], []]
 
 
 async def test_s21_what_a_request_calls_itself_decides_nothing(served: Gateway) -> None:

@@ -98,7 +98,8 @@ class PromptServer:
         elif event == BinaryEventTypes.PREVIEW_IMAGE_WITH_METADATA and isinstance(data, tuple):
             self._show(data[0])
         else:
-            pack_host().tell(PackMessage(sid or "", _body(event, data)))
+            host = pack_host()
+            host.tell(PackMessage(sid or "", _body(event, data), host.spaces.user))
 
     async def send(self, event: str | int, data: Any, sid: str | None = None) -> None:
         """As `send_sync`."""
