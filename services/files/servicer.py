@@ -19,7 +19,7 @@ from services.files.models.stored import StoredModels
 from services.files.records import FileInfo, FileName
 from services.files.retention.collector import Collector
 from services.files.stores.base import FileStore
-from services.files.streaming import received, received_part
+from services.files.streaming import received_part, receiving
 from services.rpc.server import Servicer
 from silverprint.files.v1 import files_pb2 as pb
 from silverprint.files.v1 import files_pb2_grpc
@@ -40,7 +40,9 @@ class FileServicer(ModelCalls, AssetCalls):
 
     async def Write(self, request_iterator: AsyncIterator[pb.WriteRequest], context: Context) -> pb.WriteResponse:
         requests = aiter(request_iterator)
-        info = await self._store_content(await _header(requests), received(requests, context))
+        header = await _header(requests)
+        async with receiving(requests, context) as content:
+            info = await self._store_content(header, content)
         return pb.WriteResponse(file=convert.info_to_message(info))
 
     async def Put(self, request: pb.PutRequest, context: Context) -> pb.PutResponse:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
 
-from services.errors import DataLoss, InvalidArgument
+from services.errors import DataLoss, InvalidArgument, ServiceError
 from services.files.chunks import MAX_CHUNK_BYTES, rechunked
 from services.files.convert import READY
+
+#: Seconds in which the rest of a small content arrives.
+GRACE = 0.1
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -42,27 +45,42 @@ async def send(call: Any, header: Any, chunks: AsyncIterable[bytes], *, commit: 
         await call.done_writing()
 
 
-async def received(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[bytes]:
+@asynccontextmanager
+async def receiving(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[AsyncIterator[bytes]]:
     """The data that follows a header. Its sender may die: only the commit tells the end from a cut.
 
     Raises:
         InvalidArgument: (while iterating) something else came, or a chunk is too long.
         DataLoss: (while iterating) the commit is missing, or says another size.
     """
-    await _accept(context)
-    size = 0
-    async for request in requests:
-        match request.WhichOneof("message"):
-            case "data":
-                size += len(request.data)
-                yield _chunk(request.data)
-            case "commit":
-                if request.commit.size_bytes != size:
-                    raise DataLoss(f"{size} bytes came, {request.commit.size_bytes} were sent")
-                return
-            case _:
-                raise InvalidArgument("after the header come data and a commit")
-    raise DataLoss(f"the write ended after {size} bytes without its commit")
+    is_sent = False
+
+    async def received() -> AsyncIterator[bytes]:
+        nonlocal is_sent
+        await _accept(context)
+        is_sent, size = True, 0
+        async for request in requests:
+            match request.WhichOneof("message"):
+                case "data":
+                    size += len(request.data)
+                    yield _chunk(request.data)
+                case "commit":
+                    if request.commit.size_bytes != size:
+                        raise DataLoss(f"{size} bytes came, {request.commit.size_bytes} were sent")
+                    return
+                case _:
+                    raise InvalidArgument("after the header come data and a commit")
+        raise DataLoss(f"the write ended after {size} bytes without its commit")
+
+    try:
+        yield received()
+    except ServiceError:
+        if is_sent:  # what is on its way has to arrive, else gRPC tells the sender of that instead: see `_accepted`
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):
+                    async for _ in requests:
+                        pass
+        raise
 
 
 async def received_part(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[bytes]:

@@ -46,7 +46,8 @@ ALLOWED = {
     "services.executor": SHARED
     | {"services.queue.client", "services.queue.logs", "services.queue.packs", "services.queue.records"}
     | {"services.queue.work", "services.queue.provenance", "services.queue.results", "services.queue.metrics.executors"}
-    | {"services.files.client", "services.files.records", "services.files.names", "services.graph"}
+    | {"services.files.client", "services.files.records", "services.files.names", "services.files.spaces"}
+    | {"services.graph"}
     | {"services.files.models.extra_paths", "services.files.models.kinds", "services.files.models.records"},
 }
 

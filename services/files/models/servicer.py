@@ -13,7 +13,7 @@ from services.files.models.library import ModelLibrary
 from services.files.models.records import Model
 from services.files.names import file_name
 from services.files.records import FileName, OnConflict
-from services.files.streaming import received
+from services.files.streaming import receiving
 from silverprint.files.v1 import files_pb2_grpc
 from silverprint.files.v1 import models_pb2 as pb
 
@@ -65,14 +65,15 @@ class ModelCalls(files_pb2_grpc.FileServiceServicer):
         if first is None or not first.HasField("header"):
             raise InvalidArgument("the first message of an upload is its header")
         header = first.header
-        model = await self._models.upload(
-            header.folder,
-            header.name,
-            received(requests, context),
-            OnConflict.OVERWRITE if header.overwrite else OnConflict.FAIL,
-            expected_blake3=header.blake3 or None,
-            expected_size=header.size_bytes or None,
-        )
+        async with receiving(requests, context) as content:
+            model = await self._models.upload(
+                header.folder,
+                header.name,
+                content,
+                OnConflict.OVERWRITE if header.overwrite else OnConflict.FAIL,
+                expected_blake3=header.blake3 or None,
+                expected_size=header.size_bytes or None,
+            )
         return pb.UploadModelResponse(model=convert.model_to_message(model))
 
     async def ImportModel(self, request: pb.ImportModelRequest, context: Context) -> pb.ImportModelResponse:
