@@ -30,6 +30,7 @@ from services.graph.events import Terminal
 from services.queue import packs, work
 from services.queue.records import Assignment, Executor, Lease
 from services.stopping import Stop
+from services.tracing import Traces
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Agent:
         interrupt_grace: float,
         metrics: ExecutorMetrics | None = None,
         drain_seconds: float = 0.0,
+        traces: Traces | None = None,
     ) -> None:
         """Both times are in seconds.
 
@@ -68,7 +70,7 @@ class Agent:
         self._links = Links(executor_id, replicas, self)
         self._packs = PackRelay(lambda: self._outbox)
         self._logs = LogRelay(self._links, self._running)
-        self._runs = Runs()
+        self._runs = Runs(executor_id, traces)
         #: where the answers belong to what the worker was asked about inputs, by id
         self._questions: dict[str, Outbox] = {}
         self._worker: WorkerProcess | None = None
@@ -198,8 +200,7 @@ class Agent:
         run = self._runs.get(message.run)
         if run is None:
             return
-        run.note(message.event.event)
-        run.metrics.see(message.event)
+        run.see(message.event)
         if not run.is_lost:
             self._outbox.report(run.assignment.lease, message.event)
         if isinstance(message.event.event, Terminal):
@@ -315,8 +316,7 @@ class Agent:
         if self._is_draining:
             self._return(assignment.lease)
         elif self._runs.find(assignment.lease) is None:
-            metrics = self._metrics.follow(assignment.graph_json)
-            self._runs.add(assignment, metrics)
+            self._runs.add(assignment, self._metrics.follow(assignment.graph_json))
             self._logs.conceal(assignment.extra_data_json)
             self._hand_over()
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 from services.executor.ipc import RunPrompt
 from services.executor.metrics import RunMetrics
-from services.graph.events import ExecutionEvent, ExecutionInterrupted, NodeFinished, NodeRef, NodeStarted
+from services.executor.run_trace import RunTrace
+from services.graph.events import ExecutionInterrupted, NodeFinished, NodeRef, NodeStarted
 from services.queue.records import Assignment, Lease
 from services.queue.work import LeaseRelease, TimedEvent
+from services.tracing import Traces
 
 
 @dataclass(eq=False)
@@ -23,6 +25,7 @@ class Run:
     number: int
     assignment: Assignment
     metrics: RunMetrics
+    trace: RunTrace | None
     previews_wanted: bool
     #: the worker has it
     is_handed_over: bool = False
@@ -48,8 +51,12 @@ class Run:
             file_space=self.assignment.file_space,
         )
 
-    def note(self, event: ExecutionEvent) -> None:
-        """Follow the run, to be able to end it in the worker's place."""
+    def see(self, timed: TimedEvent) -> None:
+        """Follow the run, also to be able to end it in the worker's place."""
+        self.metrics.see(timed)
+        if self.trace:
+            self.trace.see(timed)
+        event = timed.event
         if isinstance(event, NodeStarted):
             self._node = event.node
         elif isinstance(event, NodeFinished):
@@ -78,7 +85,9 @@ class Run:
 class Runs:
     """What is held, in the order in which it came."""
 
-    def __init__(self) -> None:
+    def __init__(self, executor_id: str, traces: Traces | None = None) -> None:
+        self._executor_id = executor_id
+        self._traces = traces
         self._runs: dict[int, Run] = {}
         self._numbers = itertools.count(1)
         #: set while nothing is held
@@ -101,7 +110,8 @@ class Runs:
 
     def add(self, assignment: Assignment, metrics: RunMetrics) -> Run:
         """Hold a prompt."""
-        run = Run(next(self._numbers), assignment, metrics, assignment.previews_wanted)
+        trace = RunTrace(self._traces, assignment, self._executor_id) if self._traces else None
+        run = Run(next(self._numbers), assignment, metrics, trace, assignment.previews_wanted)
         self._runs[run.number] = run
         self.none.clear()
         return run
@@ -121,6 +131,8 @@ class Runs:
     def drop(self, run: Run) -> None:
         """Hold it no longer."""
         self._runs.pop(run.number, None)
+        if run.trace:
+            run.trace.end(error="given back")
         if not self._runs:
             self.none.set()
 

@@ -29,6 +29,7 @@ from services.rpc.security import SecuritySettings
 from services.rpc.server import serve
 from services.settings import setting, settings
 from services.stopping import Stop
+from services.tracing import tracing
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ async def run(settings: Settings, stop: Stop) -> None:
     executor_id = settings.executor_id or f"{host_name()}-{secrets.token_hex(4)}"
     registry = new_registry("executor")
     async with AsyncExitStack() as stack:
+        traces = stack.enter_context(tracing("executor"))
         stack.enter_context(exposed(registry, settings.metrics_listen))
         server = await stack.enter_async_context(serve(settings.listen, [], registry, security))
         queue = await stack.enter_async_context(QueueClient(settings.queue, security))
@@ -124,6 +126,7 @@ async def run(settings: Settings, stop: Stop) -> None:
             interrupt_grace=settings.interrupt_seconds,
             metrics=ExecutorMetrics(registry),
             drain_seconds=settings.drain_seconds,
+            traces=traces,
         )
         registry.register(DeviceCollector(agent.describe))
         await agent.run(stop)

@@ -22,6 +22,7 @@ from services.gateway.users import Users
 from services.gateway.web_ui.compressed import Compressed
 from services.gateway.web_ui.folders import WebUi
 from services.queue.client import QueueClient
+from services.tracing import Traces
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Backends:
     asks_for_keys: bool
     metrics: Metrics
     scraper: Scraper
+    #: None where nobody takes them
+    traces: Traces | None
     pictures: PictureConverter
     web_ui: WebUi
     compressed: Compressed

@@ -43,6 +43,7 @@ from services.queue.client import QueueClient
 from services.rpc.addresses import is_loopback
 from services.rpc.security import SecuritySettings
 from services.settings import setting, settings
+from services.tracing import Traces, tracing
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +128,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         raise InvalidArgument(
             f"on {settings.host} others can reach the gateway: have them show keys with --keys, or say --insecure"
         )
-    with listening_socket(settings.host, settings.port) as listener:
-        async with backends(settings) as parts:
+    with listening_socket(settings.host, settings.port) as listener, tracing("gateway") as traces:
+        async with backends(settings, traces) as parts:
             app = build_app(parts, welcome, _gate(settings, parts.queue))
             server = HttpServer(build_server_config(app))
             with exposed(parts.metrics.registry, settings.metrics_listen):
@@ -147,7 +148,7 @@ def _gate(settings: Settings, queue: QueueClient) -> list[Middleware]:
 
 
 @contextlib.asynccontextmanager
-async def backends(settings: Settings) -> AsyncIterator[Backends]:
+async def backends(settings: Settings, traces: Traces | None = None) -> AsyncIterator[Backends]:
     """The clients of the other services, and what follows the queue."""
     metrics = Metrics()
     scraper = Scraper(settings.scrape)
@@ -182,6 +183,7 @@ async def backends(settings: Settings) -> AsyncIterator[Backends]:
                 asks_for_keys=settings.keys,
                 metrics=metrics,
                 scraper=scraper,
+                traces=traces,
                 pictures=pictures,
                 web_ui=web_ui(settings.front_end),
                 compressed=Compressed(),

@@ -56,6 +56,7 @@ from services.queue.webhooks.records import Deliveries, Delivery, DeliverySearch
 from services.queue.webhooks.webhooks import WebhookRules, Webhooks
 from services.queue.work import ExecutorMessage, MemoryRelease, QueueMessage
 from services.queue.work_stream import WorkStreams
+from services.tracing import Traces
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Queue(StoredPrompts):
         history: Limits | None = None,
         webhooks: WebhookRules | None = None,
         registry: CollectorRegistry | None = None,
+        traces: Traces | None = None,
     ) -> None:
         super().__init__(store)
         self._clock = clock or SystemClock()
@@ -103,6 +105,7 @@ class Queue(StoredPrompts):
             quotas=self.quotas,
             hub=self._hub,
             clock=self._clock,
+            traces=traces,
         )
         self._admission = Admission(self._scheduler.backlog, self.quotas, Pace(self._clock))
         self._questions = Questions(self._fleet, self._catalogue, answer_timeout)

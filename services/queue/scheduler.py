@@ -22,6 +22,7 @@ from services.queue.quotas import Quotas
 from services.queue.records import Assignment
 from services.queue.stores.base import Choice, Claim, QueueStore, Waiting
 from services.queue.work import Interruption
+from services.tracing import Traces
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Scheduler:
         quotas: Quotas,
         hub: EventHub,
         clock: Clock,
+        traces: Traces | None = None,
     ) -> None:
         self._store = store
         self._fleet = fleet
@@ -62,6 +64,7 @@ class Scheduler:
         self._hub = hub
         self._clock = clock
         self._quotas = quotas
+        self._traces = traces
         #: what waits
         self.backlog = Backlog()
         self._claims: set[asyncio.Task[None]] = set()
@@ -201,6 +204,8 @@ class Scheduler:
     def _hand_over(self, session: Session, claim: Claim) -> None:
         lease = claim.life.lease
         assert lease is not None
+        if self._traces:
+            self._trace(self._traces, claim)
         session.send(
             Assignment(
                 lease=lease,
@@ -219,6 +224,13 @@ class Scheduler:
         current = self._leases.holder(lease)
         if current is not None and current.interrupt_requested:  # asked for while the assignment was being made
             session.send(Interruption(lease))
+
+    def _trace(self, traces: Traces, claim: Claim) -> None:
+        """Tell how long a prompt has waited, since it was submitted or given back."""
+        life = claim.life
+        since = life.attempts[-2].ended_at if len(life.attempts) > 1 else life.submitted_at
+        about = {"prompt_id": life.prompt_id, "user_id": life.user_id, "priority": life.priority}
+        traces.begin("wait", claim.traceparent, since, **about).end(life.attempts[-1].started_at)
 
     async def _take_back(self, claim: Claim, reason: str) -> None:
         release = partial(

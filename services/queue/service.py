@@ -26,6 +26,7 @@ from services.queue.worker_servicer import WorkerServicer
 from services.rpc.security import INSECURE, SecuritySettings
 from services.rpc.server import serve
 from services.settings import setting, settings
+from services.tracing import tracing
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         store = await open_store(settings.database, settings.data)
         stack.push_async_callback(store.close)
+        traces = stack.enter_context(tracing("queue"))
         queue = Queue(
             store,
             lease_seconds=settings.lease_seconds,
@@ -114,6 +116,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             webhooks=webhooks,
             max_worker_losses=settings.max_worker_losses,
             registry=registry,
+            traces=traces,
         )
         await queue.start()
         stack.push_async_callback(queue.close)

@@ -28,12 +28,10 @@ from services.queue.scheduler import Scheduler
 from services.queue.stores.base import Keyed, NewPrompt, QueueStore, Receipt, Reuse
 from services.queue.time_limits import TimeLimits
 from services.queue.webhooks.webhooks import WebhookRules
+from services.tracing import is_traceparent
 
 #: Bytes of graph and extra data together; with its events a prompt has to fit into one message.
 MAX_PROMPT_BYTES = 24 << 20
-
-#: Characters of a `traceparent`, with room for later versions of it.
-MAX_TRACEPARENT = 256
 
 #: Priorities go from minus this to this.
 MAX_PRIORITY = 100
@@ -173,8 +171,8 @@ def _check(submission: Submission) -> None:
         raise InvalidArgument(f"the memory that a device must have is not negative, as {submission.device_memory} is")
     if submission.file_space and not is_user_id(submission.file_space):
         raise InvalidArgument(f"file space {submission.file_space[:100]!r} is not {RULE}")
-    if len(submission.traceparent) > MAX_TRACEPARENT:
-        raise InvalidArgument(f"traceparent has more than {MAX_TRACEPARENT} characters")
+    if submission.traceparent and not is_traceparent(submission.traceparent):
+        raise InvalidArgument(f"{submission.traceparent[:100]!r} is no traceparent of the W3C's Trace Context")
     if submission.number is not None and not math.isfinite(submission.number):
         raise InvalidArgument(f"number must be finite, not {submission.number}")
     if not submission.extra_data_json:

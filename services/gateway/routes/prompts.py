@@ -16,6 +16,7 @@ from services.gateway.raw_json import members
 from services.gateway.responses import json_response
 from services.gateway.reuse import prepared
 from services.gateway.routes.packs import changed_prompt
+from services.gateway.traced import traced
 from services.gateway.translate.prompt import PromptRequest, PromptResponse, accepted, submission
 
 #: The header with a key that makes it safe to send a prompt again.
@@ -57,6 +58,11 @@ class PromptInfo(TypedDict):
 )
 async def submit(backends: Backends, request: Request) -> Response:
     """Queue a prompt; the same one again, by its id or its `Idempotency-Key`, gets the answer that it got then."""
+    with traced(backends.traces, request, "submit") as traceparent:
+        return await _submit(backends, request, traceparent)
+
+
+async def _submit(backends: Backends, request: Request, traceparent: str) -> Response:
     body = await whole(request, MAX_PROMPT_BYTES)
     if (await backends.packs.get()).change_prompts:
         body = await changed_prompt(backends, body)
@@ -69,6 +75,7 @@ async def submit(backends: Backends, request: Request) -> Response:
         user_id=user,
         file_space=backends.users.alone(request) or "",
         idempotency_key=_key(request),
+        traceparent=traceparent,
     )
     if asked.reuse:
         asked = await prepared(backends, backends.files_of(request), asked)
