@@ -6,6 +6,7 @@ import psutil
 import torch
 
 from services.errors import FailedPrecondition
+from services.executor.nvml import condition_of
 from services.queue.records import Device
 
 
@@ -42,6 +43,7 @@ def describe(device: torch.device) -> Device:
         vram_free=memory.available,
         torch_vram_total=held or memory.total,
         torch_vram_free=held - torch.mps.current_allocated_memory() if held else memory.available,
+        utilization=psutil.cpu_percent() / 100 if device.type == "cpu" else None,
     )
 
 
@@ -71,6 +73,7 @@ def _describe_cuda(device: torch.device) -> Device:
     statistics = torch.cuda.memory_stats(device)
     reserved = statistics.get("reserved_bytes.all.current", 0)
     unused = reserved - statistics.get("active_bytes.all.current", 0)
+    condition = condition_of(str(torch.cuda.get_device_properties(device).uuid))
     return Device(
         name=f"{device} {torch.cuda.get_device_name(device)}",
         type="cuda",
@@ -79,4 +82,7 @@ def _describe_cuda(device: torch.device) -> Device:
         vram_free=free + unused,
         torch_vram_total=reserved,
         torch_vram_free=unused,
+        utilization=condition.utilization,
+        temperature=condition.temperature,
+        power=condition.power,
     )

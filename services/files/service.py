@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 from services.files.assets.stored import StoredAssets
 from services.files.assets.stores.opening import asset_database
+from services.files.metrics import FileMetrics
 from services.files.models.stored import StoredModels
 from services.files.retention.collector import Collector
 from services.files.servicer import file_servicer
@@ -54,13 +55,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     security.check_listening(settings.listen, insecure=settings.insecure)
     registry = new_registry("files")
     registry.register(DiskCollector("files", settings.data))
+    metrics = FileMetrics(registry)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(store_of(settings))
         database = asset_database(settings.assets or shared_names(settings), settings.data)
         assets = await stack.enter_async_context(StoredAssets(store, database))
         models = StoredModels(store, allow_pickles=settings.allow_pickles)
-        collector = Collector(store, settings.retention, assets.referenced)
+        collector = Collector(store, settings.retention, assets.referenced, removed=metrics.removed)
         await stack.enter_async_context(collector.regularly(settings.gc_hours * 3600))
+        await stack.enter_async_context(metrics.counting(store))
         stack.enter_context(exposed(registry, settings.metrics_listen))
         servicer = file_servicer(store, models, assets, collector)
         server = await stack.enter_async_context(serve(settings.listen, [servicer], registry, security))

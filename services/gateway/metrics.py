@@ -53,6 +53,12 @@ class Metrics:
             "WebSockets closed because their reader was too slow for what must arrive.",
             registry=self.registry,
         )
+        self._lag = Histogram(
+            "silverprint_gateway_event_lag_seconds",
+            "Time from what happened to a prompt until sockets are told of it, by the clocks of both hosts.",
+            buckets=_DURATIONS,
+            registry=self.registry,
+        )
         self._sockets = Gauge("silverprint_gateway_websockets", "WebSockets that are open.", registry=self.registry)
 
     def watch(self, hub: Sized, follower: Follower) -> None:
@@ -64,6 +70,10 @@ class Metrics:
         """Count one HTTP request."""
         self._requests.labels(route, method, str(code)).inc()
         self._durations.labels(route).observe(seconds)
+
+    def told(self, happened_at: float) -> None:
+        """Note how long ago something happened, in seconds since the epoch, of which sockets are told now."""
+        self._lag.observe(max(0.0, time.time() - happened_at))
 
     def dropped(self, kind: Kind, count: int) -> None:
         """Count messages that a slow reader lost."""

@@ -163,7 +163,7 @@ async def backends(settings: Settings, traces: Traces | None = None) -> AsyncIte
         hub = Hub(metrics.dropped, tallies)
         documents = Documents(files)
         packs, catalogue = packs_of(queue), catalogue_of(queue)
-        follower = Follower(queue, hub)
+        follower = Follower(queue, hub, metrics.told)
         metrics.watch(hub, follower)
         chores = [asyncio.create_task(follower.run())]
         if tallies is not None:

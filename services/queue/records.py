@@ -282,6 +282,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     torch_vram_total: int
     torch_vram_free: int
     memory: MemoryUse | None = None
+    #: the share of the last moments in which it computed, degrees Celsius, watts; None for what it does not tell
+    utilization: float | None = None
+    temperature: float | None = None
+    power: float | None = None
 
 
 class HostInfo(msgspec.Struct, frozen=True, kw_only=True):

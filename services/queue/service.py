@@ -14,6 +14,7 @@ from services.monitoring.registry import new_registry
 from services.queue.api_keys.api_keys import ApiKeys
 from services.queue.api_keys.servicer import ApiKeyServicer
 from services.queue.metrics.collector import QueueCollector
+from services.queue.metrics.store import measured
 from services.queue.prompts import Queue
 from services.queue.quotas import QueueLimits
 from services.queue.retention import Limits
@@ -103,7 +104,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     )
     registry = new_registry("queue")
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.database, settings.data)
+        store = measured(await open_store(settings.database, settings.data), registry)
         stack.push_async_callback(store.close)
         traces = stack.enter_context(tracing("queue"))
         queue = Queue(

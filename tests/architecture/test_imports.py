@@ -24,7 +24,7 @@ SHARED = {
     "services.settings",
     "services.stopping",
 }
-SHARED |= {"services.safetensors_header"}
+SHARED |= {"services.safetensors_header", "services.tracing"}
 
 #: Package → what else of ours it may import (prefixes), beside itself.
 ALLOWED = {

@@ -11,6 +11,7 @@ from services.graph.errors import PromptRejected
 from services.graph.events import ExecutionFailed, ExecutionStarted
 from services.queue.metrics.collector import QueueCollector
 from services.queue.metrics.depth import depth_families
+from services.queue.metrics.store import measured
 from services.queue.prompts import Queue
 from services.queue.records import Depth, PromptState, Submission
 from services.queue.stores.memory import MemoryStore
@@ -132,3 +133,20 @@ def test_the_age_of_the_oldest_that_waits() -> None:
     depths = [Depth(PromptState.PENDING, 9, True, 2, 100.0), Depth(PromptState.RUNNING, 9, True, 1, 10.0)]
     _, ages = depth_families(depths, now=160.0)
     assert {sample.labels["priority"]: sample.value for sample in ages.samples} == {"high": 60, "normal": 0, "low": 0}
+
+
+async def test_the_store_is_timed_by_operation(clock: ManualClock) -> None:
+    registry = CollectorRegistry()
+    queue = Queue(measured(MemoryStore(), registry), clock=clock)
+    await queue.start()
+    async with FakeExecutor(queue) as executor:
+        prompt_id = await run_one(queue, executor, submission(1))
+    assert (await queue.get(prompt_id)).state is PromptState.SUCCEEDED
+    await queue.close()
+
+    def count(operation: str) -> float:
+        return registry.get_sample_value("silverprint_queue_store_seconds_count", {"operation": operation}) or 0
+
+    assert count("add") == 1
+    assert min(count("claim"), count("apply"), count("get")) >= 1
+    assert count("find") == 0

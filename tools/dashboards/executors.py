@@ -43,6 +43,14 @@ EXECUTORS = Dashboard(
                     " worker mends. Free near zero and reserved low: another process is on the device.",
                 ),
                 Panel(
+                    "Utilization",
+                    "Share of the time in which devices computed; that of the host's CPUs where there is no other.",
+                    [_device("utilization_ratio", "")],
+                    unit="percentunit",
+                    width=12,
+                    advice="Low while prompts run: models are being loaded, or pictures saved.",
+                ),
+                Panel(
                     "Weights, by place",
                     "Weights of models on the device, on the host, and as pages of their files.",
                     [

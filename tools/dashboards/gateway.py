@@ -63,6 +63,14 @@ GATEWAY = Dashboard(
             [
                 Panel("Sockets", "WebSockets that are open.", [Query("sum(silverprint_gateway_websockets)")]),
                 Panel(
+                    "Event lag",
+                    "Time from what happened to a prompt until sockets are told of it.",
+                    quantiles("silverprint_gateway_event_lag_seconds", steps=(0.5, 0.99)),
+                    unit="s",
+                    advice="Always as much, whatever happens: the clocks of the hosts differ. Growing: a gateway or a"
+                    " queue is out of CPU.",
+                ),
+                Panel(
                     "Messages left out",
                     "Messages per second that slow readers did not get, by kind: previews first, then progress.",
                     [rate("silverprint_gateway_websocket_messages_dropped_total", "kind")],
@@ -92,6 +100,20 @@ GATEWAY = Dashboard(
                     "Time of calls with one answer, by method.",
                     quantiles("silverprint_grpc_call_duration_seconds", "grpc_method", of=_FILES, steps=(0.95,)),
                     unit="s",
+                ),
+                Panel(
+                    "Stored",
+                    "What files hold, by kind; counted every ten minutes.",
+                    [Query("max by (kind) (silverprint_files_stored_bytes)", "{{kind}}")],
+                    unit="bytes",
+                    stacked=True,
+                ),
+                Panel(
+                    "Garbage",
+                    "What was freed per second because nobody needs it any more, by kind.",
+                    [rate("silverprint_files_garbage_freed_bytes_total", "kind")],
+                    unit="Bps",
+                    advice="Nothing for days while previews are made: --gc-hours is 0, or the files' log says why.",
                 ),
                 Panel(
                     "Free disk",

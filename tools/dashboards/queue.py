@@ -126,6 +126,13 @@ QUEUE = Dashboard(
                     [Query("sum by (grpc_method) (silverprint_grpc_streams)", "{{grpc_method}}")],
                 ),
                 Panel(
+                    "Store latency",
+                    "Time that the database took, by operation; of changes, until they were on disk.",
+                    quantiles("silverprint_queue_store_seconds", "operation", steps=(0.99,)),
+                    unit="s",
+                    advice="`add` is part of every submission. High for all: a slow disk, or a busy database.",
+                ),
+                Panel(
                     "The store answers",
                     "1 while the database answers.",
                     [Query("min(silverprint_queue_store_up)")],

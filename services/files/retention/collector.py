@@ -27,11 +27,14 @@ class Collector:
         retention: Retention,
         references: References = no_references,
         clock: Callable[[], float] = time.time,
+        removed: Callable[[Garbage], None] = lambda garbage: None,
     ) -> None:
+        """`removed` is told of everything that goes."""
         self._store = store
         self._retention = retention
         self._references = references
         self._clock = clock
+        self._removed = removed
         self._collecting = asyncio.Lock()
 
     async def collect(self, *, dry_run: bool = False) -> AsyncGenerator[Garbage, None]:
@@ -40,10 +43,11 @@ class Collector:
         What is not iterated over stays. Whoever comes while somebody collects waits for the end of that.
         """
         async with self._collecting:
-            async for garbage in self._expired(dry_run):
-                yield garbage
-            async for garbage in self._store.sweep(self._references, dry_run=dry_run):
-                yield garbage
+            for found in (self._expired(dry_run), self._store.sweep(self._references, dry_run=dry_run)):
+                async for garbage in found:
+                    if not dry_run:
+                        self._removed(garbage)
+                    yield garbage
 
     @asynccontextmanager
     async def regularly(self, interval: float) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 
 from services.errors import NotFound, ServiceError
@@ -42,9 +43,11 @@ FINISHED = (PromptState.SUCCEEDED, PromptState.FAILED, PromptState.INTERRUPTED)
 class Follower:
     """Feeds a hub with the queue's events."""
 
-    def __init__(self, queue: QueueClient, hub: Hub) -> None:
+    def __init__(self, queue: QueueClient, hub: Hub, told: Callable[[float], None] = lambda happened_at: None) -> None:
+        """`told` is called with when what sockets have just been told of happened, in seconds since the epoch."""
         self._queue = queue
         self._hub = hub
+        self._told = told
         #: when the hub was last known to have missed nothing; None while a stream feeds it and that was read
         self._deaf_since: float | None = time.time() - MISSED_AGE
         self._stream: asyncio.Task[None] | None = None
@@ -104,6 +107,8 @@ class Follower:
             async with aclosing(self._queue.watch(previews=previews)) as batches:
                 async for events in batches:
                     self._hub.publish(events)
+                    if events:
+                        self._told(events[-1].happened_at)
                     if catching_up is None:
                         opened.set()
                         if self._deaf_since is not None:

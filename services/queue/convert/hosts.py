@@ -17,6 +17,9 @@ def device_to_proto(device: Device) -> pb.Device:
         torch_vram_total_bytes=device.torch_vram_total,
         torch_vram_free_bytes=device.torch_vram_free,
         memory=_memory_to_proto(device.memory) if device.memory else None,
+        utilization=device.utilization,
+        temperature_celsius=device.temperature,
+        power_watts=device.power,
     )
 
 
@@ -31,6 +34,9 @@ def device_from_proto(message: pb.Device) -> Device:
         torch_vram_total=message.torch_vram_total_bytes,
         torch_vram_free=message.torch_vram_free_bytes,
         memory=_memory_from_proto(message.memory) if message.HasField("memory") else None,
+        utilization=message.utilization if message.HasField("utilization") else None,
+        temperature=message.temperature_celsius if message.HasField("temperature_celsius") else None,
+        power=message.power_watts if message.HasField("power_watts") else None,
     )
 
 

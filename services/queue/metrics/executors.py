@@ -71,6 +71,19 @@ def _devices(families: _Families, devices: Sequence[tuple[tuple[str, str], Devic
         (device.torch_vram_total - device.torch_vram_free for _, device in devices),
     )
 
+    def told(name: str, help: str, values: Iterable[float | None]) -> None:
+        pairs = zip(devices, values, strict=True)
+        samples = [(labels, value) for (labels, _), value in pairs if value is not None]
+        families.gauge(f"device_{name}", help, _DEVICE, samples)
+
+    told(
+        "utilization_ratio",
+        "Share of the last moments in which a device computed.",
+        (device.utilization for _, device in devices),
+    )
+    told("temperature_celsius", "Temperature of a device.", (device.temperature for _, device in devices))
+    told("power_watts", "What a device draws.", (device.power for _, device in devices))
+
 
 def _memory(families: _Families, known: Sequence[tuple[tuple[str, str], MemoryUse]]) -> None:
     def gauge(name: str, help: str, values: Iterable[float]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,10 +41,12 @@ async def queue_server(store: MemoryStore, address: str = "127.0.0.1:0") -> Asyn
 
 
 @asynccontextmanager
-async def following(address: str, hub: Hub) -> AsyncIterator[None]:
+async def following(
+    address: str, hub: Hub, told: Callable[[float], None] = lambda happened_at: None
+) -> AsyncIterator[None]:
     """A follower of the queue at `address`."""
     async with QueueClient(address) as client:
-        task = asyncio.create_task(Follower(client, hub).run())
+        task = asyncio.create_task(Follower(client, hub, told).run())
         try:
             yield
         finally:
@@ -103,6 +106,21 @@ async def test_a_prompt_that_ran_while_the_queue_could_not_be_followed_is_told_a
         await first.__aexit__(None, None, None)
     assert missed[-4:] == ["execution_start", "execution_cached", "executed", "execution_success"]
     assert missed.count("execution_success") == 1
+
+
+async def test_when_what_is_told_happened_is_noted() -> None:
+    hub, moments = Hub(), list[float]()
+    socket = hub.socket("me")
+    hub.join(socket, 0)
+    began = time.time()
+    async with (
+        queue_server(MemoryStore()) as address,
+        following(address, hub, moments.append),
+        submitted(address, "seen", succeed),
+    ):
+        await told(socket, "execution_success")
+    assert moments
+    assert began - 1 < min(moments) <= max(moments) <= time.time() + 1
 
 
 async def test_what_cannot_be_read_at_first_is_told_later(monkeypatch: pytest.MonkeyPatch) -> None:
