@@ -186,20 +186,28 @@ class Scheduler:
                 if self._store.is_shared and version == self.backlog.version:  # others took what was counted here
                     self.backlog.drop(choice.placements or list(self.backlog.placements()), choice.users)
                 return
-            await self._placements.load([claim.life.placement])
-            if not session.is_open:
-                await self._take_back(claim, "the executor left before it was told")
-            elif session.is_draining:
-                await self._take_back(claim, "the executor takes no more prompts")
-            elif not self._placements.fits(session, claim.life.placement):
-                await self._take_back(claim, "it was meant for another executor")
-            else:
-                self._hand_over(session, claim)
+            await self._assign(session, claim)
         except ServiceError as error:
             log.error("no prompt could be assigned: %s", error)
             self._pause()
         finally:
             session.reserved -= 1
+
+    async def _assign(self, session: Session, claim: Claim) -> None:
+        """Give a claimed prompt to the session that it was claimed for, or back."""
+        try:
+            await self._placements.load([claim.life.placement])
+        except ServiceError:  # nobody has been told of it: it need not wait for the end of its lease
+            await self._take_back(claim, "what it needs cannot be read")
+            raise
+        if not session.is_open:
+            await self._take_back(claim, "the executor left before it was told")
+        elif session.is_draining:
+            await self._take_back(claim, "the executor takes no more prompts")
+        elif not self._placements.fits(session, claim.life.placement):
+            await self._take_back(claim, "it was meant for another executor")
+        else:
+            self._hand_over(session, claim)
 
     def _hand_over(self, session: Session, claim: Claim) -> None:
         lease = claim.life.lease

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, NamedTuple
 
 import pytest
 
-from services.errors import NotFound
+from services.errors import NotFound, Unavailable
 from services.graph.events import ExecutionInterrupted, ExecutionStarted, ExecutionSucceeded, NodesCached
 from services.queue import neighbours
+from services.queue.placements import Placements
 from services.queue.prompts import Queue
 from services.queue.records import Assigned, PromptState, Requeued, Submission
+from services.queue.stores.base import Claim
 from services.queue.work import Interruption, LeaseLost, PreviewDemand, Validation, ValidationAnswer
 from tests.queue.clock import ManualClock
 from tests.queue.conftest import running
@@ -228,3 +230,29 @@ async def _knows(queue: Queue, prompt_id: str) -> bool:
 async def _renewed(queue: Queue, prompt_id: str, until_: float) -> bool:
     life = queue._leases.of_prompt(prompt_id)
     return life is not None and life.lease_until == until_
+
+
+async def test_a_prompt_whose_needs_cannot_be_read_when_it_is_claimed_is_given_back(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for the end of its lease, which nobody held."""
+    failures = [Unavailable("the storage cannot be reached")]
+    claim, load = pair.stores[1].claim, Placements.load
+
+    async def claims(*args: Any) -> Claim | None:
+        claimed = await claim(*args)
+        if claimed and failures:
+            monkeypatch.setattr(Placements, "load", fails)
+        return claimed
+
+    async def fails(self: Placements, placements: Iterable[int]) -> None:
+        monkeypatch.setattr(Placements, "load", load)
+        raise failures.pop()
+
+    monkeypatch.setattr(pair.stores[1], "claim", claims)
+    async with FakeExecutor(pair.b) as executor:
+        prompt_id = (await pair.a.submit(submission(1))).prompt_id
+        executor.succeed((await executor.assignment()).lease)
+        told = names(await story(pair.a, prompt_id))
+    assert failures == []
+    assert told[:4] == ["Submitted", "Assigned", "Requeued", "Assigned"]
