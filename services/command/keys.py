@@ -6,18 +6,13 @@ Clients show it as `X-API-Key: KEY`, as `Authorization: Bearer KEY`, or as `?tok
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import TypeVar
 
+from services.command.asking import ask
 from services.queue.api_keys.records import ApiKey, NewApiKey
-from services.queue.client import QueueClient
-from services.rpc.security import Security, SecuritySettings
+from services.rpc.security import SecuritySettings
 from services.settings import REQUIRED, setting, settings
-
-T = TypeVar("T")
 
 _DAY = 86_400.0
 
@@ -65,7 +60,7 @@ def create(settings: New) -> int:
         lifetime=settings.days * _DAY,
         requests_per_minute=settings.requests_per_minute,
     )
-    key, secret = _ask(settings.queue, settings.security, lambda queue: queue.api_keys.create(wanted))
+    key, secret = ask(settings.queue, settings.security, lambda queue: queue.api_keys.create(wanted))
     print(secret)
     print(f"key {key.key_id} of {key.user_id}: keep it, nobody can show it again", file=sys.stderr)
     return 0
@@ -78,7 +73,7 @@ def show(settings: Queue) -> int:
         Unavailable: no queue answers.
     """
     print(_ROW.format("ID", "USER", "SCOPE", "CREATED", "EXPIRES", "LAST USED", "A MINUTE", "LABEL"))
-    for key in _ask(settings.queue, settings.security, lambda queue: queue.api_keys.all()):
+    for key in ask(settings.queue, settings.security, lambda queue: queue.api_keys.all()):
         print(_row(key))
     return 0
 
@@ -90,7 +85,7 @@ def revoke(settings: Revoked) -> int:
         NotFound: there is no such key.
         Unavailable: no queue answers.
     """
-    _ask(settings.queue, settings.security, lambda queue: queue.api_keys.revoke(settings.key_id))
+    ask(settings.queue, settings.security, lambda queue: queue.api_keys.revoke(settings.key_id))
     return 0
 
 
@@ -117,11 +112,3 @@ def _minute(seconds: float | None, never: str = "") -> str:
 
 def _day(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds):%m-%d}"
-
-
-def _ask(address: str, security: Security, ask: Callable[[QueueClient], Awaitable[T]]) -> T:
-    async def answer() -> T:
-        async with QueueClient(address, security) as queue:
-            return await ask(queue)
-
-    return asyncio.run(answer())

@@ -114,12 +114,13 @@ def _changes(node: Any) -> bool | list[str]:
 def _lists(node: Any, inputs: Any) -> dict[str, Any]:
     """Which inputs offer input files for choice: a class of ours says it by LISTS, of others it is those that front
     ends upload files for."""
-    declared: Mapping[str, InputList] = getattr(node, "LISTS", None) or {
-        name: OF_UPLOADS.get(flag, ANY)
+    declared: Mapping[str, InputList] = getattr(node, "LISTS", {})
+    found = {
+        name: declared.get(name) or OF_UPLOADS.get(listed.upload, ANY)
         for name, listed in read_inputs(inputs).items()
-        if listed.choices is not None and (flag := listed.upload)
+        if listed.choices is not None and (name in declared or listed.upload)
     }
-    return {name: msgspec.to_builtins(listed) for name, listed in declared.items()}
+    return {name: msgspec.to_builtins(listed) for name, listed in found.items()}
 
 
 def _finite(value: Any) -> Any:

@@ -11,6 +11,7 @@ import msgspec
 
 from services.errors import InvalidArgument, NotFound, ServiceError
 from services.queue.clock import Clock
+from services.queue.node_rules import MAX_PATTERN_LENGTH, MAX_PATTERNS, NodeRules
 from services.queue.records import UserLimits
 from services.queue.stores.base import AllLimits, QueueStore
 
@@ -28,12 +29,13 @@ MAX_WEIGHT = 1000.0
 
 
 class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers of prompts; 0 for any number."""
+    """Numbers of prompts, 0 for any number, and which nodes these may have."""
 
     #: of all users together
     max_waiting: int = 0
     max_waiting_per_user: int = 0
     max_running_per_user: int = 0
+    nodes: NodeRules = NodeRules()
 
     def __post_init__(self) -> None:
         """Check that they make sense.
@@ -41,8 +43,10 @@ class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidArgument: they do not.
         """
-        for name in self.__struct_fields__:
+        for name in ("max_waiting", "max_waiting_per_user", "max_running_per_user"):
             _check_number(name.replace("_", "-"), getattr(self, name))
+        _check_patterns("allowed-nodes", self.nodes.allowed)
+        _check_patterns("denied-nodes", self.nodes.denied)
 
 
 class Quotas:
@@ -114,6 +118,15 @@ class Quotas:
         said = self._said.get(user_id)
         return self.defaults.max_running_per_user if said is None or said.max_running is None else said.max_running
 
+    def nodes(self, user_id: str) -> NodeRules:
+        """Which classes of nodes prompts of a user may have."""
+        said = self._said.get(user_id)
+        if said is None:
+            return self.defaults.nodes
+        return NodeRules(
+            said.allowed_nodes or self.defaults.nodes.allowed, said.denied_nodes or self.defaults.nodes.denied
+        )
+
     def at_limit(self, users: Collection[str], running: Mapping[str, int], claims: int) -> frozenset[str]:
         """Those of the users who may have no more running, should all claims under way be for prompts of theirs."""
         return frozenset(user for user in users if 0 < self.max_running(user) <= running.get(user, 0) + claims)
@@ -143,6 +156,16 @@ def _check(limits: UserLimits) -> None:
         raise InvalidArgument(f"weight must be from {1 / MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {weight:g}")
     for name in ("max_waiting", "max_running"):
         _check_number(name, getattr(limits, name) or 0)
+    for name in ("allowed_nodes", "denied_nodes"):
+        _check_patterns(name, getattr(limits, name))
+
+
+def _check_patterns(name: str, patterns: Collection[str]) -> None:
+    if len(patterns) > MAX_PATTERNS:
+        raise InvalidArgument(f"{name} has {len(patterns)} classes, more than {MAX_PATTERNS}")
+    for pattern in patterns:
+        if not 0 < len(pattern) <= MAX_PATTERN_LENGTH or "\0" in pattern:
+            raise InvalidArgument(f"{name}: {pattern[:100]!r} is no name of a class, nor a pattern of names")
 
 
 def _check_number(name: str, number: int) -> None:

@@ -106,6 +106,9 @@ class UserLimits(msgspec.Struct, frozen=True, kw_only=True):
     #: prompts that may wait and run at once, 0 for any number
     max_waiting: int | None = None
     max_running: int | None = None
+    #: patterns of node classes that prompts may and may not have, see `NodeRules`; as for all where there are none
+    allowed_nodes: tuple[str, ...] = ()
+    denied_nodes: tuple[str, ...] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True):

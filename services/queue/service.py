@@ -15,6 +15,7 @@ from services.queue.api_keys.api_keys import ApiKeys
 from services.queue.api_keys.servicer import ApiKeyServicer
 from services.queue.metrics.collector import QueueCollector
 from services.queue.metrics.store import measured
+from services.queue.node_rules import NodeRules
 from services.queue.prompts import Queue
 from services.queue.quotas import QueueLimits
 from services.queue.retention import Limits
@@ -69,6 +70,14 @@ class Settings(SecuritySettings):
     max_running_per_user: int = setting(
         default=0, help="prompts of a user that may run at once, unless SetUserLimits says otherwise; 0 for any number"
     )
+    allowed_nodes: tuple[str, ...] = setting(
+        default=(),
+        help="class of nodes that prompts may have, * for any characters, unless SetUserLimits says otherwise; may be"
+        " repeated, none for all",
+    )
+    denied_nodes: tuple[str, ...] = setting(
+        default=(), help="class of nodes that prompts may not have, even where it is allowed; may be repeated"
+    )
     history_max: int = setting(default=10_000, help="finished prompts to keep, the latest ones; 0 for all")
     history_days: float = setting(default=0.0, help="days to keep finished prompts for; 0 for ever")
     webhook_url: str = setting(default="", help="who is told when prompts have ended, beside whom each prompt names")
@@ -96,6 +105,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         max_waiting=settings.max_waiting,
         max_waiting_per_user=settings.max_waiting_per_user,
         max_running_per_user=settings.max_running_per_user,
+        nodes=NodeRules(settings.allowed_nodes, settings.denied_nodes),
     )
     webhooks = WebhookRules(
         configured_signer(settings.webhook_secret_file),

@@ -146,6 +146,7 @@ class Submissions:
 
     async def _validate(self, submission: Submission) -> tuple[ValidatedPrompt, Requirement, Reuse | None]:
         graph = parse_graph(submission.graph_json)
+        self._quotas.nodes(submission.user_id).check(graph)
         catalogue = await self._catalogue.definitions()
 
         async def ask(node_ids: Collection[str]) -> Complaints:

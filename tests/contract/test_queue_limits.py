@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
 from services.errors import InvalidArgument, NotFound, ResourceExhausted
+from services.graph.errors import PromptRejected
 from services.queue.admission import QUEUE_FULL
+from services.queue.node_rules import NOT_ALLOWED
 from services.queue.prompts import Queue
 from services.queue.records import UserLimits
 from services.queue.stores.base import QueueStore
@@ -120,3 +123,27 @@ async def test_a_store_keeps_what_was_said_about_users(store: QueueStore) -> Non
     assert await store.user_limits() == [ann]
     assert [await store.delete_user_limits("ann") for _ in range(2)] == [True, False]
     assert await store.user_limits() == []
+
+
+async def test_a_prompt_has_only_nodes_that_its_user_may_run(queue: Queue) -> None:
+    ann = UserLimits(user_id="ann", allowed_nodes=("Num*", "Show"), denied_nodes=("Number",))
+    await queue.quotas.set(ann)
+    await queue.quotas.set(UserLimits(user_id="bob", denied_nodes=("P*",)))
+    assert (await queue.quotas.all())[0] == ann
+    async with FakeExecutor(queue):
+        with pytest.raises(PromptRejected) as refused:
+            await queue.submit(submission(1, user_id="ann"))
+        error, nodes = json.loads(refused.value.error_json), json.loads(refused.value.node_errors_json)
+        assert (error["type"], "Number" in error["details"]) == (NOT_ALLOWED, True)
+        assert {node["class_type"] for node in nodes.values()} == {"Number"}
+        assert {found["type"] for node in nodes.values() for found in node["errors"]} == {NOT_ALLOWED}
+        await queue.submit(submission(1, user_id="bob"))
+        await queue.submit(submission(1))
+        await queue.quotas.set(UserLimits(user_id="ann"))
+        await queue.submit(submission(1, user_id="ann"))
+
+
+@pytest.mark.parametrize("names", [("",), ("x" * 257,), ("a\0",), tuple(map(str, range(1001)))])
+async def test_lists_of_nodes_that_make_no_sense_are_refused(queue: Queue, names: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidArgument, match="denied_nodes"):
+        await queue.quotas.set(UserLimits(user_id="ann", denied_nodes=names))

@@ -13,6 +13,7 @@ from services.executor import environment
 from services.executor.catalogue import definitions_json, digest_of
 from services.executor.model_folders import ModelFolders
 from services.executor.nodes import DISPLAY_NAMES, NODE_CLASSES
+from services.graph.input_lists import PICTURES, SOUNDS
 
 #: One file per family of nodes.
 RECORDED = {
@@ -45,6 +46,7 @@ def test_a_definition_equals_the_recorded_one_but_for_its_sentences(name: str, d
     ours = definitions[name]
     ours.pop("validation", None)
     ours.pop("changes", None)
+    ours.pop("lists", None)
     for kind in ("required", "optional"):
         for config in ours["input"].get(kind, {}).values():
             if len(config) > 1:
@@ -123,3 +125,33 @@ def test_a_class_without_a_usable_definition_is_named_and_left_out(caplog: pytes
 def test_the_digest_changes_with_the_content() -> None:
     assert digest_of(b"{}") != digest_of(b'{"a": 1}')
     assert len(digest_of(b"{}")) == 64
+
+
+def test_inputs_that_offer_files_say_which() -> None:
+    definitions = json.loads(definitions_json({**NODE_CLASSES, "OfAPack": OfAPack}, {}))
+    lists = {name: definition["lists"] for name, definition in definitions.items() if "lists" in definition}
+    assert lists["LoadImage"] == lists["LoadImageMask"] == {"image": {"suffixes": list(PICTURES.suffixes)}}
+    assert lists["LoadLatent"] == {"latent": {"suffixes": [".latent"]}}
+    assert lists["Load3D"]["model_file"]["below"] == "3d"
+    assert lists["LoadImageSetFromFolderNode"] == {"folder": {"folders": ["3d"]}}
+    assert lists["OfAPack"] == {"sound": {"suffixes": list(SOUNDS.suffixes)}, "any": {}}
+    assert "KSampler" not in lists
+
+
+class OfAPack:
+    """Says by flags which inputs front ends upload files for."""
+
+    RETURN_TYPES = ()
+    FUNCTION = "go"
+    CATEGORY = "pack"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "sound": (["a.wav"], {"audio_upload": True}),
+                "any": ("COMBO", {"options": [], "file_upload": True}),
+                "remote": ("COMBO", {"image_upload": True, "remote": {}}),
+                "choice": (["a"], {"image_upload": False}),
+            }
+        }

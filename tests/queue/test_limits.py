@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from services.errors import InvalidArgument, ResourceExhausted
+from services.queue.node_rules import NodeRules
 from services.queue.pace import LONGEST, SHORTEST, UNKNOWN
 from services.queue.prompts import Queue
 from services.queue.quotas import READING_INTERVAL, QueueLimits
@@ -73,9 +76,17 @@ async def test_whoever_is_refused_is_told_how_fast_places_get_free(clock: Manual
         assert (await refusal(queue, "bob")).retry_after == SHORTEST
 
 
-@pytest.mark.parametrize("limits", [{"max_waiting": -1}, {"max_running_per_user": -1}])
-def test_limits_that_make_no_sense_are_refused(limits: dict[str, int]) -> None:
-    with pytest.raises(InvalidArgument, match="must be from 0"):
+@pytest.mark.parametrize(
+    ("limits", "complaint"),
+    [
+        ({"max_waiting": -1}, "max-waiting must be from 0"),
+        ({"max_running_per_user": -1}, "max-running-per-user must be from 0"),
+        ({"nodes": NodeRules(("",))}, "allowed-nodes"),
+        ({"nodes": NodeRules((), ("x" * 300,))}, "denied-nodes"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(limits: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidArgument, match=complaint):
         QueueLimits(**limits)
 
 

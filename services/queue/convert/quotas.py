@@ -13,6 +13,8 @@ def limits_to_proto(limits: UserLimits) -> pb.UserLimits:
         weight=limits.weight,
         max_waiting=limits.max_waiting,
         max_running=limits.max_running,
+        allowed_nodes=limits.allowed_nodes,
+        denied_nodes=limits.denied_nodes,
     )
 
 
@@ -23,4 +25,6 @@ def limits_from_proto(message: pb.UserLimits) -> UserLimits:
         weight=message.weight if message.HasField("weight") else None,
         max_waiting=message.max_waiting if message.HasField("max_waiting") else None,
         max_running=message.max_running if message.HasField("max_running") else None,
+        allowed_nodes=tuple(message.allowed_nodes),
+        denied_nodes=tuple(message.denied_nodes),
     )

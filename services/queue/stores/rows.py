@@ -115,13 +115,21 @@ def requirement_of(column: bytes) -> Requirement:
 
 def limits_columns(limits: UserLimits) -> Row:
     """What was said about a user."""
-    return limits.user_id, limits.weight, limits.max_waiting, limits.max_running
+    nodes = names_column(limits.allowed_nodes), names_column(limits.denied_nodes)
+    return limits.user_id, limits.weight, limits.max_waiting, limits.max_running, *nodes
 
 
 def limits_of(row: Row) -> UserLimits:
     """What was said about a user, of a row."""
-    user_id, weight, max_waiting, max_running = row
-    return UserLimits(user_id=user_id, weight=weight, max_waiting=max_waiting, max_running=max_running)
+    user_id, weight, max_waiting, max_running, allowed_nodes, denied_nodes = row
+    return UserLimits(
+        user_id=user_id,
+        weight=weight,
+        max_waiting=max_waiting,
+        max_running=max_running,
+        allowed_nodes=names_of(allowed_nodes),
+        denied_nodes=names_of(denied_nodes),
+    )
 
 
 def prompts_of(ids: Sequence[int], table: Iterable[Row], event_table: Iterable[Row]) -> list[Prompt]:

@@ -141,12 +141,13 @@ FROM prompts WHERE state = 'pending' AND id IN (
 ORDER BY priority DESC, tag, number, id LIMIT $1 FOR UPDATE SKIP LOCKED;
 
 -- name: user_limits
-SELECT user_id, weight, max_waiting, max_running FROM users;
+SELECT user_id, weight, max_waiting, max_running, allowed_nodes, denied_nodes FROM users;
 
 -- name: set_user_limits
-INSERT INTO users (user_id, weight, max_waiting, max_running) VALUES ($1, $2, $3, $4)
+INSERT INTO users (user_id, weight, max_waiting, max_running, allowed_nodes, denied_nodes)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (user_id) DO UPDATE SET weight = excluded.weight, max_waiting = excluded.max_waiting,
-    max_running = excluded.max_running;
+    max_running = excluded.max_running, allowed_nodes = excluded.allowed_nodes, denied_nodes = excluded.denied_nodes;
 
 -- name: delete_user_limits
 DELETE FROM users WHERE user_id = $1 RETURNING user_id;

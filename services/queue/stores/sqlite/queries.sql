@@ -61,10 +61,11 @@ FROM json_each(?) AS users JOIN prompts ON prompts.id IN (
 ORDER BY priority DESC, tag, number, prompts.id LIMIT ?;
 
 -- name: user_limits
-SELECT user_id, weight, max_waiting, max_running FROM users;
+SELECT user_id, weight, max_waiting, max_running, allowed_nodes, denied_nodes FROM users;
 
 -- name: set_user_limits
-INSERT OR REPLACE INTO users (user_id, weight, max_waiting, max_running) VALUES (?, ?, ?, ?);
+INSERT OR REPLACE INTO users (user_id, weight, max_waiting, max_running, allowed_nodes, denied_nodes)
+VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: delete_user_limits
 DELETE FROM users WHERE user_id = ? RETURNING user_id;

@@ -1,0 +1,4 @@
+-- Which classes of nodes a user's prompts may have and may not have: lists of names in JSON.
+
+ALTER TABLE users ADD COLUMN allowed_nodes text NOT NULL DEFAULT '[]';
+ALTER TABLE users ADD COLUMN denied_nodes text NOT NULL DEFAULT '[]';
