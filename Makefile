@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+# Of tests: one more than there are cores, since many wait for processes that they have started.
+PROCESSES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else os.cpu_count() + 1)')
 SOURCES := pyproject.toml constraints.txt $(shell find protos -name '*.proto' -o -name build.py)
 
 .DEFAULT_GOAL := help
@@ -20,7 +22,7 @@ demo: install ## start everything, make one picture, stop
 	$(BIN)/silverprint demo
 
 test: $(VENV)/.installed-dev ## install and run all tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
 chaos: $(VENV)/.installed-dev ## kill, freeze and cut off everything while 20 clients submit 1,000 prompts; SEED=N repeats one
 	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))

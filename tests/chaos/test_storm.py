@@ -16,7 +16,7 @@ SEED = 20
 @pytest.mark.timeout(400)
 async def test_nothing_is_lost_while_everything_breaks(tmp_path: Path) -> None:
     async with running(tmp_path / "system", Size()) as system:
-        storm = Storm(system, Load(clients=8, prompts=150), SEED, print)
+        storm = Storm(system, Load(clients=6, prompts=60), SEED, print)
         problems = await storm.run(everywhere=False)
     for line in storm.report():
         print(line)  # noqa: T201

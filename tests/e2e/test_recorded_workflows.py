@@ -40,8 +40,7 @@ SMALL_AREAS = frozenset(
 
 
 def covering(names: Iterable[str]) -> list[str]:
-    """Few cases that have every node class and every sampler of all: what nodes make of each case is compared without a
-    stack."""
+    """Few cases that have every node class of all: what nodes make of each case is compared without a stack."""
     missing = {name: kinds(CASES[name]) for name in sorted(names)}
     chosen = []
     while any(missing.values()):
@@ -53,10 +52,8 @@ def covering(names: Iterable[str]) -> list[str]:
 
 
 def kinds(case: dict[str, Any]) -> frozenset[str]:
-    """The node classes of a case, and the samplers that they name."""
-    nodes = case["prompt"].values()
-    samplers = (node["inputs"].get("sampler_name") for node in nodes)
-    return frozenset(node["class_type"] for node in nodes) | {name for name in samplers if isinstance(name, str)}
+    """The node classes of a case."""
+    return frozenset(node["class_type"] for node in case["prompt"].values())
 
 
 @pytest.fixture(scope="module")

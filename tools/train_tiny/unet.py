@@ -18,6 +18,7 @@ from services.executor.diffusion.models.unet_spec import (
     UNetSpec,
     UpsampleSpec,
 )
+from tools.train_tiny.precision import COMPUTE
 from tools.train_tiny.text import WIDTH
 
 GROUP_WIDTH = 4  # channels
@@ -104,7 +105,7 @@ def start_small(unet: UNet) -> None:
 
 
 def loss_of(unet: UNet, latents: Tensor, context: Tensor, empty: Tensor, generator: torch.Generator) -> Tensor:
-    """Mean square error of v for latents (batch, 4, h, w) and contexts (batch, tokens, width), in bfloat16.
+    """Mean square error of v for latents (batch, 4, h, w) and contexts (batch, tokens, width), computed in COMPUTE.
 
     Some latents are shown with more contrast than they have while the answer stays the true picture: guidance
     exaggerates pictures in just this way, and the model learns to bring them back.
@@ -119,7 +120,7 @@ def loss_of(unet: UNet, latents: Tensor, context: Tensor, empty: Tensor, generat
     shown = signal * latents * (1 + gain[:, None, None, None] * noise_share) + noise_share * noise
     target = (signal * shown - latents) / noise_share
     context = torch.where((draws[3] < EMPTY)[:, None, None], empty[None], context)
-    predicted: Tensor = unet(shown.bfloat16(), step.float(), context.bfloat16()).float()
+    predicted: Tensor = unet(shown.to(COMPUTE), step.float(), context.to(COMPUTE)).float()
     return (predicted - target).square().mean()
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from services.executor.diffusion.models.vae import Vae, VaeSpec
 from tools.train_tiny.drawing import CELL, SIZE, draw, draw_anything, latents_of
+from tools.train_tiny.precision import COMPUTE
 from tools.train_tiny.scenes import random_scenes
 
 SPEC = VaeSpec(channels=16, channel_mult=(1, 2, 4, 4), res_blocks=1, group_width=4)
@@ -32,7 +33,7 @@ def pictures(count: int, generator: torch.Generator) -> Tensor:
 
 def encoder_loss(vae: Vae, shown: Tensor) -> Tensor:
     """Mean square error of the encoder's means against the analytic latents; the variance is left as it is."""
-    moments = vae.quant_conv(vae.encoder(shown.bfloat16())).float()
+    moments = vae.quant_conv(vae.encoder(shown.to(COMPUTE))).float()
     error: Tensor = moments[:, :4] * LATENT_SCALE - latents_of((shown + 1) / 2)
     return error.square().mean()
 
@@ -44,7 +45,7 @@ def decoder_loss(vae: Vae, shown: Tensor, generator: torch.Generator) -> Tensor:
     wanted = exaggerated.clamp(-1, 1)
     latents = latents_of((exaggerated + 1) / 2)
     latents = latents + torch.randn(latents.shape, generator=generator) * LATENT_NOISE * draws[2]
-    decoded = vae.decode((latents / LATENT_SCALE).bfloat16()).float()
+    decoded = vae.decode((latents / LATENT_SCALE).to(COMPUTE)).float()
     # Saturated channels may overshoot further for free: pictures are clamped when they are saved.
     error = torch.where(wanted.abs() >= 0.98, (decoded - wanted) * ~_beyond(decoded, wanted), decoded - wanted)
     return error.abs().mean() + EDGE_WEIGHT * _edge_error(decoded.clamp(-1, 1), wanted)
