@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 # Of tests: one more than there are cores, since many wait for processes that they have started.
-PROCESSES := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else os.cpu_count() + 1)')
+PROCESSES := $(shell expr $$(nproc 2> /dev/null || echo 2) + 1)
 SOURCES := pyproject.toml constraints.txt $(shell find protos -name '*.proto' -o -name build.py)
 
 .DEFAULT_GOAL := help
