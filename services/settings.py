@@ -21,6 +21,9 @@ PREFIX = "SILVERPRINT_"
 
 S = TypeVar("S")
 
+#: What stands for a value in help.
+_METAVARS: dict[Any, str] = {int: "NUMBER", float: "NUMBER", Path: "PATH"}
+
 #: The default of a field that has none: it is a positional argument of the command.
 REQUIRED: Any = object()
 
@@ -43,31 +46,42 @@ def add_flags(
 ) -> None:
     """Declare one flag per field of `cls`, with defaults from the environment.
 
-    A field whose default is `REQUIRED` becomes a positional argument.
+    A field whose default is `REQUIRED` becomes a positional argument. What `cls` inherits makes a group, with what the
+    class it is from says of itself.
 
     Raises:
         InvalidArgument: a variable's value does not fit its field.
     """
     types = typing.get_type_hints(cls)
-    for field in dataclasses.fields(cls):
+    groups: dict[type[Any], argparse._ArgumentGroup | argparse.ArgumentParser] = {cls: parser}
+    for field in sorted(dataclasses.fields(cls), key=lambda field: _declares(cls, field.name) is not cls):
+        declares = _declares(cls, field.name)
+        if declares not in groups:
+            groups[declares] = parser.add_argument_group((declares.__doc__ or "").strip().rstrip(".").split("\n")[0])
+        target = groups[declares]
         kind, many = _element_type(types[field.name])
         if field.default is REQUIRED:
-            parser.add_argument(field.name, type=kind, help=field.metadata["help"])
+            target.add_argument(field.name, type=kind, help=field.metadata["help"])
             continue
         variable = PREFIX + field.name.upper()
         default = field.default
         if variable in environment:
             default = _from_environment(variable, environment[variable], kind, many)
         flag = "--" + field.name.replace("_", "-")
-        help = f"{field.metadata['help']} (${variable}; default: {_shown(field.default)})"
+        usual = _shown(field.default)
+        help = f"{field.metadata['help']} ({f'default: {usual}; ' if usual else ''}${variable})"
+        metavar = _METAVARS.get(kind, "TEXT")
         if kind is bool:
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=help)
+            target.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=help)
         elif many:
-            parser.add_argument(
-                flag, action=_Append, type=kind, default=default, help=help, metavar=kind.__name__.upper()
-            )
+            target.add_argument(flag, action=_Append, type=kind, default=default, help=help, metavar=metavar)
         else:
-            parser.add_argument(flag, type=kind, default=default, help=help, metavar=kind.__name__.upper())
+            target.add_argument(flag, type=kind, default=default, help=help, metavar=metavar)
+
+
+def _declares(cls: type[Any], name: str) -> type[Any]:
+    """The class that a field is from."""
+    return next(base for base in reversed(cls.__mro__) if name in base.__dict__.get("__annotations__", {}))
 
 
 def from_flags(cls: type[S], namespace: argparse.Namespace) -> S:
@@ -127,5 +141,7 @@ def _from_environment(variable: str, text: str, kind: Callable[[str], Any], many
 
 def _shown(default: Any) -> str:
     if isinstance(default, tuple):
-        return os.pathsep.join(map(str, default)) or "none"
-    return str(default) if not isinstance(default, Path) else default.as_posix()
+        return os.pathsep.join(map(str, default))
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return "" if default is None else default.as_posix() if isinstance(default, Path) else str(default)

@@ -32,7 +32,7 @@ INSECURE = "whether to listen where others can reach it though neither a token n
 
 @settings
 class SecuritySettings:
-    """What a service, or a command that calls one, may be told about this."""
+    """How services know each other (docs/deploying.md)."""
 
     token: str = setting(
         default="",

@@ -27,10 +27,48 @@ def test_every_command_explains_its_flags(name: str, capsys: pytest.CaptureFixtu
     assert "SILVERPRINT_" in shown or "--" not in shown.replace("--help", "")
 
 
-def test_an_unknown_flag_is_a_usage_error() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["up", "--colour", "red"], "silverprint up: there is no flag --colour\nTry silverprint up --help\n"),
+        (["up", "--prot=80"], "silverprint up: there is no flag --prot; did you mean --port or --host?\n"),
+        (["queue", "extra"], "silverprint queue: 'extra' is too much\n"),
+        (["keys", "create", "ann", "--admn"], "silverprint keys create: there is no flag --admn; did you mean --admin"),
+    ],
+)
+def test_an_unknown_flag_is_a_usage_error(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:
-        main(["up", "--colour", "red"])
+        main(arguments)
     assert exit.value.code == USAGE_ERROR
+    assert capsys.readouterr().err.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["quue"], "there is no command 'quue'; did you mean queue?"),
+        (["keys"], "there is no command 'keys': there are keys create, keys list, keys revoke"),
+        (["keys", "crate"], "there is no command 'keys crate': there are keys create"),
+        (["zzz"], "there is no command 'zzz'\n"),
+    ],
+)
+def test_an_unknown_command_is_a_usage_error(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == USAGE_ERROR
+    assert capsys.readouterr().err.startswith(f"silverprint: {said}")
+
+
+def test_flags_of_all_services_come_after_those_of_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["queue", "--help"])
+    shown = capsys.readouterr().out
+    usage, *_ = shown.splitlines()
+    assert usage == "usage: silverprint queue [FLAG]..."
+    assert 0 < shown.index("--lease-seconds") < shown.index("How services know each other") < shown.index("--tls-ca")
+    assert "Exit codes:" in shown
+    assert "None" not in shown
+    assert max(map(len, shown.splitlines())) <= 110
 
 
 def silverprint(*arguments: str) -> subprocess.CompletedProcess[str]:
