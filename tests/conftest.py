@@ -20,6 +20,10 @@ METRICS = {"SILVERPRINT_METRICS_LISTEN": "127.0.0.1:0"}
 #: Workers that tests start are many, and their models tiny: more threads than this take a third more CPU in all.
 THREADS = {"OMP_NUM_THREADS": "1"}
 
+# Tests start hundreds of processes: each would compile what it imports again where nothing may be written down.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 
 def pytest_configure() -> None:
     """Compile the stubs anew when protos have changed since, as they do when somebody else's work is merged."""

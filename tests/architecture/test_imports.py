@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -94,14 +95,15 @@ def owner(module: str) -> str | None:
     return max(owners, key=len, default=None)
 
 
-#: What each module of ours imports.
-MODULES = {
-    module_name(path): frozenset(imported(ast.parse(path.read_text()))) for path in sorted(SERVICES.rglob("*.py"))
-}
+@cache
+def modules() -> dict[str, frozenset[str]]:
+    """What each module of ours imports."""
+    paths = sorted(SERVICES.rglob("*.py"))
+    return {module_name(path): frozenset(imported(ast.parse(path.read_text()))) for path in paths}
 
 
 def test_the_walk_finds_the_sources() -> None:
-    assert len(MODULES) > 50
+    assert len(modules()) > 50
 
 
 def astray(module: str, names: frozenset[str]) -> set[str]:
@@ -145,5 +147,5 @@ def offered(module: str, names: frozenset[str]) -> set[str]:
 
 @pytest.mark.parametrize("rule", [astray, unwelcome, messages, offered])
 def test_no_module_imports_what_it_must_not(rule: Callable[[str, frozenset[str]], set[str]]) -> None:
-    broken = {module: sorted(found) for module, names in MODULES.items() if (found := rule(module, names))}
+    broken = {module: sorted(found) for module, names in modules().items() if (found := rule(module, names))}
     assert not broken

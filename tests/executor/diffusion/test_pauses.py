@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 import torch
 
-from services.executor.diffusion.checkpoints import load_checkpoint
+from services.executor.diffusion.checkpoints import Checkpoint, load_checkpoint
 from services.executor.diffusion.pauses import pause, pausing
 from services.executor.diffusion.tiling import in_tiles
 from services.executor.upscalers.reading import load_upscaler
 from tests.executor.diffusion.golden import GOLDEN
 
-CHECKPOINT = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
+
+@cache
+def checkpoint() -> Checkpoint:
+    return load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
+
+
 UPSCALER = load_upscaler(GOLDEN / "models" / "upscale_models" / "esrgan_small.safetensors")
 
 
@@ -26,19 +32,22 @@ def tiled() -> None:
 
 
 def predicted() -> None:
-    assert CHECKPOINT.model
-    context = torch.zeros(1, 77, CHECKPOINT.model.unet.spec.context_dim)
-    CHECKPOINT.model.apply_model(torch.zeros(1, 4, 16, 16), torch.zeros(1), context)
+    model = checkpoint().model
+    assert model
+    context = torch.zeros(1, 77, model.unet.spec.context_dim)
+    model.apply_model(torch.zeros(1, 4, 16, 16), torch.zeros(1), context)
 
 
 def decoded() -> None:
-    assert CHECKPOINT.vae
-    CHECKPOINT.vae.decode(torch.zeros(1, 4, 4, 4))
+    vae = checkpoint().vae
+    assert vae
+    vae.decode(torch.zeros(1, 4, 4, 4))
 
 
 def encoded() -> None:
-    assert CHECKPOINT.vae
-    CHECKPOINT.vae.encode(torch.zeros(1, 32, 32, 3))
+    vae = checkpoint().vae
+    assert vae
+    vae.encode(torch.zeros(1, 32, 32, 3))
 
 
 def enlarged() -> None:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from services.executor.diffusion.checkpoints import load_checkpoint
+from services.executor.diffusion.checkpoints import Checkpoint, load_checkpoint
 from services.executor.diffusion.checkpoints.network import diffusion_network
 from services.executor.diffusion.checkpoints.text_encoders import encoder_parts, text_encoders
 from services.executor.diffusion.checkpoints.weights_file import read_model_file
@@ -21,8 +21,11 @@ from tests.executor.diffusion.golden import GOLDEN, table, tensors
 
 RECORDED = tensors("modules")
 TOLERANCE = 2e-5  # of the largest value
-CHECKPOINT = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sd15_small.safetensors")
-XL = load_checkpoint(GOLDEN / "models" / "checkpoints" / "sdxl_small.safetensors")
+
+
+@cache
+def _checkpoint(name: str = "sd15_small") -> Checkpoint:
+    return load_checkpoint(GOLDEN / "models" / "checkpoints" / f"{name}.safetensors")
 
 
 @pytest.fixture(autouse=True)
@@ -32,13 +35,15 @@ def _no_gradients() -> object:
 
 
 def _model() -> LatentDiffusionModel:
-    assert CHECKPOINT.model is not None
-    return CHECKPOINT.model
+    model = _checkpoint().model
+    assert model is not None
+    return model
 
 
 def _vae() -> Autoencoder:
-    assert CHECKPOINT.vae is not None
-    return CHECKPOINT.vae
+    vae = _checkpoint().vae
+    assert vae is not None
+    return vae
 
 
 @cache
@@ -62,8 +67,9 @@ def test_the_unet_predicts_as_recorded(case: int) -> None:
 @pytest.mark.parametrize("case", [0, 1])
 def test_the_unet_with_a_vector_condition_predicts_as_recorded(case: int) -> None:
     x, t, context, y = (RECORDED[f"unet/sdxl/{case}/{name}"] for name in ("x", "t", "context", "y"))
-    assert XL.model is not None
-    _assert_close(XL.model.apply_model(x, t, context, y=y), RECORDED[f"unet/sdxl/{case}/out"])
+    model = _checkpoint("sdxl_small").model
+    assert model is not None
+    _assert_close(model.apply_model(x, t, context, y=y), RECORDED[f"unet/sdxl/{case}/out"])
 
 
 def test_the_unet_with_linear_projections_predicts_as_recorded() -> None:
