@@ -7,13 +7,14 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 import websockets
 
-from services.errors import InvalidArgument, Unavailable
+from services.errors import InvalidArgument, Unauthenticated, Unavailable
 
 #: Messages after which nothing more comes for a prompt.
 _TERMINAL = {"execution_success", "execution_error", "execution_interrupted"}
@@ -32,16 +33,25 @@ class Finished:
 class ComfyClient:
     """Talks to one server under a client id of its own."""
 
-    def __init__(self, server: str) -> None:
+    def __init__(self, server: str, key: str = "") -> None:
         self._server = server.rstrip("/")
         self._client_id = uuid.uuid4().hex
-        self._http = httpx.AsyncClient(base_url=self._server, timeout=60.0, trust_env=False)
+        self._headers = {"X-API-Key": key} if key else {}
+        self._http = httpx.AsyncClient(base_url=self._server, timeout=60.0, trust_env=False, headers=self._headers)
 
     async def __aenter__(self) -> Self:
         """Open the socket before anything is submitted, so that no message is missed."""
         address = f"{self._server.replace('http', 'ws', 1)}/ws?clientId={self._client_id}"
         try:
-            self._socket = await websockets.connect(address, max_size=None, proxy=None)
+            self._socket = await websockets.connect(
+                address, max_size=None, proxy=None, additional_headers=self._headers
+            )
+        except websockets.InvalidStatus as error:
+            await self._http.aclose()
+            if error.response.status_code != HTTPStatus.UNAUTHORIZED:
+                raise Unavailable(f"{self._server} answers {error.response.status_code}") from error
+            what = "does not know this key" if self._headers else "asks for a key: --key, or $SILVERPRINT_KEY"
+            raise Unauthenticated(f"{self._server} {what}") from error
         except (OSError, websockets.WebSocketException) as error:
             await self._http.aclose()
             raise Unavailable(f"no ComfyUI server answers at {self._server}: {error}") from error

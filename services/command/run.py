@@ -21,6 +21,9 @@ class Settings:
 
     workflow: Path = setting(default=REQUIRED, help="a workflow in API format (JSON)")
     server: str = setting(default="http://127.0.0.1:8188", help="where the gateway is")
+    key: str = setting(
+        default="", help="what the gateway is shown where it asks for keys; better put into the variable"
+    )
     output: Path = setting(default=Path("."), help="folder to save the pictures in")
     set: tuple[str, ...] = setting(
         default=(), help="change an input before submitting: NODE.INPUT=VALUE, such as 6.text='a red circle'"
@@ -32,10 +35,11 @@ def main(settings: Settings) -> int:
 
     Raises:
         InvalidArgument: the workflow cannot be read or is refused.
+        Unauthenticated: the server asks for a key, or for another one.
         Unavailable: nothing answers at the server's address.
     """
     graph = changed(load_workflow(settings.workflow), settings.set)
-    finished = run_until_signal(run_workflow(graph, settings.server, settings.output))
+    finished = run_until_signal(run_workflow(graph, settings.server, settings.output, settings.key))
     if finished is None:
         return 130
     for path in finished.saved:
@@ -45,9 +49,9 @@ def main(settings: Settings) -> int:
     return 1 if finished.error else 0
 
 
-async def run_workflow(graph: dict[str, Any], server: str, output: Path) -> Finished:
+async def run_workflow(graph: dict[str, Any], server: str, output: Path, key: str = "") -> Finished:
     """Submit `graph`, show its progress, save what it made into `output`. A cancelled call interrupts the prompt."""
-    async with ComfyClient(server) as client:
+    async with ComfyClient(server, key) as client:
         prompt_id = await client.submit(graph)
         with ProgressBar(graph) as bar:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -110,6 +111,15 @@ def test_a_picture_is_made_behind_keys_tokens_and_certificates(tmp_path: Path, s
 
             bobs = run("keys", "create", "bob", "--queue", queue, *security).stdout.strip()
             check_spaces(client, bobs, tmp_path / "data", image)
+
+            workflow = tmp_path / "workflow.json"
+            workflow.write_text(json.dumps(GRAPH))
+            server = ["--server", f"http://{gateway}", "--output", str(tmp_path / "pictures")]
+            for own, said in (([], "asks for a key: --key"), (["--key", "sp_none_such"], "does not know this key")):
+                refused = run("run", str(workflow), *server, *own)
+                assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+            done = run("run", str(workflow), *server, "--key", bobs)
+            assert done.stdout == f"{tmp_path / 'pictures' / 'x_00002_.png'}\n", done.stderr
 
             listed = run("keys", "list", "--queue", queue, *security)
             assert re.search(rf"^{key.split('_')[1]} +alice +user +.*for the test$", listed.stdout, re.MULTILINE)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from http import HTTPMethod
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from services.errors import PermissionDenied, ServiceError, Unauthenticated
@@ -54,7 +55,7 @@ class Gate:
         except ServiceError as error:
             answer = _refusal(connection, error)
         if answer is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _for_one_user(send))
         elif scope["type"] == "websocket":
             await WebSocket(scope, receive, send).send_denial_response(answer)
         else:
@@ -100,6 +101,20 @@ class Gate:
         except ServiceError as error:
             return sign_in.page(next_path, f"It cannot be told now whose this is: {error.message}")
         return sign_in.signed_in(request, key, next_path)
+
+
+def _for_one_user(send: Send) -> Send:
+    """Have caches ask again before they show somebody what they keep, unless the answer says what they may do.
+
+    Of files that have a date, they would keep them for a while by themselves, and show them to whoever comes next.
+    """
+
+    async def send_marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).setdefault("Cache-Control", "private, no-cache")
+        await send(message)
+
+    return send_marked
 
 
 def _acting(connection: HTTPConnection, principal: Principal) -> Principal:

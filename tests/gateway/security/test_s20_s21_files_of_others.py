@@ -62,6 +62,21 @@ async def test_nothing_leads_to_the_file_of_another_one(served: Gateway, kind: s
     assert masked.status_code == 404
 
 
+async def test_caches_show_nobody_what_they_keep_of_another_one(served: Gateway) -> None:
+    ann, bob = await person(served, "ann"), await person(served, "bob")
+    for who in (ann, bob):
+        await upload(who, f"{who.key}'s".encode())
+    asked = {"filename": "cat.png", "type": "input"}
+    anns = await ann.ask("GET", "/view", params=asked)
+    assert anns.headers["cache-control"] == "private, no-cache"
+    kept = {"If-None-Match": anns.headers["etag"]}
+    assert (await ann.ask("GET", "/view", params=asked, headers=kept)).status_code == 304
+    assert (await bob.ask("GET", "/view", params=asked, headers=kept)).content == f"{bob.key}'s".encode()
+    for path in ("/history", "/settings", "/queue"):
+        assert (await ann.ask("GET", path)).headers["cache-control"] == "private, no-cache"
+    assert (await ann.ask("GET", "/object_info")).headers["cache-control"] == "no-cache"
+
+
 async def test_choices_are_of_ones_own_files(served: Gateway) -> None:
     ann, bob = await person(served, "ann"), await person(served, "bob")
     await served.store("everybodys.png", b"1", FileKind.INPUT)
