@@ -54,7 +54,7 @@ async def replicas(request: pytest.FixtureRequest, folder: Path, clock: ManualCl
         for _ in range(2):
             store = await PostgresStore.open(database)
             stack.push_async_callback(store.close)
-            queue = Queue(store, lease_seconds=30.0, clock=clock, catalogue_timeout=1.0)
+            queue = Queue(store, lease_seconds=30.0, clock=clock, catalogue_timeout=4.0)
             await queue.start()
             stack.push_async_callback(queue.close)
             servicers = [QueueServicer(queue).entry, WorkerServicer(queue).entry]

@@ -119,7 +119,7 @@ def test_a_picture_is_made_behind_keys_tokens_and_certificates(tmp_path: Path, s
                 refused = run("run", str(workflow), *server, *own)
                 assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
             done = run("run", str(workflow), *server, "--key", bobs)
-            assert done.stdout == f"{tmp_path / 'pictures' / 'x_00002_.png'}\n", done.stderr
+            assert done.stdout == f"{tmp_path / 'pictures' / 'x_00001_.png'}\n", done.stderr
 
             listed = run("keys", "list", "--queue", queue, *security)
             assert re.search(rf"^{key.split('_')[1]} +alice +user +.*for the test$", listed.stdout, re.MULTILINE)
