@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from services import __version__
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span as OpenSpan
     from opentelemetry.trace import Tracer
@@ -45,6 +46,12 @@ class Span:
         self._tracer = tracer
         self._span = span
 
+    @classmethod
+    def begun(cls, tracer: Tracer, name: str, context: Context, at: float | None, attributes: dict[str, Any]) -> Span:
+        """A span within another one; attributes that are empty are left out."""
+        named = {f"silverprint.{key}": value for key, value in attributes.items() if value not in ("", None)}
+        return cls(tracer, tracer.start_span(name, context, attributes=named, start_time=_ns(at)))
+
     @property
     def traceparent(self) -> str:
         """What names it as the whole that others are parts of."""
@@ -55,16 +62,12 @@ class Span:
         """A part of it begins; see `Traces.begin`."""
         from opentelemetry.trace import set_span_in_context
 
-        context = set_span_in_context(self._span)
-        return Span(
-            self._tracer, self._tracer.start_span(name, context, attributes=_named(attributes), start_time=_ns(at))
-        )
+        return Span.begun(self._tracer, name, set_span_in_context(self._span), at, attributes)
 
-    def end(self, at: float | None = None, *, error: str | None = None, **attributes: Any) -> None:
+    def end(self, at: float | None = None, *, error: str | None = None) -> None:
         """It is over, at a time in seconds since the epoch or now; `error` says why it failed."""
         from opentelemetry.trace import Status, StatusCode
 
-        self._span.set_attributes(_named(attributes))
         if error is not None:
             self._span.set_status(Status(StatusCode.ERROR, error))
         self._span.end(_ns(at))
@@ -87,9 +90,7 @@ class Traces:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         context = TraceContextTextMapPropagator().extract({TRACEPARENT: parent})
-        return Span(
-            self._tracer, self._tracer.start_span(name, context, attributes=_named(attributes), start_time=_ns(at))
-        )
+        return Span.begun(self._tracer, name, context, at, attributes)
 
     def close(self) -> None:
         """Send what has not been sent."""
@@ -121,10 +122,6 @@ def _traces(service: str) -> Traces | None:
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     log.info("tracing to %s", next(os.environ[name] for name in reversed(ENDPOINTS) if os.environ.get(name)))
     return Traces(provider)
-
-
-def _named(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {f"silverprint.{name}": value for name, value in attributes.items() if value not in ("", None)}
 
 
 def _ns(at: float | None) -> int | None:

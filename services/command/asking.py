@@ -7,16 +7,26 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from services.queue.client import QueueClient
-from services.rpc.security import Security
+from services.rpc.security import SecuritySettings
+from services.settings import setting, settings
 
 T = TypeVar("T")
 
 
-def ask(address: str, security: Security, question: Callable[[QueueClient], Awaitable[T]]) -> T:
+@settings
+class AskingSettings(SecuritySettings):
+    """Which queue is asked."""
+
+    queue: str = setting(
+        default="127.0.0.1:8190", help="address of the queue, or those of its replicas with commas between them"
+    )
+
+
+def ask(settings: AskingSettings, question: Callable[[QueueClient], Awaitable[T]]) -> T:
     """The answer of the queue; raises what the question raises, and `Unavailable` when no queue answers."""
 
     async def answer() -> T:
-        async with QueueClient(address, security) as queue:
+        async with QueueClient(settings.queue, settings.security) as queue:
             return await question(queue)
 
     return asyncio.run(answer())

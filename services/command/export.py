@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from services.command.asking import AskingSettings
 from services.command.interruptible import run_until_signal
 from services.errors import InvalidArgument
 from services.queue.client import QueueClient
-from services.rpc.security import SecuritySettings
 from services.settings import REQUIRED, setting, settings
 
 
 @settings
-class Settings(SecuritySettings):
+class Settings(AskingSettings):
     """What `silverprint export` takes."""
 
     prompt_id: str = setting(default=REQUIRED, help="the prompt's id")
-    queue: str = setting(default="127.0.0.1:8190", help="address of the queue, or those of its replicas with commas")
     output: Path | None = setting(default=None, help="file to write to, instead of the standard output")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
@@ -20,7 +19,7 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     """Flags on the left, what they do on the right, and a usage of one line."""
 
     def __init__(self, prog: str) -> None:
-        columns = shutil.get_terminal_size().columns if "COLUMNS" in os.environ or os.isatty(1) else MOST_COLUMNS
+        columns = shutil.get_terminal_size((MOST_COLUMNS, 0)).columns
         super().__init__(prog, max_help_position=_NAMES, width=min(columns, MOST_COLUMNS) - 2)
 
     def add_usage(

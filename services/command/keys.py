@@ -9,29 +9,23 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 
-from services.command.asking import ask
+from services.command.asking import AskingSettings, ask
 from services.queue.api_keys.records import ApiKey, NewApiKey
-from services.rpc.security import SecuritySettings
 from services.settings import REQUIRED, setting, settings
 
 _DAY = 86_400.0
 
-_QUEUE = "address of the queue, or those of its replicas with commas between them"
-
 
 @settings
-class Queue(SecuritySettings):
+class Queue(AskingSettings):
     """What `silverprint keys list` takes."""
 
-    queue: str = setting(default="127.0.0.1:8190", help=_QUEUE)
-
 
 @settings
-class New(SecuritySettings):
+class New(AskingSettings):
     """What `silverprint keys create` takes."""
 
     user: str = setting(default=REQUIRED, help="whose it is; users need not be made before")
-    queue: str = setting(default="127.0.0.1:8190", help=_QUEUE)
     admin: bool = setting(default=False, help="whether it opens what concerns everybody, too")
     label: str = setting(default="", help="what it is for, to be shown in lists")
     days: float = setting(default=0.0, help="days for which it is good, 0 for ever")
@@ -39,11 +33,10 @@ class New(SecuritySettings):
 
 
 @settings
-class Revoked(SecuritySettings):
+class Revoked(AskingSettings):
     """What `silverprint keys revoke` takes."""
 
     key_id: str = setting(default=REQUIRED, help="its id, as lists show it: the part between sp_ and the second _")
-    queue: str = setting(default="127.0.0.1:8190", help=_QUEUE)
 
 
 def create(settings: New) -> int:
@@ -60,7 +53,7 @@ def create(settings: New) -> int:
         lifetime=settings.days * _DAY,
         requests_per_minute=settings.requests_per_minute,
     )
-    key, secret = ask(settings.queue, settings.security, lambda queue: queue.api_keys.create(wanted))
+    key, secret = ask(settings, lambda queue: queue.api_keys.create(wanted))
     print(secret)
     print(f"key {key.key_id} of {key.user_id}: keep it, nobody can show it again", file=sys.stderr)
     return 0
@@ -73,7 +66,7 @@ def show(settings: Queue) -> int:
         Unavailable: no queue answers.
     """
     print(_ROW.format("ID", "USER", "SCOPE", "CREATED", "EXPIRES", "LAST USED", "A MINUTE", "LABEL"))
-    for key in ask(settings.queue, settings.security, lambda queue: queue.api_keys.all()):
+    for key in ask(settings, lambda queue: queue.api_keys.all()):
         print(_row(key))
     return 0
 
@@ -85,7 +78,7 @@ def revoke(settings: Revoked) -> int:
         NotFound: there is no such key.
         Unavailable: no queue answers.
     """
-    ask(settings.queue, settings.security, lambda queue: queue.api_keys.revoke(settings.key_id))
+    ask(settings, lambda queue: queue.api_keys.revoke(settings.key_id))
     return 0
 
 

@@ -10,32 +10,27 @@ from typing import TypeVar
 
 import msgspec
 
-from services.command.asking import ask
+from services.command.asking import AskingSettings, ask
 from services.errors import InvalidArgument
 from services.queue.client import QueueClient
 from services.queue.records import UserLimits
-from services.rpc.security import SecuritySettings
 from services.settings import REQUIRED, setting, settings
 
 T = TypeVar("T")
 
-_QUEUE = "address of the queue, or those of its replicas with commas between them"
 _KEEP = "; empty to leave it"
 
 
 @settings
-class Listed(SecuritySettings):
+class Listed(AskingSettings):
     """What `silverprint users list` takes."""
-
-    queue: str = setting(default="127.0.0.1:8190", help=_QUEUE)
 
 
 @settings
-class Limits(SecuritySettings):
+class Limits(AskingSettings):
     """What `silverprint users set` takes."""
 
     user: str = setting(default=REQUIRED, help="whose it is")
-    queue: str = setting(default="127.0.0.1:8190", help=_QUEUE)
     weight: str = setting(
         default="", help=f"of the user's share, 1 for all: twice the weight is twice the share{_KEEP}"
     )
@@ -50,11 +45,10 @@ class Limits(SecuritySettings):
 
 
 @settings
-class Unset(SecuritySettings):
+class Unset(AskingSettings):
     """What `silverprint users unset` takes."""
 
     user: str = setting(default=REQUIRED, help="who is to have what all may have")
-    queue: str = setting(default="127.0.0.1:8190", help=_QUEUE)
 
 
 def show(settings: Listed) -> int:
@@ -64,7 +58,7 @@ def show(settings: Listed) -> int:
         Unavailable: no queue answers.
     """
     print(_ROW.format("USER", "WEIGHT", "WAITING", "RUNNING", "NODES"))
-    for limits in ask(settings.queue, settings.security, lambda queue: queue.quotas.all()):
+    for limits in ask(settings, lambda queue: queue.quotas.all()):
         print(_row(limits))
     return 0
 
@@ -90,7 +84,7 @@ def set_limits(settings: Limits) -> int:
         before = known.get(settings.user, UserLimits(user_id=settings.user))
         await queue.quotas.set(msgspec.structs.replace(before, **changes))
 
-    ask(settings.queue, settings.security, change)
+    ask(settings, change)
     return 0
 
 
@@ -101,7 +95,7 @@ def unset(settings: Unset) -> int:
         NotFound: nothing was said of the user.
         Unavailable: no queue answers.
     """
-    ask(settings.queue, settings.security, lambda queue: queue.quotas.delete(settings.user))
+    ask(settings, lambda queue: queue.quotas.delete(settings.user))
     return 0
 
 

@@ -70,7 +70,7 @@ class Agent:
         self._links = Links(executor_id, replicas, self)
         self._packs = PackRelay(lambda: self._outbox)
         self._logs = LogRelay(self._links, self._running)
-        self._runs = Runs(executor_id, traces)
+        self._runs = Runs(executor_id, self._metrics, traces)
         #: where the answers belong to what the worker was asked about inputs, by id
         self._questions: dict[str, Outbox] = {}
         self._worker: WorkerProcess | None = None
@@ -316,7 +316,7 @@ class Agent:
         if self._is_draining:
             self._return(assignment.lease)
         elif self._runs.find(assignment.lease) is None:
-            self._runs.add(assignment, self._metrics.follow(assignment.graph_json))
+            self._runs.add(assignment)
             self._logs.conceal(assignment.extra_data_json)
             self._hand_over()
 

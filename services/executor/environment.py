@@ -69,10 +69,7 @@ class Environment:
         """Input files or folders to choose from, as of the latest refresh."""
         if wanted.folders:
             return sorted({*wanted.folders, *self.input_folders()})
-        return [name for name in self._names_in(wanted.below) if wanted.fits(name)]
-
-    def _names_in(self, folder: str) -> list[str]:
-        return self.input_names_below(folder) if folder else self.input_names()
+        return wanted.choices(self.input_names_below(wanted.below) if wanted.below else self.input_names())
 
     def let_go(self) -> None:
         """Unmap models that nothing else holds."""

@@ -7,9 +7,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
-from services.executor.engine.context import NodeFiles, RunContext, in_run
+from services.executor.engine.context import RunContext, SpacesOfFiles, in_run
 from services.executor.input_checks import check_inputs
 from services.executor.ipc import CheckInputs, InputComplaints
 from services.graph.complaints import Complaint
@@ -19,14 +18,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a check may take before others no longer wait for it; the queue does not wait that long either.
 PATIENCE = 10.0
-
-
-class SpacesOfFiles(Protocol):
-    """The files of a file service, of which there are some for each user."""
-
-    def within(self, user: str) -> NodeFiles:
-        """The files as seen within the space of a user, everybody's for no user."""
-        ...
 
 
 class InputChecker:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable
 
-import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from services.executor.workflow_classes import WorkflowClasses
 from services.graph.events import (
     ExecutionEvent,
     ExecutionFailed,
@@ -30,10 +29,6 @@ DURATIONS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 
 #: Classes that have series of their own; beyond, all count as "other".
 MAX_CLASSES = 200
-
-
-class _Typed(msgspec.Struct):
-    class_type: str = ""
 
 
 class ExecutorMetrics:
@@ -75,9 +70,9 @@ class ExecutorMetrics:
         """Count the end of a worker."""
         self._workers.inc()
 
-    def follow(self, graph_json: bytes) -> RunMetrics:
-        """Count a run of this prompt."""
-        return RunMetrics(self, graph_json)
+    def follow(self, classes: WorkflowClasses) -> RunMetrics:
+        """Count a run of this workflow."""
+        return RunMetrics(self, classes)
 
     def took(self, node_class: str, seconds: float) -> None:
         """Count a node that has run."""
@@ -117,10 +112,9 @@ class DeviceCollector(Collector):
 class RunMetrics:
     """What one run adds."""
 
-    def __init__(self, metrics: ExecutorMetrics, graph_json: bytes) -> None:
+    def __init__(self, metrics: ExecutorMetrics, classes: WorkflowClasses) -> None:
         self._metrics = metrics
-        self._graph_json = graph_json
-        self._types: dict[str, str] | None = None
+        self._classes = classes
         self._began: dict[str, float] = {}
         self._reached: dict[str, float] = {}
 
@@ -146,14 +140,4 @@ class RunMetrics:
             self._metrics.ended(event)
 
     def _class(self, node_id: str) -> str:
-        if self._types is None:
-            self._types = _types(self._graph_json)
-        return self._types.get(node_id) or "other"
-
-
-def _types(graph_json: bytes) -> dict[str, str]:
-    try:
-        nodes = msgspec.json.decode(graph_json, type=dict[str, _Typed])
-        return {node_id: node.class_type for node_id, node in nodes.items()}
-    except msgspec.DecodeError:  # NaN, which is no JSON, or integers of any size
-        return {node_id: str(node.get("class_type", "")) for node_id, node in json.loads(graph_json).items()}
+        return self._classes.of(node_id) or "other"

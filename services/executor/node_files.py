@@ -17,7 +17,6 @@ from services.errors import DataLoss, InvalidArgument, NotFound, Unavailable
 from services.executor.engine.context import raise_if_interrupted
 from services.files.client import FileClient
 from services.files.records import FileInfo, FileKind, FileName, OnConflict
-from services.files.spaces import EVERYBODYS, Space
 from services.rpc.security import NONE, Security
 
 T = TypeVar("T")
@@ -58,7 +57,6 @@ class RemoteFiles:
         security: Security = NONE,
     ) -> None:
         self._owner = ""
-        self._space = EVERYBODYS
         self._cache = cache
         self._cache_bytes = cache_bytes
         self._outage_patience = outage_patience
@@ -76,7 +74,7 @@ class RemoteFiles:
             owner: whose quota counts what is written.
         """
         inside = copy.copy(self)
-        inside._space, inside._owner = Space(user), owner
+        inside._owner = owner
         inside._client = self._client.within(user)
         return inside
 
@@ -156,10 +154,10 @@ class RemoteFiles:
 
     def saved(self, name: FileName) -> FileInfo | None:
         """A file that was saved by way of this, as it was then; None for all but the latest ones."""
-        return self._saved.get(self._space.placed(name))
+        return self._saved.get(self._client.space.placed(name))
 
     def _remembered(self, info: FileInfo) -> FileName:
-        self._saved[self._space.placed(info.name)] = info
+        self._saved[self._client.space.placed(info.name)] = info
         if len(self._saved) > REMEMBERED_FILES:
             self._saved.popitem(last=False)
         return info.name

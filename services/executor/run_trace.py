@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
+from services.executor.workflow_classes import WorkflowClasses
 from services.graph.events import (
     ExecutionFailed,
     ExecutionInterrupted,
@@ -22,8 +20,8 @@ from services.tracing import Span, Traces
 class RunTrace:
     """Follows one attempt by its events."""
 
-    def __init__(self, traces: Traces, assignment: Assignment, executor_id: str) -> None:
-        self._classes = _classes(assignment.graph_json)
+    def __init__(self, traces: Traces, assignment: Assignment, classes: WorkflowClasses, executor_id: str) -> None:
+        self._classes = classes
         self._nodes: dict[NodeRef, Span] = {}
         self._has_ended = False
         self._run = traces.begin(
@@ -62,10 +60,5 @@ class RunTrace:
         self._has_ended = True
 
     def _begun(self, node: NodeRef, at: float) -> Span:
-        node_class = self._classes.get(node.real_node_id, "")
+        node_class = self._classes.of(node.real_node_id)
         return self._run.part(node_class or "node", at, node_id=node.node_id, node_class=node_class)
-
-
-def _classes(graph_json: bytes) -> dict[str, str]:
-    graph: dict[str, Any] = json.loads(graph_json)
-    return {node_id: str(node.get("class_type", "")) for node_id, node in graph.items() if isinstance(node, dict)}

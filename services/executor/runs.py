@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from services.executor.ipc import RunPrompt
-from services.executor.metrics import RunMetrics
+from services.executor.metrics import ExecutorMetrics, RunMetrics
 from services.executor.run_trace import RunTrace
+from services.executor.workflow_classes import WorkflowClasses
 from services.graph.events import ExecutionInterrupted, NodeFinished, NodeRef, NodeStarted
 from services.queue.records import Assignment, Lease
 from services.queue.work import LeaseRelease, TimedEvent
@@ -24,6 +24,7 @@ class Run:
 
     number: int
     assignment: Assignment
+    classes: WorkflowClasses
     metrics: RunMetrics
     trace: RunTrace | None
     previews_wanted: bool
@@ -78,15 +79,15 @@ class Run:
         if self._node is None:
             return "", ""
         node_id = self._node.real_node_id
-        graph = json.loads(self.assignment.graph_json)
-        return node_id, str(graph.get(node_id, {}).get("class_type", ""))
+        return node_id, self.classes.of(node_id)
 
 
 class Runs:
     """What is held, in the order in which it came."""
 
-    def __init__(self, executor_id: str, traces: Traces | None = None) -> None:
+    def __init__(self, executor_id: str, metrics: ExecutorMetrics, traces: Traces | None) -> None:
         self._executor_id = executor_id
+        self._metrics = metrics
         self._traces = traces
         self._runs: dict[int, Run] = {}
         self._numbers = itertools.count(1)
@@ -108,10 +109,12 @@ class Runs:
         """The run that the worker is at; others wait there."""
         return next((run for run in self if run.is_handed_over), None)
 
-    def add(self, assignment: Assignment, metrics: RunMetrics) -> Run:
+    def add(self, assignment: Assignment) -> Run:
         """Hold a prompt."""
-        trace = RunTrace(self._traces, assignment, self._executor_id) if self._traces else None
-        run = Run(next(self._numbers), assignment, metrics, trace, assignment.previews_wanted)
+        classes = WorkflowClasses(assignment.graph_json)
+        metrics = self._metrics.follow(classes)
+        trace = RunTrace(self._traces, assignment, classes, self._executor_id) if self._traces else None
+        run = Run(next(self._numbers), assignment, classes, metrics, trace, assignment.previews_wanted)
         self._runs[run.number] = run
         self.none.clear()
         return run

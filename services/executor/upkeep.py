@@ -13,8 +13,9 @@ from msgspec import structs
 from services.errors import ServiceError
 from services.executor.catalogue import definitions_json, digest_of
 from services.executor.devices import describe
+from services.executor.engine.context import SpacesOfFiles
 from services.executor.environment import environment
-from services.executor.input_checker import InputChecker, SpacesOfFiles
+from services.executor.input_checker import InputChecker
 from services.executor.ipc import CheckInputs, DeviceReport, FromWorker, NodesLoaded
 from services.executor.memory.current import planner
 from services.executor.memory.report import memory_use

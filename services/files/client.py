@@ -19,7 +19,8 @@ from services.files.models.client import ModelClient
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
 from services.files.retention.records import Garbage
 from services.files.spaces import EVERYBODYS, Space
-from services.files.stores.base import FilePage, FileStore, OpenFile, part_to_read
+from services.files.stores.base import FilePage, FileStore, part_to_read
+from services.files.stores.open_file import OpenFile
 from services.files.streaming import send
 from services.rpc.channel import CALL_TIMEOUT, call, open_channel, stream
 from services.rpc.security import NONE, Security
@@ -27,9 +28,6 @@ from silverprint.files.v1 import files_pb2 as pb
 from silverprint.files.v1 import files_pb2_grpc
 
 T = TypeVar("T")
-
-#: Files in one answer when all are wanted.
-WALK_PAGE = 10_000
 
 #: Seconds that the digest of a file may take to compute: a large checkpoint on a slow disk.
 HASH_TIMEOUT = 600.0
@@ -48,15 +46,16 @@ class FileClient(FileStore):
         self.models = ModelClient(self._stub)
         #: what users know about contents
         self.assets = AssetClient(self._stub)
-        self._space = EVERYBODYS
+        #: where its names are
+        self.space = EVERYBODYS
 
     def within(self, user: str) -> Self:
         """The same client within the space of a user, where files of others have no names; itself for no user."""
         if not user:
             return self
         inside = copy.copy(self)
-        inside._space = Space(user)
-        inside.assets = AssetClient(self._stub, inside._space)
+        inside.space = Space(user)
+        inside.assets = AssetClient(self._stub, inside.space)
         return inside
 
     async def __aexit__(self, *_: object) -> None:
@@ -151,7 +150,7 @@ class FileClient(FileStore):
         reading: Any = self._stub.Read(request)
         try:
             responses: AsyncIterator[pb.ReadResponse] = stream(reading)
-            with self._space.errors():
+            with self.space.errors():
                 first = await anext(responses)
             info = self._info(first.file)
             start, end = part_to_read(info.size, offset, length)
@@ -203,7 +202,7 @@ class FileClient(FileStore):
         with convert.message_errors():
             request = pb.ListRequest(
                 kind=convert.kind_to_message(kind),
-                subfolder=self._space.folder(kind, subfolder),
+                subfolder=self.space.folder(kind, subfolder),
                 recursive=recursive,
                 page_size=page_size,
                 page_token=page_token,
@@ -211,21 +210,9 @@ class FileClient(FileStore):
         response = await self._call(self._stub.List(request, timeout=CALL_TIMEOUT))
         return [self._info(file) for file in response.files], response.next_page_token
 
-    async def walk(self, kind: FileKind, subfolder: str = "", *, recursive: bool = False) -> AsyncIterator[FileInfo]:
-        """All that `list` has, page after page."""
-        page_token = ""
-        while True:
-            page, page_token = await self.list(
-                kind, subfolder, recursive=recursive, page_size=WALK_PAGE, page_token=page_token
-            )
-            for info in page:
-                yield info
-            if not page_token:
-                return
-
     async def list_folders(self, kind: FileKind, subfolder: str = "") -> Sequence[str]:
         with convert.message_errors():
-            inside = self._space.folder(kind, subfolder)
+            inside = self.space.folder(kind, subfolder)
             request = pb.ListFoldersRequest(kind=convert.kind_to_message(kind), subfolder=inside)
         return list((await self._call(self._stub.ListFolders(request, timeout=CALL_TIMEOUT))).folders)
 
@@ -273,11 +260,11 @@ class FileClient(FileStore):
     # Between the names here and those of the service.
 
     async def _call(self, answer: Awaitable[T]) -> T:
-        with self._space.errors():
+        with self.space.errors():
             return await call(answer)
 
     def _name(self, name: FileName) -> pb.FileName:
-        return convert.name_to_message(self._space.placed(name))
+        return convert.name_to_message(self.space.placed(name))
 
     def _name_source(self, request: pb.ReadRequest | pb.CopyRequest, source: FileName | str) -> None:
         if isinstance(source, FileName):
@@ -286,7 +273,7 @@ class FileClient(FileStore):
             request.blake3 = source
 
     def _header(self, target: Target) -> pb.WriteHeader:
-        return convert.target_to_message(structs.replace(target, name=self._space.placed(target.name)))
+        return convert.target_to_message(structs.replace(target, name=self.space.placed(target.name)))
 
     def _info(self, message: pb.FileInfo) -> FileInfo:
-        return self._space.described(convert.info_from_message(message))
+        return self.space.described(convert.info_from_message(message))

@@ -14,7 +14,6 @@ from services.errors import ServiceError
 from services.files.records import FileKind
 from services.files.retention.records import Garbage, GarbageKind
 from services.files.stores.base import FileStore
-from services.files.stores.paging import MAX_PAGE
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +79,7 @@ class FileMetrics:
 
     async def _count_kind(self, store: FileStore, kind: FileKind) -> None:
         count = size = 0
-        page_token, is_last = "", False
-        while not is_last:
-            page, page_token = await store.list(kind, recursive=True, page_size=MAX_PAGE, page_token=page_token)
-            is_last = not page_token
+        async for page in store.pages(kind, recursive=True):
             count += len(page)
             size += sum(file.size for file in page)
         self._count.labels(kind.value).set(count)

@@ -57,7 +57,7 @@ class Backends:
 
     def files_of(self, connection: HTTPConnection) -> FileClient:
         """The files as whoever sent a request sees them: within their own space, where there are keys."""
-        return self.files.within(self.users.alone(connection) or "")
+        return self.files.within(self.users.space(connection))
 
     async def catalogue_of(self, connection: HTTPConnection) -> Catalogue:
         """The node classes, with the files to choose from that whoever sent a request sees.

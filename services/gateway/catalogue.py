@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from services.gateway.momentary import Momentary
 from services.gateway.prepared import Prepared
-from services.gateway.translate.object_info import Lists, changes_of, lists_of, served_definitions, with_choices
+from services.gateway.translate.object_info import Internals, internals_of, served_definitions, with_choices
 from services.graph.definitions import NodeDefinition
 from services.queue.client import QueueClient
 
@@ -19,35 +19,33 @@ from services.queue.client import QueueClient
 class Catalogue:
     """One version of the node catalogue, as clients get it."""
 
-    def __init__(
-        self, digest: str, classes: dict[str, msgspec.Raw], changes: Mapping[str, msgspec.Raw], lists: Lists
-    ) -> None:
+    def __init__(self, digest: str, classes: dict[str, msgspec.Raw], internals: Mapping[str, Internals]) -> None:
         self.digest = digest
         self.classes = classes
         self.served = Prepared(digest, msgspec.json.encode(classes))
-        #: what classes say of their results, see `NodeDefinition.from_json`
-        self._changes = changes
-        self._lists = lists
+        self._internals = internals
 
     @classmethod
     def parse(cls, digest: str, definitions_json: bytes) -> Catalogue:
         """Prepare what the queue holds; takes a while for a large catalogue."""
-        return cls(
-            digest, served_definitions(definitions_json), changes_of(definitions_json), lists_of(definitions_json)
-        )
+        return cls(digest, served_definitions(definitions_json), internals_of(definitions_json))
 
     def offering(self, paths: Sequence[str]) -> Catalogue:
         """The same version for a user whose input files these are; takes a while for a large catalogue."""
-        offered = {name: with_choices(self.classes[name], lists, paths) for name, lists in self._lists.items()}
+        offered = {
+            name: with_choices(self.classes[name], internals.lists, paths)
+            for name, internals in self._internals.items()
+            if internals.lists
+        }
         digest = blake3(msgspec.json.encode([self.digest, *offered.values()])).hexdigest()
-        return Catalogue(digest, self.classes | offered, self._changes, self._lists)
+        return Catalogue(digest, self.classes | offered, self._internals)
 
     def file_inputs(self, class_type: str) -> tuple[str, ...]:
         """The inputs of a class that name files; none of an unknown class."""
         if class_type not in self.classes:
             return ()
         definition = json.loads(bytes(self.classes[class_type]))
-        changes = json.loads(bytes(self._changes.get(class_type, b"null")))
+        changes = json.loads(bytes(self._internals[class_type].changes))
         return NodeDefinition.from_json(class_type, definition | {"changes": changes}).file_inputs
 
 

@@ -79,6 +79,11 @@ class Users:
         principal = principal_of(connection)
         return principal.user if principal else None
 
+    @classmethod
+    def space(cls, connection: HTTPConnection) -> str:
+        """The space of files that a request is about; empty for everybody's."""
+        return cls.alone(connection) or ""
+
     def address_of_prompt(self, user: str, client_id: str) -> str:
         """Where the events of a user's prompt go; see `_address`."""
         return _address(user, client_id) if self.several or user else client_id

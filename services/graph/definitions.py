@@ -36,7 +36,8 @@ class InputDefinition(msgspec.Struct, frozen=True):
     @property
     def upload(self) -> str:
         """The option by which front ends upload files for it, `image_upload` or its like; empty for none."""
-        return next((name for name, value in self.options.items() if name.endswith("_upload") and value is True), "")
+        flags = (str(name) for name, value in self.options.items() if value is True)
+        return next((flag for flag in flags if flag.endswith("_upload")), "")
 
 
 class OwnChecks(msgspec.Struct, frozen=True):

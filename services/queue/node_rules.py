@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fnmatch import translate
 from functools import lru_cache
 
@@ -44,17 +44,13 @@ class NodeRules(msgspec.Struct, frozen=True):
 
     def permits(self, class_type: str) -> bool:
         """Whether nodes of a class may be used."""
-        is_allowed = not self.allowed or _matches(self.allowed, class_type)
-        return is_allowed and not (self.denied and _matches(self.denied, class_type))
+        is_allowed = not self.allowed or _compiled(self.allowed).match(class_type) is not None
+        return is_allowed and not (self.denied and _compiled(self.denied).match(class_type))
 
 
 def _errors(wrong: Iterable[tuple[str, str]]) -> Iterable[tuple[str, NodeErrors]]:
     for node_id, class_type in wrong:
         yield node_id, NodeErrors([NodeError(NOT_ALLOWED, "This node may not be run", class_type, {})], [], class_type)
-
-
-def _matches(patterns: Sequence[str], class_type: str) -> bool:
-    return _compiled(tuple(patterns)).match(class_type) is not None
 
 
 @lru_cache(maxsize=1024)

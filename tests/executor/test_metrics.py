@@ -7,6 +7,7 @@ import json
 from prometheus_client import CollectorRegistry
 
 from services.executor.metrics import MAX_CLASSES, ExecutorMetrics, RunMetrics
+from services.executor.workflow_classes import WorkflowClasses
 from services.graph.events import (
     ExecutionEvent,
     ExecutionFailed,
@@ -27,7 +28,7 @@ class Counted:
     def __init__(self, graph_json: bytes = json.dumps(GRAPH).encode()) -> None:
         self.registry = CollectorRegistry()
         self.metrics = ExecutorMetrics(self.registry)
-        self.run: RunMetrics = self.metrics.follow(graph_json)
+        self.run: RunMetrics = self.metrics.follow(WorkflowClasses(graph_json))
 
     def see(self, at: float, event: ExecutionEvent) -> None:
         self.run.see(TimedEvent(at, event))

@@ -10,8 +10,8 @@ from typing import Any
 
 from services.files import names
 from services.files.records import FileKind, FileName
-from services.files.stores.base import OpenFile
 from services.files.stores.memory import MemoryStore
+from services.files.stores.open_file import OpenFile
 from services.graph.events import NodeProgress, NodeText
 from services.queue.records import PromptState
 from tests.executor.diffusion.golden import GOLDEN

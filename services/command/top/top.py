@@ -10,12 +10,12 @@ from contextlib import aclosing
 from rich.console import Console
 from rich.live import Live
 
+from services.command.asking import AskingSettings
 from services.command.interruptible import run_until_signal
 from services.command.top.moment import Moment, Story, look
 from services.command.top.view import picture
 from services.errors import InvalidArgument, ServiceError
 from services.queue.client import QueueClient
-from services.rpc.security import SecuritySettings
 from services.settings import setting, settings
 
 #: Seconds between attempts to listen to a queue that is away.
@@ -29,12 +29,9 @@ WIDTH, HEIGHT = 160, 60
 
 
 @settings
-class Settings(SecuritySettings):
+class Settings(AskingSettings):
     """What `silverprint top` takes."""
 
-    queue: str = setting(
-        default="127.0.0.1:8190", help="address of the queue, or those of its replicas with commas between them"
-    )
     interval: float = setting(default=1.0, help="seconds between two pictures")
     once: bool = setting(default=False, help="whether to print one picture and end")
 

@@ -16,7 +16,7 @@ from services.executor.custom.pack_host import PackFiles, PackHost
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.custom.packs import LoadedPacks, load_packs
 from services.executor.custom.publishing import Publication, keep_publishing
-from services.executor.custom.space_folders import SpaceFolders, SpacesOfFiles
+from services.executor.custom.space_folders import SharedSpaces, SpaceFolders
 from services.executor.ipc import LoadingPack
 from services.files.records import FileKind
 from services.graph.events import ExecutionEvent, NodeFinished
@@ -116,8 +116,10 @@ class Packs:
             return
         self._host.spaces.running = file_space
         foreign = [node for node in graph.nodes.values() if node.class_type not in self._own]
+        if not foreign:
+            return
         folders = self._host.spaces.of(file_space)
-        if foreign and file_space:  # of everybody's it is always seen
+        if file_space:  # of everybody's it is always seen
             folders.show_what_is_there()
         folders.fetch_named(value for node in foreign for value in node.inputs.values() if isinstance(value, str))
 
@@ -131,6 +133,6 @@ class Packs:
             self._host.folders.publish(event.output_json, files)
 
 
-def pack_folders(cache: Path, files: SpacesOfFiles) -> SpaceFolders:
+def pack_folders(cache: Path, files: SharedSpaces) -> SpaceFolders:
     """The local folders of this process, beside the cache of a worker."""
     return SpaceFolders(own_folder(cache.with_name("executor-files")), files)

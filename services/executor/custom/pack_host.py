@@ -13,19 +13,15 @@ from services.executor.custom.local_folders import LocalFolders
 from services.executor.custom.pack_models import PackModelFolders
 from services.executor.custom.publishing import PublishedFiles
 from services.executor.custom.space_folders import SpaceFolders
-from services.executor.engine.context import NodeFiles
+from services.executor.engine.context import SpacesOfFiles
 from services.queue.packs import PackMessage
 
 if TYPE_CHECKING:
     from services.executor.custom.pack_server import PackServer
 
 
-class PackFiles(NodeFiles, PublishedFiles, Protocol):
+class PackFiles(SpacesOfFiles, PublishedFiles, Protocol):
     """What is asked of the file service on behalf of packs."""
-
-    def within(self, user: str) -> NodeFiles:
-        """The files as seen within the space of a user, everybody's for no user."""
-        ...
 
 
 @dataclass(frozen=True)

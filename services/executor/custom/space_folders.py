@@ -14,7 +14,7 @@ from services.files.spaces import FOLDER
 MOST_SPACES = 16
 
 
-class SpacesOfFiles(SharedFiles, Protocol):
+class SharedSpaces(SharedFiles, Protocol):
     """The files of a file service, of which there are some for each user."""
 
     def within(self, user: str, owner: str = "") -> SharedFiles:
@@ -29,7 +29,7 @@ class SpaceFolders:
         running: the space of the prompt that runs, for threads that a node has started.
     """
 
-    def __init__(self, top: Path, files: SpacesOfFiles) -> None:
+    def __init__(self, top: Path, files: SharedSpaces) -> None:
         self.top = top
         self.running = ""
         self._files = files

@@ -67,6 +67,14 @@ class NodeFiles(Protocol):
         ...
 
 
+class SpacesOfFiles(Protocol):
+    """The files of a file service, of which there are some for each user."""
+
+    def within(self, user: str) -> NodeFiles:
+        """The files as seen within the space of a user, everybody's for no user."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunContext:
     """What one run of a prompt knows of the outside.

@@ -6,7 +6,7 @@ import base64
 import binascii
 import bisect
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, Sequence
 
 from blake3 import blake3
 
@@ -126,7 +126,7 @@ class StoredModels(ModelLibrary):
         naming.check_folder(folder)
         found: dict[str, Model] = {}
         for directory in kinds.directories(folder):
-            async for info in self._walk(directory):
+            async for info in self.store.walk(FileKind.MODELS, directory, recursive=True):
                 if kinds.is_model(folder, info.name.filename):
                     model = self._model(folder, info)
                     found.setdefault(model.name, model)
@@ -136,17 +136,6 @@ class StoredModels(ModelLibrary):
         directory = info.name.subfolder.partition("/")[0]
         index = kinds.directories(folder).index(directory)
         return Model(folder, naming.model_name(info.name, directory), index, info)
-
-    async def _walk(self, directory: str) -> AsyncIterator[FileInfo]:
-        page_token = ""
-        while True:
-            page, page_token = await self.store.list(
-                FileKind.MODELS, directory, recursive=True, page_size=paging.MAX_PAGE, page_token=page_token
-            )
-            for info in page:
-                yield info
-            if not page_token:
-                return
 
 
 def _token(name: str) -> str:

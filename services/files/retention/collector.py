@@ -13,7 +13,6 @@ from services.errors import Aborted, NotFound, ServiceError
 from services.files.records import FileInfo, FileKind
 from services.files.retention.records import Garbage, GarbageKind, References, Retention, no_references
 from services.files.stores.keeping import KeepingStore
-from services.files.stores.paging import MAX_PAGE
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +64,7 @@ class Collector:
         if not self._retention.temp:
             return
         before = self._clock() - self._retention.temp
-        page_token, is_last = "", False
-        while not is_last:
-            page, page_token = await self._store.list(
-                FileKind.TEMP, recursive=True, page_size=MAX_PAGE, page_token=page_token
-            )
-            is_last = not page_token
+        async for page in self._store.pages(FileKind.TEMP, recursive=True):
             old = [file for file in page if file.modified_at < before]
             kept = set(await self._references([file.blake3 for file in old if file.blake3]))
             for file in old:

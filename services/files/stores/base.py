@@ -12,6 +12,8 @@ from services.errors import DataLoss, InvalidArgument, NotFound, OutOfRange, Uni
 from services.files import names
 from services.files.locations import FileLocation
 from services.files.records import FileInfo, FileKind, FileName, OnConflict, Target, Upload
+from services.files.stores.open_file import OpenFile
+from services.files.stores.paging import MAX_PAGE
 
 #: Files, and the token of the page that follows, "" on the last one.
 FilePage = tuple[list[FileInfo], str]
@@ -24,21 +26,6 @@ MAX_UPLOADS = 1_000
 
 _BLAKE3 = re.compile(r"[0-9a-f]{64}")
 _UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
-
-
-class OpenFile:
-    """A file that is being read: its description, and its content by iterating (once)."""
-
-    def __init__(self, info: FileInfo, chunks: AsyncIterator[bytes]) -> None:
-        self.info = info
-        self._chunks = chunks
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._chunks
-
-    async def read(self) -> bytes:
-        """All that was asked for, in memory."""
-        return b"".join([chunk async for chunk in self._chunks])
 
 
 class FileStore(ABC):
@@ -201,6 +188,22 @@ class FileStore(ABC):
         Raises:
             InvalidArgument: the page size is negative, or the token is none that the store gave for this folder.
         """
+
+    async def pages(
+        self, kind: FileKind, subfolder: str = "", *, recursive: bool = False
+    ) -> AsyncIterator[Sequence[FileInfo]]:
+        """All that `list` has, page after page; the next one is asked for when it is wanted."""
+        token, more = "", True
+        while more:
+            page, token = await self.list(kind, subfolder, recursive=recursive, page_size=MAX_PAGE, page_token=token)
+            more = bool(token)
+            yield page
+
+    async def walk(self, kind: FileKind, subfolder: str = "", *, recursive: bool = False) -> AsyncIterator[FileInfo]:
+        """All that `list` has, one after the other."""
+        async for page in self.pages(kind, subfolder, recursive=recursive):
+            for info in page:
+                yield info
 
     @abstractmethod
     async def list_folders(self, kind: FileKind, subfolder: str = "") -> Sequence[str]:

@@ -25,6 +25,7 @@ from services.files.stores.digests import Digests
 from services.files.stores.disk_errors import disk_errors
 from services.files.stores.disk_upkeep import DiskUpkeep
 from services.files.stores.keeping import KeepingStore
+from services.files.stores.open_file import OpenFile
 from services.files.stores.owners import Owners
 from services.files.stores.places import Place
 from services.files.stores.reading import Reading
@@ -160,12 +161,12 @@ class DiskStore(KeepingStore):
         await self._in_thread(self._uploads.abort, upload_id)
 
     @asynccontextmanager
-    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
+    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[OpenFile]:
         info, reading = await self._in_thread(self._start_reading, source)
         try:
             start, end = base.part_to_read(info.size, offset, length)
             async with aclosing(self._chunks(info.name, reading, start, end)) as chunks:
-                yield base.OpenFile(info, chunks)
+                yield OpenFile(info, chunks)
         finally:
             await self._cleaned_up(reading.close)
 

@@ -11,6 +11,7 @@ from services.files.records import FileInfo, FileKind, FileName, OnConflict, Tar
 from services.files.retention.records import Garbage, References, no_references
 from services.files.stores import base
 from services.files.stores.keeping import KeepingStore
+from services.files.stores.open_file import OpenFile
 
 
 class ForwardingStore(KeepingStore):
@@ -69,7 +70,7 @@ class ForwardingStore(KeepingStore):
 
     def open(
         self, source: FileName | str, *, offset: int = 0, length: int = 0
-    ) -> AbstractAsyncContextManager[base.OpenFile]:
+    ) -> AbstractAsyncContextManager[OpenFile]:
         return self._store.open(source, offset=offset, length=length)
 
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:

@@ -18,6 +18,7 @@ from services.files.retention.records import Garbage, References, no_references
 from services.files.stores import base, paging, placing
 from services.files.stores.keeping import KeepingStore
 from services.files.stores.memory_uploads import MemoryUploads
+from services.files.stores.open_file import OpenFile
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -84,10 +85,10 @@ class MemoryStore(KeepingStore):
         self._uploads.abort(upload_id)
 
     @asynccontextmanager
-    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
+    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[OpenFile]:
         stored = self._find(source)
         start, end = base.part_to_read(stored.info.size, offset, length)
-        yield base.OpenFile(stored.info, _sliced(stored.content, start, end))
+        yield OpenFile(stored.info, _sliced(stored.content, start, end))
 
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
         return self._get(name).info

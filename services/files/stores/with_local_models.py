@@ -13,6 +13,7 @@ from services.files.retention.records import Garbage, References, no_references
 from services.files.stores import base, paging
 from services.files.stores.forwarding import ForwardingStore
 from services.files.stores.keeping import KeepingStore
+from services.files.stores.open_file import OpenFile
 
 T = TypeVar("T")
 
@@ -37,10 +38,10 @@ class WithLocalModels(ForwardingStore):
         await self._opened.aclose()
 
     @asynccontextmanager
-    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
+    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[OpenFile]:
         async with AsyncExitStack() as stack:
 
-            async def opened(store: base.FileStore) -> base.OpenFile:
+            async def opened(store: base.FileStore) -> OpenFile:
                 return await stack.enter_async_context(store.open(source, offset=offset, length=length))
 
             yield await self._first(source, opened)

@@ -54,7 +54,7 @@ async def answer(backends: Backends, request: Request, prefix: str) -> Response 
             query=request.scope["query_string"].decode("latin-1"),
             headers=_headers(request),
             body=await whole(request, MAX_REQUEST_BYTES),
-            file_space=backends.users.alone(request) or "",
+            file_space=backends.users.space(request),
         )
         return await _begun(backends.queue.call_pack(asked))
     except NotFound:

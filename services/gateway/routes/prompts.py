@@ -73,7 +73,7 @@ async def _submit(backends: Backends, request: Request, traceparent: str) -> Res
         asked,
         client_id=address,
         user_id=user,
-        file_space=backends.users.alone(request) or "",
+        file_space=backends.users.space(request),
         idempotency_key=_key(request),
         traceparent=traceparent,
     )

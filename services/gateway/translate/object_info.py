@@ -9,9 +9,6 @@ import msgspec
 
 from services.graph.input_lists import InputList
 
-#: By class and input.
-Lists = Mapping[str, Mapping[str, InputList]]
-
 #: Which inputs a class checks itself, how its results change, which inputs offer files: not in ComfyUI's definition.
 _INTERNAL = ("validation", "changes", "lists")
 
@@ -36,8 +33,12 @@ class NodeInfo(TypedDict):
     api_node: NotRequired[bool]
 
 
-class _Internal(msgspec.Struct):
-    changes: msgspec.Raw = msgspec.Raw(b"")
+class Internals(msgspec.Struct):
+    """What a definition says beside what clients get."""
+
+    #: how results change, see `NodeDefinition.from_json`
+    changes: msgspec.Raw = msgspec.Raw(b"null")
+    #: which inputs offer input files
     lists: dict[str, InputList] = {}
 
 
@@ -47,16 +48,9 @@ def served_definitions(definitions_json: bytes) -> dict[str, msgspec.Raw]:
     return {name: _served(definition) for name, definition in classes.items()}
 
 
-def changes_of(definitions_json: bytes) -> dict[str, msgspec.Raw]:
-    """What classes say of how their results change, of those that do."""
-    classes = msgspec.json.decode(definitions_json, type=dict[str, _Internal])
-    return {name: definition.changes for name, definition in classes.items() if definition.changes}
-
-
-def lists_of(definitions_json: bytes) -> Lists:
-    """Which inputs of classes offer input files, of those that do."""
-    classes = msgspec.json.decode(definitions_json, type=dict[str, _Internal])
-    return {name: definition.lists for name, definition in classes.items() if definition.lists}
+def internals_of(definitions_json: bytes) -> dict[str, Internals]:
+    """What clients do not get, by class."""
+    return msgspec.json.decode(definitions_json, type=dict[str, Internals])
 
 
 def with_choices(definition_json: msgspec.Raw, lists: Mapping[str, InputList], paths: Sequence[str]) -> msgspec.Raw:

@@ -14,9 +14,9 @@ import pytest
 from services.files import names
 from services.files.records import FileKind, FileName
 from services.files.servicer import file_servicer
-from services.files.stores.base import OpenFile
 from services.files.stores.disk import DiskStore
 from services.files.stores.memory import MemoryStore
+from services.files.stores.open_file import OpenFile
 from services.rpc.server import serve
 
 #: Long enough to come in several chunks.

@@ -15,6 +15,7 @@ from services.files.stores import base, paging
 from services.files.stores.keeping import KeepingStore
 from services.files.stores.names.records import Content, ContentGone, Named
 from services.files.stores.names.store import Names
+from services.files.stores.open_file import OpenFile
 from services.files.stores.s3.bucket import Bucket
 from services.files.stores.s3.incoming import Incoming
 from services.files.stores.s3.reading import chunks_of
@@ -100,11 +101,11 @@ class S3Store(KeepingStore):
         await self._uploads.abort(upload_id)
 
     @asynccontextmanager
-    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[base.OpenFile]:
+    async def open(self, source: FileName | str, *, offset: int = 0, length: int = 0) -> AsyncIterator[OpenFile]:
         found = await self._find(source)
         start, end = base.part_to_read(found.info.size, offset, length)
         async with aclosing(chunks_of(self._bucket, found.info.name, found.object, start, end)) as chunks:
-            yield base.OpenFile(found.info, chunks)
+            yield OpenFile(found.info, chunks)
 
     async def stat(self, name: FileName, *, digest: bool = False) -> FileInfo:
         return (await self._names.find(name)).info
